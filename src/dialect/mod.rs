@@ -1,0 +1,256 @@
+//! Protocols as pure state machines: input in, actions out. No clock, no socket, no async.
+//!
+//! A dialect does not know whether it talks to a server, to a test or to a random schedule. The engine carries out
+//! what it asks for, records everything, and tells it what came of it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::model::{DialectId, Fact, Flags, Happening, Now, Record, Report, Secret, SecretKind, Wall};
+
+pub mod web_messaging;
+
+/// The instant of a step: both local clocks and what the server's clock says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct At {
+    pub now: Now,
+    pub server: Wall,
+}
+
+/// Names an HTTP call of a dialect, so that its answer finds back. Counted by the dialect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallId(pub u64);
+
+/// What reaches a dialect.
+#[derive(Clone, Debug)]
+pub enum Input<'a> {
+    /// A person or a script wants something.
+    Wish(Wish),
+    /// The socket asked for by [`Action::Open`] is open.
+    Opened {
+        conn: u32,
+    },
+    /// It could not be opened. `status` where the server answered the upgrade.
+    NotOpened {
+        conn: u32,
+        status: Option<u16>,
+        report: Report,
+    },
+    Text {
+        conn: u32,
+        text: &'a str,
+    },
+    /// A binary message, or a text message that is not UTF-8.
+    Bytes {
+        conn: u32,
+        bytes: &'a [u8],
+    },
+    Pong {
+        conn: u32,
+    },
+    /// The server's close frame (also where it answers ours).
+    Closed {
+        conn: u32,
+        code: u16,
+        reason: &'a str,
+    },
+    /// The connection ended without a close frame.
+    Lost {
+        conn: u32,
+        why: &'a str,
+    },
+    /// An HTTP answer, whatever its status.
+    Answer {
+        call: CallId,
+        status: u16,
+        retry_after: Option<Duration>,
+        body: &'a [u8],
+    },
+    /// No HTTP answer came.
+    CallFailed {
+        call: CallId,
+        report: Report,
+    },
+    /// Time went by.
+    Tick,
+}
+
+/// What the engine shall do, in this order.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Open a socket under the next connection number.
+    Open {
+        conn: u32,
+        url: String,
+        headers: Vec<(String, String)>,
+    },
+    /// Send a text message. `tracing` is the id under which an answer will come.
+    Text {
+        conn: u32,
+        text: String,
+        flags: Flags,
+        tracing: Option<String>,
+    },
+    Ping {
+        conn: u32,
+    },
+    /// Start the closing handshake; the engine drops the connection when the answer stays out.
+    Close {
+        conn: u32,
+        code: u16,
+        reason: String,
+    },
+    Call {
+        call: CallId,
+        request: Call,
+    },
+    /// Keep this out of every record from now on.
+    Learn {
+        kind: SecretKind,
+        value: Secret<String>,
+    },
+    /// Put a secret into the vault under the session's key, or take it out.
+    Keep {
+        key: &'static str,
+        value: Option<Secret<String>>,
+    },
+    /// State a fact; it becomes a record.
+    State(Fact),
+}
+
+/// An HTTP call to make.
+#[derive(Clone, Debug)]
+pub struct Call {
+    pub method: &'static str,
+    pub url: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Bytes,
+    /// For the record: "history", "upload".
+    pub purpose: &'static str,
+}
+
+/// What a dialect made of the input that it was given, for the record of that input.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Seen {
+    pub flags: Flags,
+    /// The server's own code in a frame (200, 4011 …); zero for none.
+    pub code: i32,
+    /// Tracing id of the request that it answers.
+    pub answers: Option<String>,
+}
+
+/// What a person or a script wants of a session. Tracing ids are made by the one who wishes, so that the wish can be
+/// followed; a dialect refuses with [`crate::model::fact::Delivery::NotSent`] what cannot be done now.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wish {
+    /// Open the socket and configure the session.
+    Connect,
+    /// Configure again on the open socket.
+    Configure {
+        start_new: bool,
+    },
+    Text {
+        tracing: String,
+        text: String,
+        attributes: Vec<(String, String)>,
+        attachments: Vec<String>,
+    },
+    /// Press a quick reply or a button of a card.
+    Answer {
+        tracing: String,
+        button: Button,
+        text: String,
+        payload: String,
+    },
+    Typing {
+        tracing: String,
+    },
+    Join {
+        tracing: String,
+    },
+    Clear {
+        tracing: String,
+    },
+    /// Leave a read-only conversation: close the session and configure a new one on the same socket.
+    StartNew,
+    /// Close the socket.
+    Leave {
+        code: u16,
+        reason: String,
+    },
+    CloseSession {
+        all_connections: bool,
+    },
+    Echo,
+    GetJwt,
+    /// Read history by REST, with a fresh JWT where the one at hand is dead. All pages, or the newest only.
+    History {
+        all: bool,
+    },
+    GetConfiguration,
+    /// Ask for an upload address, put the bytes there, wait for the event.
+    Attach {
+        attachment: String,
+        name: String,
+        mime: String,
+        bytes: Bytes,
+    },
+    RefreshLink {
+        attachment: String,
+    },
+    DeleteAttachment {
+        attachment: String,
+    },
+    /// Send this text as it is.
+    Raw {
+        text: String,
+    },
+    Clock {
+        id: String,
+        deed: crate::model::fact::ClockDeed,
+    },
+    SetReconnect(bool),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Button {
+    /// `QuickReply`, as the web Messenger sends it (`type:"Structured"`).
+    QuickReply,
+    /// `QuickReply`, as the mobile SDK sends it (`type:"Text"`, empty text).
+    QuickReplyAsText,
+    /// `Button`: postback of a card.
+    Postback,
+}
+
+/// A protocol.
+pub trait Dialect: Send {
+    /// Takes one input and appends what to do. Never panics, whatever the input holds.
+    fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen;
+
+    /// How long until it wants a [`Input::Tick`], none for never.
+    fn wait(&self, at: At) -> Option<Duration>;
+}
+
+/// One record in a line, for tables: what it is, and what it says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Line {
+    /// "onMessage", "SessionResponse", "GET /api/v2/…".
+    pub name: String,
+    /// A preview of at most some hundred characters, without line breaks.
+    pub text: String,
+}
+
+/// Tells what a record means. Called with redacted records, live and from a file alike.
+pub fn read(dialect: DialectId, record: &Record, out: &mut Vec<Happening>) {
+    match dialect {
+        DialectId::WebMessaging => web_messaging::read(record, out),
+    }
+}
+
+/// Tells a record in a line.
+pub fn line(dialect: DialectId, record: &Record) -> Line {
+    match dialect {
+        DialectId::WebMessaging => web_messaging::line(record),
+    }
+}

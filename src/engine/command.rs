@@ -1,0 +1,105 @@
+//! What the window and the command line ask of the engine.
+use std::path::PathBuf;
+
+use crate::dialect::Wish;
+use crate::model::{DialectId, Environment, Secret, SessionId};
+use crate::sandbox;
+
+/// Made by the asker, so that an answer finds back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ticket(pub u64);
+
+/// Names a long job (export, save) for progress and cancelling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct JobId(pub u64);
+
+/// A session to make.
+#[derive(Clone, Debug)]
+pub struct SessionSpec {
+    pub name: String,
+    pub dialect: DialectId,
+    pub environment: Environment,
+    /// Use this session token instead of a fresh one (resume).
+    pub token: Option<Secret<String>>,
+    /// Or the one that the vault kept under this key.
+    pub kept: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Makes a session; [`super::Event::SessionMade`] tells its id. `connect` opens it at once.
+    OpenSession {
+        ticket: Ticket,
+        spec: SessionSpec,
+        connect: bool,
+    },
+    Wish {
+        session: SessionId,
+        wish: Wish,
+    },
+    /// Closes and forgets a session (its records stay).
+    CloseSession {
+        session: SessionId,
+    },
+    /// A note of the user on a record, or on the moment where `on` is zero.
+    Note {
+        session: SessionId,
+        on: u64,
+        text: String,
+    },
+    Mark {
+        on: u64,
+        set: bool,
+    },
+    StartSandbox {
+        options: sandbox::Options,
+    },
+    StopSandbox,
+    Order {
+        order: sandbox::Order,
+    },
+    /// Gets an OAuth token by client credentials and keeps it alive.
+    SignIn {
+        environment: Environment,
+    },
+    /// What a menu of an OAuth clock asks for.
+    OauthClock {
+        environment_id: String,
+        deed: crate::model::fact::ClockDeed,
+    },
+    KeepSecret {
+        key: String,
+        value: Secret<String>,
+    },
+    ForgetSecret {
+        key: String,
+    },
+    /// Copies the running capture to a file.
+    SaveCapture {
+        job: JobId,
+        to: PathBuf,
+    },
+    /// Exports a capture: the running one, or the file `from`.
+    Export {
+        job: JobId,
+        from: Option<PathBuf>,
+        format: ExportFormat,
+        session: Option<SessionId>,
+        to: PathBuf,
+    },
+    CancelJob {
+        job: JobId,
+    },
+    /// Looks at an environment: DNS, TLS, config.json, domains.json, clock skew.
+    Probe {
+        ticket: Ticket,
+        environment: Environment,
+    },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExportFormat {
+    Har,
+    JsonLines,
+    Transcript,
+}

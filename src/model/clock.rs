@@ -1,0 +1,206 @@
+//! Where "now" comes from, and what the server's clock says.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::time::{Mono, Wall};
+
+/// One reading of both clocks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Now {
+    pub wall: Wall,
+    pub mono: Mono,
+}
+
+/// A source of [`Now`]. The program has one; a test may hold its hand.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> Now;
+
+    /// Registers a call to make whenever the clock was moved by hand, so that waits can be measured anew.
+    /// A real clock never calls it.
+    fn on_move(&self, _call: Box<dyn Fn() + Send + Sync>) {}
+}
+
+/// The clocks of this computer.
+#[derive(Clone, Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl SystemClock {
+    pub fn shared() -> Arc<dyn Clock> {
+        Arc::new(Self { start: Instant::now() })
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        let wall = match SystemTime::now().duration_since(UNIX_EPOCH) {
+            Ok(d) => d.as_micros().min(i64::MAX as u128) as i64,
+            Err(e) => -(e.duration().as_micros().min(i64::MAX as u128) as i64),
+        };
+        Now { wall: Wall(wall), mono: Mono(self.start.elapsed().as_micros() as u64) }
+    }
+}
+
+/// A clock that stands still until it is moved. For tests.
+#[derive(Default)]
+pub struct ManualClock {
+    now: Mutex<Now>,
+    calls: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
+}
+
+impl ManualClock {
+    pub fn starting_at(wall: Wall) -> Arc<Self> {
+        let clock = Self::default();
+        *lock(&clock.now) = Now { wall, mono: Mono(1) };
+        Arc::new(clock)
+    }
+
+    /// Both clocks go on together, as they do in an ordinary second.
+    pub fn advance(&self, d: Duration) {
+        {
+            let mut now = lock(&self.now);
+            now.wall = now.wall + d;
+            now.mono = now.mono + d;
+        }
+        self.tell();
+    }
+
+    /// Only the wall clock moves: somebody set it, or the machine slept.
+    pub fn shift_wall(&self, micros: i64) {
+        {
+            let mut now = lock(&self.now);
+            now.wall = now.wall.plus_micros(micros);
+        }
+        self.tell();
+    }
+
+    fn tell(&self) {
+        for call in lock(&self.calls).iter() {
+            call();
+        }
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Now {
+        *lock(&self.now)
+    }
+
+    fn on_move(&self, call: Box<dyn Fn() + Send + Sync>) {
+        lock(&self.calls).push(call);
+    }
+}
+
+fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the server's clock says, learnt from the `Date` header of its answers.
+///
+/// A `Date` has whole seconds, so one answer bounds the offset (server minus local wall) to an interval of a
+/// second plus the round trip. Intervals of several answers are intersected.
+///
+/// Between answers the server's clock goes on by the larger of what the local wall clock and the monotonic clock
+/// say: after a suspend the first is right, after the clock was set back the second. A clock set forward makes
+/// tokens look dead too early until the next answer, never alive too long.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ServerTime {
+    anchor: Option<Anchor>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    /// Bounds of server minus local wall, in microseconds.
+    low: i64,
+    high: i64,
+    /// When they were last confirmed.
+    at: Now,
+}
+
+impl ServerTime {
+    /// Takes in the `Date` of an answer to a request sent at `sent` and received at `received`.
+    pub fn observe(&mut self, date: Wall, sent: Now, received: Now) {
+        let low = date.micros_since(received.wall);
+        let high = date.plus_micros(1_000_000).micros_since(sent.wall).max(low);
+        let fresh = Anchor { low, high, at: received };
+        let drifted = self.anchor.is_some_and(|a| jump(a.at, received).abs() > 1_000_000);
+        self.anchor = Some(match self.anchor {
+            Some(old) if !drifted && old.low.max(low) <= old.high.min(high) => {
+                Anchor { low: old.low.max(low), high: old.high.min(high), at: received }
+            }
+            _ => fresh,
+        });
+    }
+
+    /// Server minus local wall in microseconds, none before the first answer.
+    pub fn skew_micros(&self) -> Option<i64> {
+        self.anchor.map(|a| a.low + (a.high - a.low) / 2)
+    }
+
+    /// Half the width of what is known of the skew, in microseconds.
+    pub fn uncertainty_micros(&self) -> Option<i64> {
+        self.anchor.map(|a| (a.high - a.low) / 2)
+    }
+
+    /// The server's wall clock at `now`.
+    pub fn at(&self, now: Now) -> Wall {
+        let Some(a) = self.anchor else { return now.wall };
+        let skew = a.low + (a.high - a.low) / 2;
+        let by_wall = now.wall.micros_since(a.at.wall);
+        let by_mono = now.mono.since(a.at.mono).as_micros() as i64;
+        a.at.wall.plus_micros(skew).plus_micros(by_wall.max(by_mono))
+    }
+}
+
+/// By how many microseconds the wall clock ran ahead of the monotonic one between two readings: about zero in
+/// ordinary life, the length of a sleep after a suspend, negative after the clock was set back.
+pub fn jump(from: Now, to: Now) -> i64 {
+    to.wall.micros_since(from.wall).saturating_sub(to.mono.since(from.mono).as_micros() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(wall: i64, mono: u64) -> Now {
+        Now { wall: Wall(wall), mono: Mono(mono) }
+    }
+
+    #[test]
+    fn answers_narrow_the_skew() {
+        let mut server = ServerTime::default();
+        // The server is 5.3 s ahead; each answer takes 20 ms.
+        for k in 0..20 {
+            let sent = at(1_000_000_000 + k * 137_000, k as u64 * 137_000);
+            let received = at(sent.wall.0 + 20_000, sent.mono.0 + 20_000);
+            let truth = sent.wall.0 + 10_000 + 5_300_000;
+            server.observe(Wall::from_secs(truth.div_euclid(1_000_000)), sent, received);
+        }
+        let skew = server.skew_micros().unwrap();
+        assert!((skew - 5_300_000).abs() < 150_000, "skew {skew}");
+        assert!(server.uncertainty_micros().unwrap() < 150_000);
+    }
+
+    #[test]
+    fn set_back_and_suspended_clocks_do_not_revive_a_token() {
+        let mut server = ServerTime::default();
+        server.observe(Wall::from_secs(1000), at(1_000_000_000, 0), at(1_000_000_000, 0));
+        let start = server.at(at(1_000_000_000, 0));
+        // Set back by an hour, ten seconds later.
+        let back = server.at(at(1_000_000_000 - 3_600_000_000 + 10_000_000, 10_000_000));
+        assert_eq!(back.micros_since(start), 10_000_000);
+        // Suspended for an hour: the monotonic clock stood still.
+        let slept = server.at(at(1_000_000_000 + 3_600_000_000, 5));
+        assert_eq!(slept.micros_since(start), 3_600_000_000);
+    }
+
+    #[test]
+    fn a_contradicting_answer_replaces_what_was_known() {
+        let mut server = ServerTime::default();
+        server.observe(Wall::from_secs(1000), at(1_000_000_000, 0), at(1_000_000_000, 0));
+        server.observe(Wall::from_secs(2000), at(1_001_000_000, 1_000_000), at(1_001_000_000, 1_000_000));
+        assert!(server.skew_micros().unwrap() > 900_000_000);
+    }
+}

@@ -1,0 +1,307 @@
+//! An environment: which servers, which deployment, and how to behave towards them.
+//!
+//! The same shape is stored in the settings, written by hand as a YAML or JSON file, and printed by
+//! `sessionscope sandbox`, so that a ready line is an environment file.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::hosts::{Hosts, Region};
+use super::report::Report;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Environment {
+    /// Key of its secrets in the keyring; made once, never shown. Empty in files written by hand.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
+    pub name: String,
+    /// A region's domain or SDK key. Single hosts below win over it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub login: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guest_socket: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cdn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub streaming: Option<String>,
+    /// Where a sandbox takes its orders; only a sandbox has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
+    #[serde(alias = "deploymentId")]
+    pub deployment_id: String,
+    /// Sent as `Origin` where the deployment has an allow-list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// OAuth client for client credentials. Its secret lives in the keyring.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    /// Accepted in files written by hand, moved to the vault on load, never written.
+    #[serde(skip_serializing)]
+    pub client_secret: Option<ClientSecret>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queue_id: Option<String>,
+    /// `http://host:port`, `https://…` or `socks5://…`. Empty means none, whatever the system says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<String>,
+    /// PEM file with certificate authorities to trust beside those of the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_file: Option<String>,
+    /// Off means that any certificate is believed; the window says so.
+    pub verify_tls: bool,
+    /// Open a lost socket again with the same token. Off at first: it hides what a tester wants to see.
+    pub reconnect: bool,
+    /// Send a message that was refused with 429 again after `retryAfter`, a bounded number of times.
+    pub retry_after_429: bool,
+    /// Custom attributes go into the top-level `channel` instead of `message.channel`. The schema has both.
+    pub attributes_at_top: bool,
+    /// `application` in the socket's address.
+    pub application: String,
+    pub limits: Limits,
+    pub timings: Timings,
+}
+
+impl Default for Environment {
+    fn default() -> Self {
+        Self {
+            id: String::new(),
+            name: String::new(),
+            region: None,
+            api: None,
+            login: None,
+            guest_socket: None,
+            cdn: None,
+            streaming: None,
+            control: None,
+            deployment_id: String::new(),
+            origin: None,
+            client_id: None,
+            client_secret: None,
+            queue_id: None,
+            proxy: None,
+            ca_file: None,
+            verify_tls: true,
+            reconnect: false,
+            retry_after_429: true,
+            attributes_at_top: false,
+            application: concat!("sessionscope-", env!("CARGO_PKG_VERSION")).to_owned(),
+            limits: Limits::default(),
+            timings: Timings::default(),
+        }
+    }
+}
+
+/// A client secret in a file written by hand. Masked in `Debug`, never serialised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientSecret(pub super::Secret<String>);
+
+impl<'de> Deserialize<'de> for ClientSecret {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d).map(|s| Self(super::Secret::new(s)))
+    }
+}
+
+/// Rate limits as data: they change. Source: the vendor's limits page as quoted in 2026-10.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    pub messages_per_second: u32,
+    pub requests_per_minute: u32,
+    pub configures_per_minute: u32,
+    pub history_per_minute: u32,
+    pub echoes_per_minute: u32,
+    pub connections_per_session: u32,
+    /// Bytes of UTF-8.
+    pub message_bytes: u32,
+    /// Bytes of UTF-8 over all keys and values.
+    pub attribute_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            messages_per_second: 5,
+            requests_per_minute: 60,
+            configures_per_minute: 60,
+            history_per_minute: 10,
+            echoes_per_minute: 2,
+            connections_per_session: 3,
+            message_bytes: 4096,
+            attribute_bytes: 2048,
+        }
+    }
+}
+
+/// Intervals and margins, in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timings {
+    /// Between WebSocket pings of ours; zero for none. The vendor's client uses 15.
+    pub ping_secs: u32,
+    /// A pong that is this late means that the connection is dead.
+    pub pong_secs: u32,
+    /// A send without an echo for this long is shown as unconfirmed.
+    pub echo_secs: u32,
+    /// A JWT is treated as dead this early. The vendor's client uses 5.
+    pub jwt_margin_secs: u32,
+    /// An OAuth token is renewed this early.
+    pub oauth_margin_secs: u32,
+    /// The session is checked with an `echo` this long before it would expire. The vendor's client uses 310.
+    pub idle_check_secs: u32,
+    /// First and longest wait before a socket is opened again, and when to give up.
+    pub reconnect_first_secs: u32,
+    pub reconnect_longest_secs: u32,
+    pub reconnect_give_up_secs: u32,
+    /// Assumed life of a download link; the vendor's is about ten minutes.
+    pub link_secs: u32,
+    pub connect_timeout_secs: u32,
+    pub http_timeout_secs: u32,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self {
+            ping_secs: 15,
+            pong_secs: 10,
+            echo_secs: 10,
+            jwt_margin_secs: 5,
+            oauth_margin_secs: 60,
+            idle_check_secs: 310,
+            reconnect_first_secs: 1,
+            reconnect_longest_secs: 30,
+            reconnect_give_up_secs: 300,
+            link_secs: 600,
+            connect_timeout_secs: 15,
+            http_timeout_secs: 60,
+        }
+    }
+}
+
+/// Seconds of a [`Timings`] field as a duration.
+pub fn secs(n: u32) -> Duration {
+    Duration::from_secs(u64::from(n))
+}
+
+impl Environment {
+    /// Where its services live: the region's hosts, each overridden by the environment's own.
+    pub fn hosts(&self) -> Result<Hosts, Report> {
+        let base = match &self.region {
+            Some(name) => {
+                let domain = match Region::find(name) {
+                    Some(r) => r.domain.to_owned(),
+                    None => plain_domain(name)?,
+                };
+                Some(Hosts::of_domain(&domain))
+            }
+            None => None,
+        };
+        let base = base.unwrap_or_default();
+        let pick = |own: &Option<String>, of_region: String| match own {
+            Some(s) if !s.trim().is_empty() => s.trim().trim_end_matches('/').to_owned(),
+            _ => of_region,
+        };
+        let hosts = Hosts {
+            api: pick(&self.api, base.api),
+            login: pick(&self.login, base.login),
+            guest_socket: pick(&self.guest_socket, base.guest_socket),
+            cdn: pick(&self.cdn, base.cdn),
+            streaming: pick(&self.streaming, base.streaming),
+        };
+        if hosts.guest_socket.is_empty() {
+            return Err(Report::new(
+                "no-host",
+                "The environment names no server",
+                format!("“{}” has neither a region nor a guest_socket address.", self.name),
+            )
+            .remedy("Choose a region, or give the guest socket's address (wss://…/v1)."));
+        }
+        for (key, value) in [
+            ("api", &hosts.api),
+            ("login", &hosts.login),
+            ("guest_socket", &hosts.guest_socket),
+            ("cdn", &hosts.cdn),
+            ("streaming", &hosts.streaming),
+        ] {
+            check_address(key, value)?;
+        }
+        Ok(hosts)
+    }
+
+    /// True where the environment is on the loopback interface.
+    pub fn is_loopback(&self) -> bool {
+        self.hosts().is_ok_and(|h| {
+            url::Url::parse(&h.guest_socket).is_ok_and(|u| match u.host() {
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                Some(url::Host::Domain(d)) => d == "localhost" || d.ends_with(".localhost"),
+                None => false,
+            })
+        })
+    }
+}
+
+fn plain_domain(name: &str) -> Result<String, Report> {
+    let name = name.trim();
+    let ok = name.contains('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
+    if ok {
+        return Ok(name.to_ascii_lowercase());
+    }
+    Err(Report::new("unknown-region", "Unknown region", format!("“{name}” is neither a region's domain nor its SDK key."))
+        .remedy("Use a domain such as mypurecloud.ie or a key such as eu_west_1. The messenger's own names (prod-euw1) are not regions."))
+}
+
+fn check_address(key: &str, value: &str) -> Result<(), Report> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    let allowed: &[&str] = match key {
+        "guest_socket" | "streaming" => &["ws", "wss"],
+        _ => &["http", "https"],
+    };
+    let problem = match url::Url::parse(value) {
+        Err(e) => e.to_string(),
+        Ok(u) if !allowed.contains(&u.scheme()) => format!("it must begin with {}://", allowed.join(":// or ")),
+        Ok(u) if u.host().is_none() => "it has no host".to_owned(),
+        Ok(u) if !u.username().is_empty() || u.password().is_some() => {
+            "it must not hold a user name or password".to_owned()
+        }
+        Ok(_) => return Ok(()),
+    };
+    Err(Report::new("bad-address", format!("{key} is not a usable address"), format!("“{value}”: {problem}.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::hosts::REGIONS;
+
+    #[test]
+    fn every_region_gives_hosts_by_domain_and_key() {
+        for r in REGIONS {
+            for name in [r.domain, r.key] {
+                let env = Environment { region: Some(name.into()), ..Environment::default() };
+                assert_eq!(env.hosts().unwrap().guest_socket, format!("wss://webmessaging.{}/v1", r.domain));
+            }
+        }
+    }
+
+    #[test]
+    fn own_hosts_win_and_are_checked() {
+        let mut env = Environment {
+            region: Some("mypurecloud.ie".into()),
+            guest_socket: Some("ws://127.0.0.1:8089/v1/".into()),
+            ..Environment::default()
+        };
+        assert_eq!(env.hosts().unwrap().guest_socket, "ws://127.0.0.1:8089/v1");
+        assert!(env.is_loopback());
+        env.guest_socket = Some("http://127.0.0.1/v1".into());
+        assert_eq!(env.hosts().unwrap_err().code, "bad-address");
+        env.region = Some("prod-euw1".into());
+        assert_eq!(env.hosts().unwrap_err().code, "unknown-region");
+    }
+}

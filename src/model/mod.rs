@@ -1,0 +1,23 @@
+//! Plain data that every room speaks of. No I/O, no async, no clock of its own.
+
+pub mod clock;
+pub mod environment;
+pub mod fact;
+pub mod happening;
+pub mod hosts;
+pub mod id;
+pub mod record;
+pub mod report;
+pub mod secret;
+pub mod time;
+
+pub use clock::{Clock, ManualClock, Now, ServerTime, SystemClock};
+pub use environment::Environment;
+pub use fact::Fact;
+pub use happening::{Happening, Message};
+pub use hosts::{Hosts, Region};
+pub use id::{DialectId, SessionId};
+pub use record::{Direction, Draft, Flags, Kind, Record};
+pub use report::Report;
+pub use secret::{Secret, SecretKind};
+pub use time::{Mono, Wall};
