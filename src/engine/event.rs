@@ -1,9 +1,9 @@
 //! What the engine tells the window. Few and small: traffic is read from the log.
+
+use super::command::{JobId, Ticket};
 use crate::model::{Environment, Report, SessionId};
 use crate::sandbox;
 use crate::vault::VaultStatus;
-
-use super::command::{JobId, Ticket};
 
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -14,15 +14,29 @@ pub enum Event {
     SessionClosed {
         session: SessionId,
     },
+    /// A session token was put into the vault under this key (or taken out): it can be resumed (or not any more).
+    Kept {
+        session: SessionId,
+        environment_id: String,
+        key: String,
+        kept: bool,
+    },
     Sandbox(SandboxState),
-    /// After an order or on change of its sessions, at most some times a second.
+    /// After an order, and as the answer to [`super::Command::AskSandbox`].
     SandboxStatus(sandbox::Status),
     Vault(VaultStatus),
+    /// A secret was kept or forgotten, or could not be.
+    SecretKept {
+        key: String,
+        result: Result<(), Report>,
+    },
+    /// How far a job is.
     Job {
         job: JobId,
         done: u64,
         total: u64,
     },
+    /// A job's end: what to tell the user.
     JobDone {
         job: JobId,
         result: Result<String, Report>,
@@ -34,8 +48,6 @@ pub enum Event {
     },
     /// Something failed that belongs to no session.
     Fault(Report),
-    /// The capture cannot be written any more.
-    CaptureFailed(Report),
 }
 
 #[derive(Clone, Debug)]

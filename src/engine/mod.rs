@@ -1,16 +1,47 @@
 //! Owns the runtime: drives dialects, HTTP, sockets, OAuth and the sandbox, and writes every record.
+//!
+//! Seen from outside it is a handle with two queues: commands go in without waiting, events come out. Traffic takes
+//! neither: it goes through [`log`] into the capture.
 
 mod command;
+pub mod console;
+mod core;
 mod event;
+mod jobs;
+pub mod log;
+mod oauth;
+pub mod places;
+pub mod probe;
+mod session;
+pub mod stored;
+mod transport;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
 
 pub use command::{Command, ExportFormat, JobId, SessionSpec, Ticket};
 pub use event::{Event, SandboxState};
 
-use std::sync::Arc;
-
 use crate::capture::Writer;
 use crate::model::{Clock, Report};
 use crate::vault::{Redactor, Vault};
+
+/// A token with its last characters changed: still of the right shape, no longer right.
+fn damaged(token: &str) -> String {
+    let mut chars: Vec<char> = token.chars().collect();
+    let from = chars.len().saturating_sub(4);
+    for c in &mut chars[from..] {
+        *c = if *c == 'A' { 'B' } else { 'A' };
+    }
+    chars.into_iter().collect()
+}
+
+/// Commands that may wait for the engine.
+const COMMANDS: usize = 64;
+/// Events that may wait for the window. Beyond it the engine waits: events must arrive.
+const EVENTS: usize = 1024;
 
 /// What an engine works with.
 pub struct Parts {
@@ -23,25 +54,86 @@ pub struct Parts {
 }
 
 /// A running engine, seen from another thread. Dropping it ends all sessions.
-pub struct Engine {}
+pub struct Engine {
+    commands: Mutex<Option<mpsc::Sender<Command>>>,
+    events: Mutex<mpsc::Receiver<Event>>,
+    thread: Mutex<Option<std::thread::JoinHandle<()>>>,
+    ended: Arc<(Mutex<bool>, std::sync::Condvar)>,
+}
 
 impl Engine {
-    pub fn start(_parts: Parts) -> Result<Self, Report> {
-        todo!()
+    /// Starts the runtime on threads of its own.
+    pub fn start(parts: Parts) -> Result<Self, Report> {
+        let failed = |e: std::io::Error| Report::new("runtime", "The engine cannot start", e.to_string());
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("engine")
+            .enable_all()
+            .build()
+            .map_err(failed)?;
+        let (commands, commands_in) = mpsc::channel(COMMANDS);
+        let (events_out, events) = mpsc::channel(EVENTS);
+        let ended = Arc::new((Mutex::new(false), std::sync::Condvar::new()));
+        let told = ended.clone();
+        let thread = std::thread::Builder::new()
+            .name("engine-main".into())
+            .spawn(move || {
+                runtime.block_on(core::run(parts, commands_in, events_out));
+                runtime.shutdown_timeout(Duration::from_secs(1));
+                *told.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
+                told.1.notify_all();
+            })
+            .map_err(failed)?;
+        Ok(Self {
+            commands: Mutex::new(Some(commands)),
+            events: Mutex::new(events),
+            thread: Mutex::new(Some(thread)),
+            ended,
+        })
     }
 
     /// Hands over a command without waiting. A full queue is an error to be shown, never waited for.
-    pub fn send(&self, _command: Command) -> Result<(), Report> {
-        todo!()
+    pub fn send(&self, command: Command) -> Result<(), Report> {
+        let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = |what: &str| Err(Report::new("engine-busy", "The engine did not take this", what));
+        match commands.as_ref().map(|c| c.try_send(command)) {
+            Some(Ok(())) => Ok(()),
+            Some(Err(mpsc::error::TrySendError::Full(_))) => busy("Too much is waiting already. Try again in a moment."),
+            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => busy("It is not running any more."),
+        }
     }
 
     /// The next event, if any.
     pub fn poll(&self) -> Option<Event> {
-        todo!()
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).try_recv().ok()
     }
 
-    /// Closes sockets, flushes the capture, ends the runtime, within a deadline.
-    pub fn shutdown(&self, _deadline: std::time::Duration) {
-        todo!()
+    /// Closes sockets, flushes the capture, ends the runtime, within a deadline. True where all of it ended in time.
+    pub fn shutdown(&self, deadline: Duration) -> bool {
+        self.commands.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let until = std::time::Instant::now() + deadline;
+        let (ended, signal) = &*self.ended;
+        let mut done = ended.lock().unwrap_or_else(PoisonError::into_inner);
+        while !*done {
+            // Events that nobody will read must not hold up the end.
+            while self.poll().is_some() {}
+            let now = std::time::Instant::now();
+            if now >= until {
+                return false;
+            }
+            let step = (until - now).min(Duration::from_millis(50));
+            done = signal.wait_timeout(done, step).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        drop(done);
+        if let Some(thread) = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            let _ = thread.join();
+        }
+        true
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shutdown(Duration::from_secs(3));
     }
 }

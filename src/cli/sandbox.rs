@@ -1,0 +1,72 @@
+//! `sessionscope sandbox`: the embedded server on its own.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use super::{Outcome, SandboxArgs};
+use crate::model::{Report, SystemClock};
+use crate::sandbox::{Options, Sandbox};
+
+pub fn run(args: &SandboxArgs) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Report::new("runtime", "The sandbox cannot start", e.to_string()))?;
+    runtime.block_on(async {
+        let options = Options {
+            listen: args.listen,
+            token_ttl_secs: args.token_ttl,
+            jwt_ttl_secs: args.jwt_ttl,
+            session_ttl_secs: args.session_ttl,
+            allow_origins: args.allow_origin.clone(),
+            ..Options::default()
+        };
+        // Listen for signals before telling anybody that we are ready.
+        let stop = stop_signal()?;
+        let sandbox = Sandbox::start(options, SystemClock::shared()).await?;
+        let line = serde_json::to_string(&sandbox.ready())
+            .map_err(|e| Report::new("ready-line", "The ready line cannot be written", e.to_string()))?;
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| {
+            Report::new("ready-line", "The ready line cannot be written", e.to_string())
+        })?;
+        drop(out);
+        stop.await;
+        sandbox.stop().await;
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+/// Comes when the program is asked to end. Handlers are in place when this returns.
+#[cfg(unix)]
+fn stop_signal() -> Result<impl Future<Output = ()>, Report> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |e: std::io::Error| Report::new("signals", "Signals cannot be handled", e.to_string());
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+#[cfg(windows)]
+fn stop_signal() -> Result<impl Future<Output = ()>, Report> {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
+    let failed = |e: std::io::Error| Report::new("signals", "Signals cannot be handled", e.to_string());
+    let mut c = ctrl_c().map_err(failed)?;
+    let mut b = ctrl_break().map_err(failed)?;
+    let mut close = ctrl_close().map_err(failed)?;
+    let mut shutdown = ctrl_shutdown().map_err(failed)?;
+    Ok(async move {
+        tokio::select! {
+            _ = c.recv() => {}
+            _ = b.recv() => {}
+            _ = close.recv() => {}
+            _ = shutdown.recv() => {}
+        }
+    })
+}

@@ -1,0 +1,254 @@
+//! Test scripts: what is said and what must be answered.
+//!
+//! The shape is that of the ovotech web-messaging tester, so that its scripts run here unchanged:
+//!
+//! ```yaml
+//! config:                 # optional where --environment or --sandbox is given
+//!   deploymentId: 00000000-0000-0000-0000-000000000000
+//!   region: mypurecloud.ie
+//!   origin: https://shop.example     # optional
+//! scenarios:
+//!   "Asks for a colour":
+//!     - say: hello
+//!     - waitForReplyContaining: which colour    # whatever the case
+//!     - say: Yes
+//!     - waitForReplyMatching: ^thank you,? .*$  # JavaScript regular expression, flags i and m
+//! ```
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{self, MapAccess, Visitor};
+
+use crate::model::{Environment, Report};
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Script {
+    #[serde(default)]
+    pub config: Option<Config>,
+    pub scenarios: Scenarios,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    pub deployment_id: String,
+    pub region: String,
+    #[serde(default)]
+    pub origin: Option<String>,
+}
+
+/// Scenarios in the order of the file.
+#[derive(Debug)]
+pub struct Scenarios(pub Vec<(String, Vec<Step>)>);
+
+#[derive(Debug)]
+pub enum Step {
+    Say(String),
+    /// The next reply that contains this, whatever the case.
+    Containing(String),
+    /// The next reply that matches.
+    Matching(Pattern),
+}
+
+/// A JavaScript regular expression as the scripts hold it, compiled with the flags `i` and `m`.
+pub struct Pattern {
+    pub source: String,
+    compiled: regress::Regex,
+}
+
+impl Pattern {
+    fn new(source: String) -> Result<Self, String> {
+        let compiled = regress::Regex::with_flags(&source, "im").map_err(|e| e.to_string())?;
+        Ok(Self { source, compiled })
+    }
+
+    pub fn matches(&self, text: &str) -> bool {
+        self.compiled.find(text).is_some()
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "/{}/im", self.source)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Say(text) => write!(f, "say: {text}"),
+            Self::Containing(text) => write!(f, "waitForReplyContaining: {text}"),
+            Self::Matching(pattern) => write!(f, "waitForReplyMatching: {}", pattern.source),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Scenarios {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Scenarios;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("scenario names with their steps")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scenarios, A::Error> {
+                let mut all: Vec<(String, Vec<Step>)> = Vec::new();
+                while let Some((Text(name), steps)) = map.next_entry::<Text, Vec<Step>>()? {
+                    if all.iter().any(|(n, _)| *n == name) {
+                        return Err(de::Error::custom(format!("there are two scenarios with the name “{name}”")));
+                    }
+                    if steps.is_empty() {
+                        return Err(de::Error::custom(format!("the scenario “{name}” has no steps")));
+                    }
+                    all.push((name, steps));
+                }
+                if all.is_empty() {
+                    return Err(de::Error::custom("there is no scenario"));
+                }
+                Ok(Scenarios(all))
+            }
+        }
+        d.deserialize_map(V)
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Step;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a step: say, waitForReplyContaining or waitForReplyMatching")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Step, A::Error> {
+                let Some((Text(key), Text(value))) = map.next_entry()? else {
+                    return Err(de::Error::custom("an empty step"));
+                };
+                let step = match key.as_str() {
+                    "say" if value.is_empty() => return Err(de::Error::custom("say: the text is empty")),
+                    "say" => Step::Say(value),
+                    "waitForReplyContaining" => Step::Containing(value),
+                    "waitForReplyMatching" => Step::Matching(Pattern::new(value).map_err(|e| {
+                        de::Error::custom(format!("waitForReplyMatching: not a JavaScript regular expression: {e}"))
+                    })?),
+                    other => {
+                        return Err(de::Error::custom(format!(
+                            "unknown step “{other}”; known are say, waitForReplyContaining, waitForReplyMatching"
+                        )));
+                    }
+                };
+                if map.next_key::<Text>()?.is_some() {
+                    return Err(de::Error::custom("a step has one key; begin each step with a dash"));
+                }
+                Ok(step)
+            }
+        }
+        d.deserialize_map(V)
+    }
+}
+
+/// Text in a script: also what YAML would read as a number or a truth value.
+struct Text(String);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        String::deserialize(d).map(Text)
+    }
+}
+
+/// Reads a script; an error names line and column.
+pub fn parse_script(text: &str, file: &str) -> Result<Script, Report> {
+    serde_saphyr::from_str(text).map_err(|e| malformed("script", file, &e))
+}
+
+/// Reads an environment file: YAML, or JSON such as the sandbox's ready line.
+pub fn parse_environment(text: &str, file: &str) -> Result<Environment, Report> {
+    serde_saphyr::from_str(text).map_err(|e| malformed("environment", file, &e))
+}
+
+fn malformed(what: &str, file: &str, e: &serde_saphyr::Error) -> Report {
+    let place = e.location().map(|l| format!(", line {}, column {}", l.line(), l.column())).unwrap_or_default();
+    let text = e.to_string();
+    let first = text.lines().next().unwrap_or("").trim().to_owned();
+    let mut report = Report::new(
+        &format!("bad-{what}"),
+        format!("The {what} file cannot be read"),
+        format!("{file}{place}: {first}"),
+    );
+    for line in text.lines().skip(1).filter(|l| !l.trim().is_empty()).take(12) {
+        report = report.detail(line);
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXAMPLE: &str = r#"
+config:
+  deploymentId: xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx
+  region: xxxx.pure.cloud
+scenarios:
+  "Accept":
+    - say: hi
+    - waitForReplyContaining: a question
+    - say: Yes
+    - waitForReplyMatching: thank you[.!]?$
+  Decline:
+    - say: No
+    - say: 42
+"#;
+
+    #[test]
+    fn scripts_of_the_other_tester_are_read_unchanged() {
+        let script = parse_script(EXAMPLE, "example.yml").unwrap();
+        assert_eq!(script.config.unwrap().region, "xxxx.pure.cloud");
+        let names: Vec<_> = script.scenarios.0.iter().map(|(n, _)| n.as_str()).collect();
+        assert_eq!(names, ["Accept", "Decline"]);
+        assert!(matches!(&script.scenarios.0[0].1[2], Step::Say(t) if t == "Yes"));
+        assert!(matches!(&script.scenarios.0[1].1[1], Step::Say(t) if t == "42"));
+        let Step::Matching(p) = &script.scenarios.0[0].1[3] else { panic!() };
+        assert!(p.matches("first line\nTHANK YOU!"));
+    }
+
+    #[test]
+    fn mistakes_are_told_with_line_and_column() {
+        for (text, place, word) in [
+            ("scenarios:\n  A:\n    - shout: hi\n", "line 3", "shout"),
+            ("scenarios:\n  A:\n    - say: hi\n   - say: x\n", "line 4", ""),
+            ("scenarios:\n  A:\n    - waitForReplyMatching: '('\n", "line 3", "regular expression"),
+            ("scenarios: {}\n", "line 1", "no scenario"),
+            ("config:\n  deploymentId: a\n  regon: b\nscenarios: {A: [{say: x}]}\n", "line 3", "regon"),
+        ] {
+            let report = parse_script(text, "s.yml").unwrap_err();
+            assert!(report.what.contains(place), "{text:?}: {report:?}");
+            assert!(report.text().contains(word), "{text:?}: {report:?}");
+        }
+    }
+
+    #[test]
+    fn the_ready_line_of_a_sandbox_is_an_environment_file() {
+        let line = r#"{"api":"http://127.0.0.1:1","login":"http://127.0.0.1:1","guest_socket":"ws://127.0.0.1:1/v1","cdn":"http://127.0.0.1:1","streaming":"ws://127.0.0.1:1","control":"http://127.0.0.1:1/control","deployment_id":"d","client_id":"c","client_secret":"s","queue_id":"q"}"#;
+        let env = parse_environment(line, "ready.json").unwrap();
+        assert_eq!(env.hosts().unwrap().guest_socket, "ws://127.0.0.1:1/v1");
+        assert!(env.client_secret.is_some());
+        assert!(!serde_json::to_string(&env).unwrap().contains("\"s\""));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_or_refused(text in "[ -~\n]{0,200}") {
+            let _ = parse_script(&text, "x");
+            let _ = parse_environment(&text, "x");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Everything that a run needs, put together once: clock, redactor, vault, capture, engine, projections.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::places::Places;
+use super::{Engine, Parts};
+use crate::capture::{Reader, Writer};
+use crate::model::{Clock, Report, SystemClock};
+use crate::projection::Projector;
+use crate::vault::{Redactor, Vault};
+
+/// Where the capture of this run goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LogPlace {
+    /// A new file in the captures folder.
+    #[default]
+    Folder,
+    /// This new file.
+    File(PathBuf),
+    /// Private mode: memory only.
+    Memory,
+}
+
+/// How to start.
+pub struct ConsoleOptions {
+    pub place: LogPlace,
+    /// Called from any thread when there is something new to look at.
+    pub wake: Arc<dyn Fn() + Send + Sync>,
+    pub clock: Arc<dyn Clock>,
+    /// None for the OS keyring.
+    pub vault: Option<Vault>,
+    /// None for the system's places.
+    pub places: Option<Places>,
+}
+
+impl Default for ConsoleOptions {
+    fn default() -> Self {
+        Self { place: LogPlace::Folder, wake: Arc::new(|| {}), clock: SystemClock::shared(), vault: None, places: None }
+    }
+}
+
+/// A running console. Fields are dropped in this order: first the engine, which says goodbye, then the log.
+pub struct Console {
+    pub engine: Engine,
+    pub projector: Projector,
+    pub writer: Writer,
+    pub redactor: Redactor,
+    pub vault: Arc<Vault>,
+    pub clock: Arc<dyn Clock>,
+    pub places: Places,
+}
+
+impl Console {
+    /// Opening the keyring may take a moment.
+    pub fn start(options: ConsoleOptions) -> Result<Self, Report> {
+        let places = match options.places {
+            Some(places) => places,
+            None => Places::find()?,
+        };
+        let writer = match &options.place {
+            LogPlace::Folder => Writer::create(&places.captures)?,
+            LogPlace::File(file) => Writer::create_at(file)?,
+            LogPlace::Memory => Writer::private()?,
+        };
+        let redactor = Redactor::default();
+        let vault = Arc::new(options.vault.unwrap_or_else(Vault::open));
+        let projector = Projector::start(Reader::attach(&writer.opened())?, options.wake.clone());
+        let engine = Engine::start(Parts {
+            clock: options.clock.clone(),
+            writer: writer.clone(),
+            redactor: redactor.clone(),
+            vault: vault.clone(),
+            wake: options.wake.clone(),
+        })?;
+        Ok(Self { engine, projector, writer, redactor, vault, clock: options.clock, places })
+    }
+}

@@ -1,0 +1,460 @@
+//! One session: a dialect, its socket and its calls, in one task with one loop.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use super::log::{Log, MAX_STORED};
+use super::transport::client::Clients;
+use super::transport::frames::{ReadError, Wire};
+use super::transport::http::{Answer, Caller};
+use super::transport::socket::{NotOpened, Opening, Socket};
+use crate::dialect::{Action, At, Call, CallId, Dialect, Input, Seen, Wish};
+use crate::model::fact::Skew;
+use crate::model::{
+    Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, ServerTime, SessionId, Wall, clock,
+};
+
+/// The local wall clock is looked at again at least so often, because waits are measured on a clock that may stand
+/// still while the machine sleeps.
+const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
+/// How long the server may take to answer a close frame.
+const CLOSING: Duration = Duration::from_secs(5);
+/// A session that is told to end has so long to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// While the disk is behind, the socket is left unread for at most so long; then payloads are left out instead.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Messages handled in one go before anything else gets its turn.
+const BURST: usize = 512;
+/// Requests whose answers can still be joined to them.
+const OPEN_REQUESTS: usize = 10_000;
+
+pub enum ToSession {
+    Wish(Wish),
+    End,
+}
+
+/// What a session asks of the engine beyond its own means.
+pub enum FromSession {
+    /// Put a secret into the vault, or take it out.
+    Keep { session: SessionId, key: &'static str, value: Option<Secret<String>> },
+}
+
+pub struct Session {
+    pub id: SessionId,
+    pub dialect: Box<dyn Dialect>,
+    pub log: Log,
+    pub environment: Arc<Environment>,
+    pub clients: Clients,
+    pub commands: mpsc::Receiver<ToSession>,
+    pub out: mpsc::Sender<FromSession>,
+    /// Tells that a clock was moved by hand.
+    pub moved: Arc<Notify>,
+}
+
+struct State {
+    server: ServerTime,
+    told_skew: Option<i64>,
+    last_look: Now,
+    conn: u32,
+    socket: Option<Socket>,
+    /// We sent a close frame; the connection is dropped then.
+    closing: Option<Instant>,
+    opening: JoinSet<(u32, Result<Socket, NotOpened>)>,
+    calls: JoinSet<(CallId, Result<Answer, Report>)>,
+    sent: SentRequests,
+    actions: Vec<Action>,
+    pressed_since: Option<Instant>,
+    ending: Option<Instant>,
+}
+
+/// Which record asked what, by tracing id.
+#[derive(Default)]
+struct SentRequests {
+    by_tracing: HashMap<String, u64>,
+    order: VecDeque<String>,
+}
+
+impl SentRequests {
+    fn add(&mut self, tracing: String, seq: u64) {
+        if self.by_tracing.insert(tracing.clone(), seq).is_none() {
+            self.order.push_back(tracing);
+        }
+        if self.order.len() > OPEN_REQUESTS
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.by_tracing.remove(&oldest);
+        }
+    }
+
+    fn seq(&self, tracing: Option<&str>) -> u64 {
+        tracing.and_then(|t| self.by_tracing.get(t)).copied().unwrap_or(0)
+    }
+}
+
+enum Turn {
+    Command(Option<ToSession>),
+    Opened(u32, Result<Socket, NotOpened>),
+    Answered(CallId, Result<Answer, Report>),
+    Wire(Result<Option<Wire>, ReadError>),
+    Pressed,
+    ClosingOver,
+    Tick,
+}
+
+impl Session {
+    /// Runs until it is told to end.
+    pub async fn run(mut self) {
+        let now = self.log.now();
+        let mut s = State {
+            server: ServerTime::default(),
+            told_skew: None,
+            last_look: now,
+            conn: 0,
+            socket: None,
+            closing: None,
+            opening: JoinSet::new(),
+            calls: JoinSet::new(),
+            sent: SentRequests::default(),
+            actions: Vec::new(),
+            pressed_since: None,
+            ending: None,
+        };
+        loop {
+            let moved = self.moved.clone();
+            let moved = moved.notified();
+            self.look_at_clock(&mut s);
+            if s.ending.is_some_and(|until| until <= Instant::now() || (s.socket.is_none() && s.opening.is_empty())) {
+                return;
+            }
+            let turn = self.wait(&mut s, moved).await;
+            self.take(&mut s, turn);
+        }
+    }
+
+    async fn wait(&mut self, s: &mut State, moved: impl Future<Output = ()>) -> Turn {
+        let at = self.at(s);
+        let tick = self.dialect.wait(at).map(|w| w.clamp(SHORTEST_SLEEP, LONGEST_SLEEP));
+        let tick = tick.or(s.socket.as_ref().map(|_| LONGEST_SLEEP));
+        let pressed = self.is_pressed(s);
+        let closing = s.closing;
+        let ending = s.ending;
+        let socket = &mut s.socket;
+        tokio::select! {
+            biased;
+            command = self.commands.recv(), if ending.is_none() => Turn::Command(command),
+            Some(Ok((conn, result))) = s.opening.join_next(), if !s.opening.is_empty() => Turn::Opened(conn, result),
+            Some(Ok((call, result))) = s.calls.join_next(), if !s.calls.is_empty() => Turn::Answered(call, result),
+            wire = next_wire(socket), if !pressed && socket.is_some() => Turn::Wire(wire),
+            () = sleep(SHORTEST_SLEEP), if pressed => Turn::Pressed,
+            () = sleep_until(closing.unwrap_or_else(Instant::now)), if closing.is_some() => Turn::ClosingOver,
+            () = sleep_until(ending.unwrap_or_else(Instant::now)), if ending.is_some() => Turn::Tick,
+            () = sleep(tick.unwrap_or(LONGEST_SLEEP)), if tick.is_some() => Turn::Tick,
+            () = moved => Turn::Tick,
+        }
+    }
+
+    /// True while the socket shall be left unread because the disk is behind. Not for so long that it dies of it.
+    fn is_pressed(&self, s: &mut State) -> bool {
+        if !self.log.is_pressed() {
+            s.pressed_since = None;
+            return false;
+        }
+        let since = *s.pressed_since.get_or_insert_with(Instant::now);
+        since.elapsed() < PATIENCE
+    }
+
+    fn take(&mut self, s: &mut State, turn: Turn) {
+        match turn {
+            Turn::Command(Some(ToSession::Wish(wish))) => {
+                self.step(s, Input::Wish(wish));
+            }
+            Turn::Command(Some(ToSession::End) | None) => {
+                s.ending = Some(Instant::now() + GOODBYE);
+                self.step(s, Input::Wish(Wish::Leave { code: 1000, reason: "closed by the user".into() }));
+            }
+            // An attempt that was overtaken by a newer one.
+            Turn::Opened(conn, _) if conn != s.conn => {}
+            Turn::Opened(conn, Ok(socket)) => {
+                if let Some((date, sent, received)) = socket.date {
+                    self.learn_date(s, date, sent, received);
+                }
+                s.socket = Some(socket);
+                s.closing = None;
+                self.step(s, Input::Opened { conn });
+            }
+            Turn::Opened(conn, Err(NotOpened { status, report })) => {
+                self.step(s, Input::NotOpened { conn, status, report });
+            }
+            Turn::Answered(call, Ok(answer)) => {
+                if let Some(date) = answer.date() {
+                    self.learn_date(s, date, answer.sent, answer.received);
+                }
+                let retry_after = answer.retry_after();
+                self.step(s, Input::Answer { call, status: answer.status, retry_after, body: &answer.body });
+            }
+            Turn::Answered(call, Err(report)) => {
+                self.step(s, Input::CallFailed { call, report });
+            }
+            Turn::Wire(first) => self.take_burst(s, first),
+            Turn::Pressed => {}
+            Turn::ClosingOver => self.lose(s, "the server did not answer our close frame"),
+            Turn::Tick => {
+                self.step(s, Input::Tick);
+            }
+        }
+    }
+
+    fn take_burst(&mut self, s: &mut State, first: Result<Option<Wire>, ReadError>) {
+        let mut next = first;
+        for _ in 0..BURST {
+            match next {
+                Ok(Some(wire)) => self.take_wire(s, wire),
+                Ok(None) => return self.lose(s, "the server ended the connection without a close frame"),
+                Err(ReadError::Io(e)) => return self.lose(s, &e.to_string()),
+                Err(ReadError::Violation(v)) => return self.violated(s, &v),
+            }
+            let Some(socket) = &mut s.socket else { return };
+            next = match socket.reader.ready() {
+                Ok(Some(wire)) => Ok(Some(wire)),
+                Ok(None) => return,
+                Err(v) => Err(ReadError::Violation(v)),
+            };
+        }
+        if let Ok(Some(wire)) = next {
+            self.take_wire(s, wire);
+        }
+    }
+
+    fn take_wire(&mut self, s: &mut State, wire: Wire) {
+        let conn = s.conn;
+        match wire {
+            Wire::Text(bytes) => {
+                let at = self.at(s);
+                let seen = match std::str::from_utf8(&bytes) {
+                    Ok(text) => self.dialect.step(at, Input::Text { conn, text }, &mut s.actions),
+                    Err(_) => {
+                        let mut seen = self.dialect.step(at, Input::Bytes { conn, bytes: &bytes }, &mut s.actions);
+                        seen.flags = seen.flags.with(Flags::MALFORMED);
+                        seen
+                    }
+                };
+                self.record_received(s, at.now, Kind::Text, &seen, bytes);
+                self.act(s);
+            }
+            Wire::Binary(bytes) => {
+                let at = self.at(s);
+                let seen = self.dialect.step(at, Input::Bytes { conn, bytes: &bytes }, &mut s.actions);
+                self.record_received(s, at.now, Kind::Binary, &seen, bytes);
+                self.act(s);
+            }
+            Wire::Ping(bytes) => {
+                let beat = Seen { flags: Flags::HEARTBEAT, ..Seen::default() };
+                self.record_received(s, self.log.now(), Kind::Ping, &beat, bytes.clone());
+                self.send(s, Wire::Pong(bytes), Flags::HEARTBEAT);
+            }
+            Wire::Pong(bytes) => {
+                let at = self.at(s);
+                let mut seen = self.dialect.step(at, Input::Pong { conn }, &mut s.actions);
+                seen.flags = seen.flags.with(Flags::HEARTBEAT);
+                self.record_received(s, at.now, Kind::Pong, &seen, bytes);
+                self.act(s);
+            }
+            Wire::Close { code, reason } => self.take_close(s, code, reason),
+        }
+    }
+
+    fn take_close(&mut self, s: &mut State, code: u16, reason: Bytes) {
+        let flags = Seen { flags: Flags::STORY, code: i32::from(code), answers: None };
+        self.record_received(s, self.log.now(), Kind::Close, &flags, reason.clone());
+        if s.closing.is_none() {
+            self.send(s, Wire::Close { code, reason: Bytes::new() }, Flags::STORY);
+        }
+        s.socket = None;
+        s.closing = None;
+        let text = String::from_utf8_lossy(&reason).into_owned();
+        self.step(s, Input::Closed { conn: s.conn, code, reason: &text });
+    }
+
+    fn record_received(&self, s: &State, at: Now, kind: Kind, seen: &Seen, mut bytes: Bytes) {
+        let size = bytes.len() as u64;
+        let mut draft = Draft::new(at, self.id, kind, Direction::Received)
+            .conn(s.conn)
+            .flags(seen.flags)
+            .code(seen.code)
+            .reply_to(s.sent.seq(seen.answers.as_deref()));
+        if bytes.len() > MAX_STORED {
+            bytes.truncate(MAX_STORED);
+            draft = draft.flags(Flags::CUT);
+        }
+        draft.body = bytes;
+        draft.size = size;
+        self.log.add(draft);
+    }
+
+    /// The connection is gone, without a close frame.
+    fn lose(&mut self, s: &mut State, why: &str) {
+        s.socket = None;
+        s.closing = None;
+        let report = Report::new("connection-lost", "The connection was lost", format!("Socket {}: {why}.", s.conn));
+        let mut draft = Draft::fact(self.log.now(), self.id, &Fact::Fault(report));
+        draft.kind = Kind::SocketLost;
+        draft.direction = Direction::Received;
+        self.log.add(draft.conn(s.conn));
+        self.step(s, Input::Lost { conn: s.conn, why });
+    }
+
+    /// The server broke the WebSocket protocol: say so, close as RFC 6455 wants, and treat the connection as lost.
+    fn violated(&mut self, s: &mut State, v: &super::transport::frames::Violation) {
+        let reason = Bytes::from(v.to_string());
+        self.send(s, Wire::Close { code: v.close_code(), reason }, Flags::STORY.with(Flags::FAULT));
+        self.lose(s, &format!("the server broke the WebSocket protocol: {v}"));
+    }
+
+    fn step(&mut self, s: &mut State, input: Input<'_>) {
+        let at = self.at(s);
+        self.dialect.step(at, input, &mut s.actions);
+        self.act(s);
+    }
+
+    /// Carries out what the dialect asked for, in its order.
+    fn act(&mut self, s: &mut State) {
+        if s.actions.is_empty() {
+            return;
+        }
+        let mut actions = std::mem::take(&mut s.actions);
+        for action in actions.drain(..) {
+            match action {
+                Action::Open { conn, url, headers } => self.open(s, conn, url, headers),
+                Action::Text { conn, text, flags, tracing } if conn == s.conn && s.socket.is_some() => {
+                    let seq = self.send(s, Wire::Text(Bytes::from(text)), flags.with(Flags::STORY));
+                    if let Some(tracing) = tracing {
+                        s.sent.add(tracing, seq);
+                    }
+                }
+                Action::Text { .. } => {
+                    self.log.fact(
+                        self.id,
+                        &Fact::Fault(Report::new("no-socket", "Not sent", "The socket was gone before this could be written.")),
+                    );
+                }
+                Action::Ping { .. } => {
+                    self.send(s, Wire::Ping(Bytes::new()), Flags::HEARTBEAT);
+                }
+                Action::Close { code, reason, .. } => {
+                    if s.socket.is_some() && s.closing.is_none() {
+                        self.send(s, Wire::Close { code, reason: Bytes::from(reason) }, Flags::STORY);
+                        s.closing = Some(Instant::now() + CLOSING);
+                    }
+                }
+                Action::Call { call, request } => self.call(s, call, request),
+                Action::Learn { kind, value } => {
+                    self.log.learn(kind, value.expose());
+                }
+                Action::Keep { key, value } => {
+                    if self.out.try_send(FromSession::Keep { session: self.id, key, value }).is_err() {
+                        let what = "Too many secrets wait to be kept; this one stays in memory only.";
+                        self.log.fact(self.id, &Fact::Fault(Report::new("vault-busy", "The keyring is busy", what)));
+                    }
+                }
+                Action::State(fact) => {
+                    self.log.fact(self.id, &fact);
+                }
+            }
+        }
+        s.actions = actions;
+    }
+
+    fn open(&mut self, s: &mut State, conn: u32, url: String, headers: Vec<(String, String)>) {
+        s.socket = None;
+        s.closing = None;
+        s.conn = conn;
+        let opening = Opening {
+            log: self.log.clone(),
+            session: self.id,
+            environment: self.environment.clone(),
+            clients: self.clients.clone(),
+            conn,
+            url,
+            headers,
+        };
+        s.opening.spawn(async move { (conn, opening.open().await) });
+    }
+
+    fn call(&mut self, s: &mut State, id: CallId, request: Call) {
+        let caller = Caller {
+            log: self.log.clone(),
+            session: self.id,
+            environment: self.environment.clone(),
+            clients: self.clients.clone(),
+        };
+        s.calls.spawn(async move { (id, caller.call(&request).await) });
+    }
+
+    /// Records a message and hands it to the socket.
+    fn send(&mut self, s: &mut State, wire: Wire, flags: Flags) -> u64 {
+        let (kind, code, body) = match &wire {
+            Wire::Text(b) => (Kind::Text, 0, b.clone()),
+            Wire::Binary(b) => (Kind::Binary, 0, b.clone()),
+            Wire::Ping(b) => (Kind::Ping, 0, b.clone()),
+            Wire::Pong(b) => (Kind::Pong, 0, b.clone()),
+            Wire::Close { code, reason } => (Kind::Close, i32::from(*code), reason.clone()),
+        };
+        let draft = Draft::new(self.log.now(), self.id, kind, Direction::Sent)
+            .conn(s.conn)
+            .flags(flags)
+            .code(code)
+            .body(body);
+        let seq = self.log.add(draft);
+        if let Some(socket) = &s.socket
+            && let Err(report) = socket.sender.send(wire)
+        {
+            self.log.fact(self.id, &Fact::Fault(report));
+        }
+        seq
+    }
+
+    fn at(&self, s: &State) -> At {
+        let now = self.log.now();
+        At { now, server: s.server.at(now) }
+    }
+
+    fn learn_date(&mut self, s: &mut State, date: Wall, sent: Now, received: Now) {
+        s.server.observe(date, sent, received);
+        let (Some(skew_us), Some(uncertainty_us)) = (s.server.skew_micros(), s.server.uncertainty_micros()) else {
+            return;
+        };
+        if s.told_skew.is_none_or(|told| (told - skew_us).abs() > 100_000) {
+            s.told_skew = Some(skew_us);
+            self.log.fact(self.id, &Fact::Skew(Skew { skew_us, uncertainty_us, jump_us: 0 }));
+        }
+    }
+
+    /// Notices that the wall clock was set, or that the machine slept.
+    fn look_at_clock(&mut self, s: &mut State) {
+        let now = self.log.now();
+        let jump_us = clock::jump(s.last_look, now);
+        s.last_look = now;
+        if jump_us.abs() > 2_000_000 {
+            // The skew is now measured against a clock that was moved: the server's own time did not move with it.
+            let server = s.server.at(now);
+            let skew_us = server.micros_since(now.wall);
+            s.told_skew = Some(skew_us);
+            self.log.fact(self.id, &Fact::Skew(Skew { skew_us, uncertainty_us: s.server.uncertainty_micros().unwrap_or(0), jump_us }));
+            self.step(s, Input::Tick);
+        }
+    }
+}
+
+async fn next_wire(socket: &mut Option<Socket>) -> Result<Option<Wire>, ReadError> {
+    match socket {
+        Some(socket) => socket.reader.next().await,
+        None => std::future::pending().await,
+    }
+}
