@@ -74,36 +74,45 @@ impl ClockView {
         }
     }
 
-    /// How long until what the strip paints changes next: the label or the phase. None where nothing will change.
-    /// Never zero.
+    /// How long until what the strip paints changes next: the label or the phase. None where no end is
+    /// known. Never zero.
     pub fn next_change(&self, server_now: Wall) -> Option<Duration> {
-        let until = self.fact.until?;
-        let left = until.micros_since(server_now);
-        if left <= 0 {
-            return Some(micros(label::until_next_ago(left.unsigned_abs())));
+        if let Some(dead_for) = self.dead_for(server_now) {
+            return Some(micros(label::until_next_ago(dead_for)));
         }
-        if self.is_over() {
-            return None;
-        }
+        let left = self.left_micros(server_now)?.max(1);
         let life = self.life_micros().unwrap_or(0);
         let next_phase = [life / 10, self.margin_micros(), 0].into_iter().filter(|at| *at < left).max().unwrap_or(0);
-        let phase = left.abs_diff(next_phase);
-        Some(micros(phase.min(label::until_next_left(left as u64)).max(1)))
+        Some(micros(left.abs_diff(next_phase).min(label::until_next_left(left as u64)).max(1)))
     }
 
-    /// Writes what the strip says into `out` (emptied first): `23:41`, `expired 0:12 ago`.
+    /// Writes what the strip says into `out` (emptied first): `23:41`, `expired 0:12 ago`, `refused 3 h ago`.
     pub fn label(&self, server_now: Wall, out: &mut String) {
         out.clear();
-        match self.fact.until.map(|until| until.micros_since(server_now)) {
-            Some(left) if left <= 0 => label::ago(left.unsigned_abs(), out),
-            _ if self.is_over() => out.push_str(match self.fact.event {
-                ExpiryEvent::Refused => "refused",
-                ExpiryEvent::Forgotten => "forgotten",
-                _ => "expired",
-            }),
-            Some(left) => label::left(left as u64, out),
-            None => out.push_str("end unknown"),
+        let word = if self.fact.event == ExpiryEvent::Refused { "refused" } else { "expired" };
+        match (self.dead_for(server_now), self.left_micros(server_now)) {
+            (Some(dead_for), _) => label::ago(word, dead_for, out),
+            (None, Some(left)) => label::left(left.max(0) as u64, out),
+            (None, None) => out.push_str("end unknown"),
         }
+    }
+
+    /// The server's instant of its end: told, or known to come. None where it is not known.
+    pub fn end(&self) -> Option<Wall> {
+        match self.fact.until {
+            Some(until) if self.is_over() => Some(until.min(self.told)),
+            None if self.is_over() => Some(self.told),
+            until => until,
+        }
+    }
+
+    /// Microseconds since its end; none while it lives.
+    fn dead_for(&self, server_now: Wall) -> Option<u64> {
+        let since = self.end().map(|end| server_now.micros_since(end));
+        if self.is_over() {
+            return Some(since.unwrap_or(0).max(0) as u64);
+        }
+        since.filter(|n| *n >= 0).map(|n| n as u64)
     }
 
     /// It died before its time: somebody said so.
@@ -145,9 +154,7 @@ fn rank(clock: &ClockView, server_now: Option<Wall>) -> Rank {
         None => clock.is_over(),
     };
     if dead {
-        // One that was declared dead died when that was told, whatever its end was to be.
-        let death = if clock.is_over() { clock.told.0.min(until) } else { until };
-        return (2, 0, Reverse(death), clock.seq);
+        return (2, 0, Reverse(clock.end().map_or(until, |end| end.0)), clock.seq);
     }
     (u8::from(clock.fact.until.is_none()), until, Reverse(0), clock.seq)
 }
@@ -182,7 +189,7 @@ mod tests {
     use crate::model::{Direction, Draft, Kind, Now, SessionId};
     use proptest::prelude::*;
 
-    pub fn clock(id: &str, from: i64, until: Option<i64>, margin_secs: u32, event: ExpiryEvent) -> ClockView {
+    fn clock(id: &str, from: i64, until: Option<i64>, margin_secs: u32, event: ExpiryEvent) -> ClockView {
         let fact = Expiry {
             id: id.into(),
             title: id.into(),

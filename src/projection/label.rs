@@ -37,14 +37,14 @@ pub(super) fn until_next_left(micros: u64) -> u64 {
     micros.saturating_sub(next.saturating_mul(SECOND))
 }
 
-/// Writes how long ago it expired, coarser with time so that a dead clock asks for few repaints: `expired 0:12 ago`,
+/// Writes how long ago it ended, and how (`word`), coarser with time so that a dead clock asks for few repaints: `expired 0:12 ago`,
 /// `expired 7 min ago`, `expired 3 h ago`, `expired 2 d ago`.
-pub(super) fn ago(micros: u64, out: &mut String) {
+pub(super) fn ago(word: &str, micros: u64, out: &mut String) {
     let _ = match micros {
-        ..MINUTE => write!(out, "expired 0:{:02} ago", micros / SECOND),
-        ..HOUR => write!(out, "expired {} min ago", micros / MINUTE),
-        ..DAY => write!(out, "expired {} h ago", micros / HOUR),
-        _ => write!(out, "expired {} d ago", micros / DAY),
+        ..MINUTE => write!(out, "{word} 0:{:02} ago", micros / SECOND),
+        ..HOUR => write!(out, "{word} {} min ago", micros / MINUTE),
+        ..DAY => write!(out, "{word} {} h ago", micros / HOUR),
+        _ => write!(out, "{word} {} d ago", micros / DAY),
     };
 }
 
@@ -83,7 +83,7 @@ mod tests {
     fn the_past_is_told_in_ever_larger_units() {
         let text = |micros| {
             let mut out = String::new();
-            ago(micros, &mut out);
+            ago("expired", micros, &mut out);
             out
         };
         assert_eq!(text(12 * SECOND + 5), "expired 0:12 ago");

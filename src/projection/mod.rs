@@ -7,16 +7,20 @@
 //! messages are known again, faults, latencies, clocks. The log itself keeps all.
 
 mod board;
+pub mod causality;
 mod clocks;
 mod conversation;
 mod identity;
 mod label;
 mod latency;
+mod markdown;
 mod merge;
 mod meters;
 mod projector;
 mod session;
+pub mod text;
 mod thread;
+pub mod transcript;
 
 pub use board::Board;
 pub use clocks::{ClockPhase, ClockView, in_order};

@@ -65,6 +65,13 @@ pub(super) struct SessionFold {
 }
 
 impl SessionFold {
+    /// Keeps what falls out of a window of so many entries, for the transcript.
+    pub fn windowed(kept: usize) -> Self {
+        let mut thread = Thread::keeping(kept);
+        thread.cut = Some(Default::default());
+        Self { thread, open: Vec::new() }
+    }
+
     /// Folds one record of this session. `told` is a buffer.
     pub fn fold(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>) {
         view.records += 1;

@@ -578,3 +578,6 @@ fn follows(now: &AttachmentState, next: &AttachmentState) -> bool {
             (AttachmentState::Failed { .. }, AttachmentState::Asked { .. } | AttachmentState::Uploaded)
         )
 }
+
+#[cfg(test)]
+mod tests;
