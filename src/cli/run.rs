@@ -133,7 +133,7 @@ fn ready(headless: &Headless, session: SessionId) -> Result<(), Report> {
         SessionState::Ready => Some(Ok(())),
         SessionState::Ended(end) => {
             let view = h.view(session)?;
-            let report = view.faults.last().map(|(_, r)| r.clone());
+            let report = view.faults.last().map(|(_, r)| Report::clone(r));
             Some(Err(report.unwrap_or_else(|| Report::new("ended", "The session ended", end.sentence()))))
         }
         _ => None,

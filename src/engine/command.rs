@@ -58,6 +58,8 @@ pub enum Command {
     Order {
         order: sandbox::Order,
     },
+    /// Asks for a [`super::Event::SandboxStatus`].
+    AskSandbox,
     /// Gets an OAuth token by client credentials and keeps it alive.
     SignIn {
         environment: Environment,

@@ -43,7 +43,7 @@ impl Default for ConsoleOptions {
 /// A running console. Fields are dropped in this order: first the engine, which says goodbye, then the log.
 pub struct Console {
     pub engine: Engine,
-    pub projector: Projector,
+    pub projector: Arc<Projector>,
     pub writer: Writer,
     pub redactor: Redactor,
     pub vault: Arc<Vault>,
@@ -65,7 +65,12 @@ impl Console {
         };
         let redactor = Redactor::default();
         let vault = Arc::new(options.vault.unwrap_or_else(Vault::open));
-        let projector = Projector::start(Reader::attach(&writer.opened())?, options.wake.clone());
+        let projector = Arc::new(Projector::start(Reader::attach(&writer.opened())?, options.wake.clone()));
+        let (grown, wake) = (projector.clone(), options.wake.clone());
+        writer.on_commit(Box::new(move || {
+            grown.grown();
+            wake();
+        }));
         let engine = Engine::start(Parts {
             clock: options.clock.clone(),
             writer: writer.clone(),

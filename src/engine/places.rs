@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use etcetera::{AppStrategy, AppStrategyArgs, choose_native_strategy};
+use etcetera::app_strategy::{AppStrategy, AppStrategyArgs, choose_native_strategy};
 
 use crate::model::Report;
 
