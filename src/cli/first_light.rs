@@ -8,6 +8,7 @@ use super::headless::Headless;
 use crate::capture::Opened;
 use crate::dialect::Wish;
 use crate::engine::Command;
+use crate::engine::console::ConsoleOptions;
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::{Part, Side};
 use crate::model::{Report, SessionId};
@@ -18,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(15);
 pub fn run(missing: &Report) -> Outcome {
     eprintln!("There is no window here. {}", missing.text());
     println!("First conversation, in the terminal, against the embedded sandbox:\n");
-    let mut headless = Headless::start(None)?;
+    let mut headless = Headless::start(ConsoleOptions::default())?;
     let environment = headless.start_sandbox()?;
     println!("sandbox    {}", environment.hosts()?.guest_socket);
     headless.console.engine.send(Command::SignIn { environment: environment.clone() })?;

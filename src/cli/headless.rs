@@ -1,11 +1,10 @@
 //! The engine without a window: for scripts and for the first conversation in a terminal.
 
-use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::capture::Writer;
-use crate::engine::console::{Console, ConsoleOptions, LogPlace};
+use crate::engine::console::{Console, ConsoleOptions};
 use crate::engine::{Command, Event, SandboxState, SessionSpec, Ticket};
 use crate::model::{DialectId, Environment, Report, SessionId};
 use crate::projection::{Board, SessionView};
@@ -19,16 +18,15 @@ pub struct Headless {
 }
 
 impl Headless {
-    /// Starts with the capture in `file`, or in the captures folder.
-    pub fn start(file: Option<&Path>) -> Result<Self, Report> {
+    /// Starts a console whose `wake` is taken over.
+    pub fn start(options: ConsoleOptions) -> Result<Self, Report> {
         let signal = Arc::new((Mutex::new(0u64), Condvar::new()));
         let told = signal.clone();
         let wake = Arc::new(move || {
             *told.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             told.1.notify_all();
         });
-        let place = file.map_or(LogPlace::Folder, |f| LogPlace::File(f.to_owned()));
-        let console = Console::start(ConsoleOptions { place, wake, ..ConsoleOptions::default() })?;
+        let console = Console::start(ConsoleOptions { wake, ..options })?;
         Ok(Self { console, signal, tickets: 0 })
     }
 

@@ -5,7 +5,7 @@
 
 mod doctor;
 mod first_light;
-mod headless;
+pub mod headless;
 mod open;
 mod run;
 mod sandbox;

@@ -11,6 +11,7 @@ use super::script::{self, Script, Step};
 use super::{Outcome, RunArgs};
 use crate::capture::Opened;
 use crate::dialect::Wish;
+use crate::engine::console::{ConsoleOptions, LogPlace};
 use crate::engine::{Command, places::Places, stored};
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
@@ -21,7 +22,8 @@ const CONNECT: Duration = Duration::from_secs(30);
 
 pub fn run(args: &RunArgs) -> Outcome {
     let script = read(&args.file, script::parse_script)?;
-    let mut headless = Headless::start(args.capture.as_deref())?;
+    let place = args.capture.clone().map_or(LogPlace::Folder, LogPlace::File);
+    let mut headless = Headless::start(ConsoleOptions { place, ..ConsoleOptions::default() })?;
     let environment = environment(args, &script, &headless)?;
     println!("environment: {} ({})", environment.name, environment.hosts()?.guest_socket);
     let (mut passed, mut failed) = (0, 0);
