@@ -1,0 +1,110 @@
+//! Long work on threads of its own: saving and exporting captures, with progress and cancelling.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc;
+
+use super::command::{ExportFormat, JobId};
+use super::event::Event;
+use crate::capture::{self, Opened, Reader, Writer};
+use crate::model::{Report, SessionId};
+use crate::projection::transcript;
+
+/// Progress is told at most so often.
+const BEAT: Duration = Duration::from_millis(100);
+
+pub struct Jobs {
+    events: mpsc::Sender<Event>,
+    wake: Arc<dyn Fn() + Send + Sync>,
+    cancels: HashMap<JobId, Arc<AtomicBool>>,
+}
+
+impl Jobs {
+    pub fn new(events: mpsc::Sender<Event>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self { events, wake, cancels: HashMap::new() }
+    }
+
+    pub fn cancel(&self, job: JobId) {
+        if let Some(cancel) = self.cancels.get(&job) {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    }
+
+    pub fn cancel_all(&self) {
+        for cancel in self.cancels.values() {
+            cancel.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Copies the running capture to a file.
+    pub fn save(&mut self, job: JobId, writer: &Writer, to: PathBuf) {
+        let writer = writer.clone();
+        self.spawn(job, move |progress| {
+            writer.flush()?;
+            capture::save(&writer.opened(), &to, progress)?;
+            Ok(format!("Saved to {}", to.display()))
+        });
+    }
+
+    /// Exports the running capture, or the one in `from`.
+    pub fn export(
+        &mut self,
+        job: JobId,
+        writer: &Writer,
+        from: Option<PathBuf>,
+        format: ExportFormat,
+        session: Option<SessionId>,
+        to: PathBuf,
+    ) {
+        let writer = writer.clone();
+        self.spawn(job, move |progress| {
+            let source = match from {
+                Some(file) => Opened::File(file),
+                None => {
+                    writer.flush()?;
+                    writer.opened()
+                }
+            };
+            let reader = match &source {
+                Opened::File(file) => Reader::open(file)?,
+                Opened::Memory(_) => Reader::attach(&source)?,
+            };
+            capture::export::to_file(&to, |out| match format {
+                ExportFormat::Har => capture::export::har(&reader, session, out, progress),
+                ExportFormat::JsonLines => capture::export::jsonl(&reader, session, out, progress),
+                ExportFormat::Transcript => transcript::write(&reader, session, out, progress),
+            })?;
+            Ok(format!("Exported to {}", to.display()))
+        });
+    }
+
+    fn spawn(
+        &mut self,
+        job: JobId,
+        work: impl FnOnce(&mut dyn FnMut(u64, u64) -> bool) -> Result<String, Report> + Send + 'static,
+    ) {
+        let cancel = Arc::new(AtomicBool::new(false));
+        self.cancels.retain(|_, c| Arc::strong_count(c) > 1);
+        self.cancels.insert(job, cancel.clone());
+        let (events, wake) = (self.events.clone(), self.wake.clone());
+        tokio::task::spawn_blocking(move || {
+            let mut told = Instant::now();
+            let mut progress = |done: u64, total: u64| {
+                if told.elapsed() >= BEAT {
+                    told = Instant::now();
+                    // Progress may be missed; the end may not.
+                    let _ = events.try_send(Event::Job { job, done, total });
+                    wake();
+                }
+                !cancel.load(Ordering::Relaxed)
+            };
+            let result = work(&mut progress);
+            let _ = events.blocking_send(Event::JobDone { job, result });
+            wake();
+        });
+    }
+}
