@@ -7,6 +7,7 @@ mod files;
 mod filter;
 mod index;
 mod live;
+mod marks;
 mod open;
 mod queue;
 mod reader;
