@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use roaring::RoaringBitmap;
 
-use super::index::{RowSet, Rows};
+use super::index::{PART, RowSet, Rows};
 use super::schema::{CHUNK, Facet};
 use crate::model::SessionId;
 use crate::model::record::{Flags, Kind};
@@ -57,6 +57,11 @@ impl Scope {
             Arc::make_mut(&mut self.quiet).insert_range(first, last);
         }
     }
+
+    fn insert_part(&mut self, part: usize, bits: &RoaringBitmap, noise: &RoaringBitmap) {
+        Arc::make_mut(&mut self.all).insert_part(part, bits);
+        Arc::make_mut(&mut self.quiet).insert_part(part, &(bits - noise));
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -89,7 +94,7 @@ impl State {
     /// Takes a chunk as the file tells it. False where it contradicts itself: it must then be read record by record.
     pub fn insert_chunk(&mut self, chunk: u64, last: u64, facets: &[(Facet, RoaringBitmap)]) -> bool {
         let first = (chunk * CHUNK).max(1);
-        let start = chunk * CHUNK;
+        let inside = (first % PART) as u32..=(last % PART) as u32;
         let mut seen = RoaringBitmap::new();
         let mut sum = 0;
         let mut noise = RoaringBitmap::new();
@@ -104,26 +109,21 @@ impl State {
             }
         }
         let want = last + 1 - first;
-        let inside = |bits: &RoaringBitmap| {
-            bits.min().is_none_or(|n| start + u64::from(n) >= first)
-                && bits.max().is_none_or(|n| start + u64::from(n) <= last)
+        let fits = |bits: &RoaringBitmap| {
+            bits.min().is_none_or(|n| inside.contains(&n)) && bits.max().is_none_or(|n| inside.contains(&n))
         };
-        if sum != want || seen.len() != want || !facets.iter().all(|(_, bits)| inside(bits)) {
+        if sum != want || seen.len() != want || !facets.iter().all(|(_, bits)| fits(bits)) {
             return false;
         }
         self.holes |= first != self.len + 1;
         self.len = last;
-        Arc::make_mut(&mut self.whole.all).insert_range(first, last);
-        Arc::make_mut(&mut self.whole.quiet).insert_all(start, &(&seen - &noise));
+        let part = (first / PART) as usize;
+        self.whole.insert_part(part, &seen, &noise);
         for (facet, bits) in facets {
             match facet {
-                Facet::Session(id) => {
-                    let scope = self.sessions.entry(*id).or_default();
-                    Arc::make_mut(&mut scope.all).insert_all(start, bits);
-                    Arc::make_mut(&mut scope.quiet).insert_all(start, &(bits - &noise));
-                }
-                Facet::Story => Arc::make_mut(&mut self.story).insert_all(start, bits),
-                Facet::Mark => Arc::make_mut(&mut self.marks).insert_all(start, bits),
+                Facet::Session(id) => self.sessions.entry(*id).or_default().insert_part(part, bits, &noise),
+                Facet::Story => Arc::make_mut(&mut self.story).insert_part(part, bits),
+                Facet::Mark => Arc::make_mut(&mut self.marks).insert_part(part, bits),
                 Facet::Noise => {}
             }
         }
@@ -255,7 +255,7 @@ impl Current {
         }
         for facet in traits.facets() {
             let key = facet.key();
-            self.facets.entry(key).or_default().insert((seq % CHUNK) as u32);
+            self.facets.entry(key).or_default().insert((seq % PART) as u32);
             if !self.touched.contains(&key) {
                 self.touched.push(key);
             }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use roaring::RoaringBitmap;
 
 /// Records of one part of a [`RowSet`].
-const PART: u64 = 1 << 16;
+pub const PART: u64 = 1 << 16;
 
 /// An ordered set of records, addressed by row. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -71,9 +71,9 @@ impl Rows {
 impl FromIterator<u64> for Rows {
     fn from_iter<I: IntoIterator<Item = u64>>(seqs: I) -> Self {
         let mut set = RowSet::default();
-        for seq in seqs {
-            set.insert_range(seq, seq);
-        }
+        let mut list: Vec<u64> = seqs.into_iter().collect();
+        list.sort_unstable();
+        set.extend_sorted(&list);
         if set.is_empty() { Self::None } else { Self::Some(Arc::new(set)) }
     }
 }
@@ -154,11 +154,27 @@ impl RowSet {
         }
     }
 
-    /// Adds numbers that are given relative to `start`.
-    pub fn insert_all(&mut self, start: u64, offsets: &RoaringBitmap) {
-        let mut ranges = offsets.iter();
-        while let Some(range) = ranges.next_range() {
-            self.insert_range(start + u64::from(*range.start()), start + u64::from(*range.end()));
+    /// Adds members of part `k`, each given less the start of the part.
+    pub fn insert_part(&mut self, k: usize, bits: &RoaringBitmap) {
+        if bits.is_empty() {
+            return;
+        }
+        self.reach(k);
+        let part = Arc::make_mut(&mut self.parts[k]);
+        let before = part.len();
+        *part |= bits;
+        if part.contains(PART as u32 - 1) {
+            part.optimize();
+        }
+        let added = part.len() - before;
+        self.shift(k, added as i64);
+    }
+
+    /// Adds ascending numbers.
+    pub fn extend_sorted(&mut self, seqs: &[u64]) {
+        for same in seqs.chunk_by(|a, b| a / PART == b / PART) {
+            let bits: RoaringBitmap = same.iter().map(|seq| (seq % PART) as u32).collect();
+            self.insert_part((same[0] / PART) as usize, &bits);
         }
     }
 
@@ -218,6 +234,8 @@ mod tests {
             }
             let list: Vec<u64> = plain.iter().copied().collect();
             prop_assert_eq!(set.len(), list.len() as u64);
+            let again: Rows = list.iter().rev().copied().collect();
+            prop_assert_eq!(again.seqs(0, usize::MAX), list.clone());
             for probe in probes {
                 prop_assert_eq!(set.contains(probe), plain.contains(&probe));
                 prop_assert_eq!(set.row(probe), plain.range(..probe).count() as u64);

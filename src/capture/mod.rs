@@ -7,6 +7,7 @@ mod files;
 mod filter;
 mod index;
 mod live;
+mod marks;
 mod open;
 mod queue;
 mod reader;
@@ -19,7 +20,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use filter::{Filter, FilterError};
+pub use filter::{Filter, FilterError, HELP as FILTER_HELP};
 pub use index::{RowSet, Rows};
 pub use open::{Meta, integrity_check};
 pub use reader::Reader;

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use rusqlite::{Connection, ErrorCode};
 
 use super::facets::Index;
+use super::marks::Marks;
 use super::open::{self, Meta, Place, Source};
 use super::search::{self, Search};
 use super::{Filter, Opened, Rows, decode, fault, files, live};
@@ -183,6 +184,13 @@ impl Reader {
         self.index.sessions()
     }
 
+    /// The records that the user has marked, and not unmarked since.
+    pub fn marked(&self) -> Result<Rows, Report> {
+        let mut marks = Marks::default();
+        marks.read(&self.db, &self.index).map_err(|e| self.failed(&e))?;
+        Ok(if marks.set.is_empty() { Rows::None } else { Rows::Some(Arc::new(marks.set)) })
+    }
+
     /// Starts a search on a thread of its own, newest first. It goes on with new records until it is dropped.
     /// `wake` is called from that thread whenever [`Search::status`] has something new.
     pub fn search(
@@ -192,7 +200,8 @@ impl Reader {
         wake: Arc<dyn Fn() + Send + Sync>,
     ) -> Result<Search, Report> {
         let db = self.place.connect().map_err(|e| self.failed(&e))?;
-        search::start(db, self.place.clone(), Arc::clone(&self.index), self.running, filter, base, wake)
+        let (place, index) = (self.place.clone(), Arc::clone(&self.index));
+        search::start(search::Job { db, place, index, running: self.running, filter, base, wake })
     }
 
     /// Another reader of the same capture, for another thread.

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `record` | the log, dense from `seq` 1; columns as in [`crate::model::Draft`], instants in microseconds |
 //! | `meta` | `program`, `created` (RFC 3339), `capture` (a UUID) |
-//! | `facet` | per chunk of 4096 records and facet, which of them have it: a serialised Roaring bitmap of places within the chunk |
+//! | `facet` | per chunk of 4096 records and facet, which of them have it: a serialised Roaring bitmap of `seq % 65536` |
 //!
 //! Facets take the place of secondary indexes: they cost next to nothing to write and load whole on opening.
 
