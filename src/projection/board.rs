@@ -150,3 +150,184 @@ impl Board {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::model::fact::{Delivery, DeliveryChange, End, SessionState, Skew, StateChange};
+    use crate::model::{Direction, Draft, Flags, Mono, Now, Report, Wall};
+    use crate::projection::What;
+
+    fn record(seq: u64, session: u32, fact: &Fact) -> Record {
+        let now = Now { wall: Wall(1_000_000 * seq as i64), mono: Mono(1_000_000 * seq) };
+        Record { seq, draft: Draft::fact(now, SessionId(session), fact) }
+    }
+
+    fn state(to: SessionState, why: &str) -> Fact {
+        Fact::State(StateChange { to, why: why.into() })
+    }
+
+    fn lines(view: &SessionView) -> Vec<String> {
+        let line = |e: &Arc<crate::projection::Entry>| match &e.what {
+            What::State(line) | What::Note(line) => line.clone(),
+            other => format!("{other:?}"),
+        };
+        view.conversation.entries.iter().map(line).collect()
+    }
+
+    #[test]
+    fn states_become_lines_and_a_remark_is_told_without_its_state() {
+        let mut board = Board::default();
+        let facts = [
+            state(SessionState::Connecting, ""),
+            state(SessionState::Configuring, ""),
+            state(SessionState::Ready, "resumed"),
+            state(SessionState::Ready, "the server took long"),
+            state(SessionState::ReadOnly, ""),
+            state(SessionState::Ended(End::Lost), ""),
+        ];
+        for (n, fact) in facts.iter().enumerate() {
+            board.fold(&record(n as u64 + 1, 1, fact));
+        }
+        let view = board.session(SessionId(1)).unwrap();
+        let expected = [
+            "connecting",
+            "configured (resumed)",
+            "the server took long",
+            "read-only",
+            "ended: connection lost without a close frame",
+        ];
+        assert_eq!(lines(view), expected);
+        assert!(view.conversation.read_only);
+        assert_eq!(view.state_seq, 6);
+    }
+
+    #[test]
+    fn what_was_never_sent_says_why() {
+        let mut board = Board::default();
+        let delivery = Delivery::NotSent { why: "the session is read-only".into() };
+        board.fold(&record(1, 1, &Fact::Delivery(DeliveryChange { tracing: "t".into(), delivery })));
+        assert_eq!(lines(&board.sessions[0]), ["not sent: the session is read-only"]);
+    }
+
+    #[test]
+    fn marks_notes_and_losses_are_kept_for_the_whole_capture() {
+        let mut board = Board::default();
+        for (seq, on, fact) in [
+            (1, 9, Fact::Mark { on: true }),
+            (2, 8, Fact::Mark { on: true }),
+            (3, 9, Fact::Mark { on: false }),
+            (4, 8, Fact::Note { text: "look".into() }),
+            (5, 0, Fact::LeftOut { payloads: 2, bytes: 10 }),
+            (6, 0, Fact::LeftOut { payloads: 1, bytes: 5 }),
+        ] {
+            let mut r = record(seq, 0, &fact);
+            r.draft.reply_to = on;
+            board.fold(&r);
+        }
+        assert_eq!(board.marks.iter().copied().collect::<Vec<_>>(), [8]);
+        assert_eq!(board.notes[&8], [(4, "look".to_owned())]);
+        assert_eq!(board.left_out, (3, 15));
+        assert_eq!(board.general.conversation.entries.len(), 3);
+    }
+
+    #[test]
+    fn the_servers_clock_is_told_by_the_skew() {
+        let mut board = Board::default();
+        board.fold(&record(1, 1, &Fact::Skew(Skew { skew_us: 5_300_000, uncertainty_us: 1, jump_us: 0 })));
+        let view = &board.sessions[0];
+        let at = |wall, mono| view.server_now(Now { wall: Wall(wall), mono: Mono(mono) }).0;
+        assert_eq!(at(3_000_000, 3_000_000), 8_300_000);
+        assert_eq!(at(-9_000_000, 3_000_000), 8_300_000, "set back");
+        assert_eq!(at(9_000_000, 3_000_000), 14_300_000, "slept");
+    }
+
+    #[test]
+    fn a_snapshot_shares_what_did_not_change() {
+        let mut board = Board::default();
+        board.fold(&record(1, 1, &state(SessionState::Ready, "")));
+        board.fold(&record(2, 2, &state(SessionState::Ready, "")));
+        let before = board.snapshot();
+        board.fold(&record(3, 2, &state(SessionState::ReadOnly, "")));
+        let after = board.snapshot();
+        assert!(Arc::ptr_eq(&before.sessions[0], &after.sessions[0]));
+        assert_eq!(before.sessions[1].state, Some(SessionState::Ready));
+        assert_eq!(after.sessions[1].state, Some(SessionState::ReadOnly));
+    }
+
+    #[test]
+    fn faults_are_bounded_counted_and_not_told_twice() {
+        let mut board = Board::default();
+        for n in 0..300u64 {
+            let fault = Fact::Fault(Report::new(&format!("f{}", n / 2), "It failed", "again"));
+            board.fold(&record(n + 1, 1, &fault));
+        }
+        let view = &board.sessions[0];
+        assert_eq!((view.faults.len(), view.faults_told), (100, 150));
+        assert_eq!(view.faults.last().map(|(_, r)| r.code.as_str()), Some("f149"));
+    }
+
+    fn anything() -> impl Strategy<Value = Record> {
+        let heads = prop::sample::select(vec![
+            "",
+            "{",
+            "null",
+            r#"{"fact":"state","to":{"state":"ready"}}"#,
+            r#"{"fact":"state","to":{"state":"ended","end":"lost"}}"#,
+            r#"{"fact":"delivery","tracing":"t","delivery":{"delivery":"sent"}}"#,
+            r#"{"fact":"skew","skew_us":9223372036854775807,"uncertainty_us":-1}"#,
+            r#"{"fact":"expiry","id":"x","title":"","event":"started","by":"","from":-9223372036854775808,"until":9223372036854775807,"margin_secs":4294967295,"breaks":""}"#,
+            r#"{"fact":"expiry","id":"x","title":"","event":"forgotten","by":"","from":0,"until":null,"margin_secs":0,"breaks":""}"#,
+            r#"{"fact":"note","text":"a line"}"#,
+            r#"{"fact":"mark","on":true}"#,
+            r#"{"fact":"left-out","payloads":18446744073709551615,"bytes":1}"#,
+            r#"{"fact":"fault","code":"c","title":"t","what":"w"}"#,
+        ]);
+        let bodies = prop::sample::select(vec![
+            "",
+            "{",
+            r#"{"action":"onMessage","tracingId":"t","message":{"type":"Text","text":"hi"}}"#,
+            r#"{"action":"echo"}"#,
+            r#"{"type":"message","class":"StructuredMessage","code":200,"tracingId":"t","body":{"id":"k","type":"Text","text":"hi","direction":"Inbound","channel":{"time":"2026-01-06T13:26:15.174Z"}}}"#,
+            r#"{"type":"message","class":"StructuredMessage","code":200,"body":{"id":"d","type":"Event","direction":"Outbound","events":[{"eventType":"Presence","presence":{"type":"Disconnect"}}]}}"#,
+            r#"{"type":"message","class":"SessionClearedEvent","code":200,"body":{}}"#,
+            r#"{"entities":[{"id":"k","type":"Text","text":"hi","direction":"Inbound"}],"pageNumber":1}"#,
+        ]);
+        let kind = prop::sample::select(Kind::ALL.to_vec());
+        (kind, 0u8..3, 0u32..4, any::<(i64, u64, u32, u64)>(), heads, bodies).prop_map(
+            |(kind, direction, session, (wall, mono, conn, reply_to), head, body)| {
+                let now = Now { wall: Wall(wall), mono: Mono(mono) };
+                let draft = Draft::new(now, SessionId(session), kind, Direction::from_u8(direction))
+                    .conn(conn)
+                    .reply_to(reply_to)
+                    .flags(Flags::STORY)
+                    .body(body);
+                Record { seq: 0, draft: Draft { head: head.into(), ..draft } }
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn any_records_fold_without_panic_and_in_two_halves_as_in_one(
+            records in prop::collection::vec(anything(), 0..60), half in any::<prop::sample::Index>(),
+        ) {
+            let (mut whole, mut halves) = (Board::default(), Board::default());
+            let middle = half.index(records.len() + 1);
+            for (n, mut r) in records.into_iter().enumerate() {
+                r.seq = n as u64 + 1;
+                whole.fold(&r);
+                if n == middle {
+                    // A snapshot in between, and going on from a copy, change nothing.
+                    let _shown = halves.snapshot();
+                    halves = halves.clone();
+                }
+                halves.fold(&r);
+                halves.fold(&r);
+            }
+            prop_assert_eq!(format!("{:?}", whole.snapshot()), format!("{:?}", halves.snapshot()));
+        }
+    }
+}

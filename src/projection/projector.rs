@@ -12,7 +12,7 @@ use crate::capture::Reader;
 use crate::model::{Direction, Flags, Report};
 
 /// Records read from the log in one go.
-const SLICE: usize = 1_024;
+const SLICE: usize = 256;
 
 /// Between two published boards lies at least this long: a snapshot copies some tens of kilobytes, and no screen
 /// shows more pictures.
@@ -139,7 +139,7 @@ struct Worker {
     reader: Reader,
     wake: Arc<dyn Fn() + Send + Sync>,
     board: Board,
-    /// Records that stood in the log when it was opened, and those since that were looked at for typing.
+    /// The last record that was looked at for typing.
     looked_at: u64,
     published: Option<Instant>,
     changed: bool,
@@ -209,6 +209,10 @@ impl Worker {
 
     fn look_for_typing(&mut self) -> Result<(), Report> {
         let len = self.reader.len();
+        if !self.reader.is_running() {
+            // Who typed in a saved capture types no more.
+            return Ok(());
+        }
         let first = (self.looked_at + 1).max((len + 1).saturating_sub(TYPING_WITHIN));
         self.looked_at = len.max(self.looked_at);
         if first > len {
@@ -232,5 +236,96 @@ impl Worker {
         self.shared.board.store(Arc::new(self.board.snapshot()));
         self.published = Some(Instant::now());
         (self.wake)();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+    use crate::capture::Writer;
+    use crate::model::fact::{SessionState, StateChange};
+    use crate::model::record::SessionStart;
+    use crate::model::{Draft, Fact, Hosts, Kind, Mono, Now, SessionId, Wall};
+
+    fn now(n: i64) -> Now {
+        Now { wall: Wall(1_767_705_975_000_000 + n), mono: Mono(n as u64 + 1) }
+    }
+
+    fn start(session: u32) -> Draft {
+        let start = SessionStart {
+            name: format!("session {session}"),
+            dialect: Default::default(),
+            environment: "test".into(),
+            hosts: Hosts::default(),
+            deployment_id: "d".into(),
+            tls_unverified: false,
+        };
+        let draft = Draft::new(now(0), SessionId(session), Kind::SessionStart, Direction::Local);
+        draft.flags(Flags::STORY).head(&start)
+    }
+
+    fn state(session: u32, to: SessionState) -> Draft {
+        Draft::fact(now(5), SessionId(session), &Fact::State(StateChange { to, why: String::new() }))
+    }
+
+    /// Waits on the projector's own calls until a board satisfies.
+    fn until(p: &Projector, calls: &mpsc::Receiver<()>, ok: impl Fn(&Board) -> bool) -> Arc<Board> {
+        loop {
+            let board = p.board();
+            if ok(&board) {
+                return board;
+            }
+            calls.recv_timeout(Duration::from_secs(10)).expect("a new board within ten seconds");
+        }
+    }
+
+    fn run(reader: Reader) -> (Projector, mpsc::Receiver<()>) {
+        let (tell, calls) = mpsc::channel();
+        (Projector::start(reader, Arc::new(move || _ = tell.send(()))), calls)
+    }
+
+    #[test]
+    fn what_is_written_appears_on_the_board_and_a_saved_capture_folds_to_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::create(folder.path()).unwrap();
+        let (live, calls) = run(Reader::attach(&writer.opened()).unwrap());
+        writer.on_commit(Box::new(live.grown_call()));
+        writer.append(start(1));
+        writer.append(state(1, SessionState::Connecting));
+        let first = until(&live, &calls, |b| b.seq == 2);
+        assert_eq!(first.sessions[0].state, Some(SessionState::Connecting));
+        for n in 0..1_000 {
+            writer.append(Draft::fact(now(n), SessionId(2), &Fact::Note { text: format!("note {n}") }));
+        }
+        let marked = writer.append(Draft::fact(now(7), SessionId(1), &Fact::Mark { on: true }).reply_to(2));
+        let seen = until(&live, &calls, |b| b.seq == marked);
+        assert_eq!(first.sessions.len(), 1, "a published board stands still");
+        assert_eq!(live.behind(), None);
+        let crate::capture::Opened::File(path) = writer.opened() else { panic!("a file was asked for") };
+        drop(live);
+        writer.close().unwrap();
+
+        let (saved, calls) = run(Reader::open(&path).unwrap());
+        let again = until(&saved, &calls, |b| b.seq == marked);
+        let shown = |b: &Board| {
+            let of = |s: &crate::projection::SessionView| (s.conversation.entries.clone(), s.state.clone(), s.records);
+            (b.sessions.iter().map(|s| of(s)).collect::<Vec<_>>(), b.marks.clone(), b.notes.clone())
+        };
+        assert_eq!(shown(&seen), shown(&again));
+        assert_eq!(again.sessions[1].conversation.entries.len(), 1_000);
+        assert!(again.marks.contains(&2));
+    }
+
+    #[test]
+    fn dropping_it_ends_its_thread_and_later_calls_do_nothing() {
+        let writer = Writer::private().unwrap();
+        let (projector, _calls) = run(Reader::attach(&writer.opened()).unwrap());
+        let (grown, shared) = (projector.grown_call(), Arc::downgrade(&projector.shared));
+        drop(projector);
+        assert_eq!(shared.strong_count(), 0);
+        grown();
+        writer.close().unwrap();
     }
 }

@@ -171,7 +171,9 @@ impl SessionFold {
                 if change.to.is_ended() {
                     view.conversation.typing = None;
                 }
-                if let Some(line) = line_of(&change) {
+                let remark = view.state.as_ref() == Some(&change.to) && !change.why.is_empty();
+                let line = if remark { Some(change.why.clone()) } else { line_of(&change) };
+                if let Some(line) = line {
                     self.thread.line(&mut view.conversation, at, What::State(line));
                 }
                 view.state = Some(change.to);

@@ -11,7 +11,7 @@ use super::session::{SessionFold, SessionView};
 use crate::capture::{Reader, Rows};
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::{AttachmentState, Card, CardAction, Part, Presence, Side};
-use crate::model::{Fact, Flags, Kind, Message, Report, SessionId, Wall};
+use crate::model::{Fact, Flags, Kind, Message, Record, Report, SessionId, Wall};
 
 /// So many entries are held back until their order is settled: some tens of megabytes.
 pub const WINDOW: usize = 50_000;
@@ -20,6 +20,9 @@ pub const WINDOW: usize = 50_000;
 const LOOK_BACK: u64 = 20_000;
 
 const SLICE: u64 = 512;
+
+/// A longer payload is not read together with others.
+const LONG: usize = 1 << 16;
 
 /// Writes a session, or all of a capture one after another. `progress` is told records done and to do, and ends the
 /// work by returning false; that is an error with the code `cancelled`. Blocks: not for the interface thread.
@@ -45,9 +48,25 @@ pub fn write(
     out.flush().map_err(|e| unwritable(&e))
 }
 
-/// Sessions are counted from 1 without gaps.
 fn sessions(reader: &Reader) -> Vec<(SessionId, Rows)> {
-    (1..).map(|n| (SessionId(n), reader.rows(Some(SessionId(n)), false))).take_while(|(_, r)| !r.is_empty()).collect()
+    let ids = reader.sessions().into_iter().filter(|id| *id != SessionId::NONE);
+    ids.map(|id| (id, reader.rows(Some(id), false))).collect()
+}
+
+/// Records with their whole payloads, long ones read one at a time so that a slice of them stays small.
+fn whole(reader: &Reader, seqs: &[u64], each: &mut dyn FnMut(&Record)) -> Result<(), Report> {
+    for mut record in reader.records(seqs, LONG)? {
+        if !record.flags.has(Flags::STORY) {
+            continue;
+        }
+        if record.body.len() == LONG
+            && let Some(all) = reader.record(record.seq)?
+        {
+            record = all;
+        }
+        each(&record);
+    }
+    Ok(())
 }
 
 struct Step<'a> {
@@ -82,11 +101,7 @@ impl Writing<'_> {
         let mut headed = false;
         while row < rows.len() {
             let seqs: Vec<u64> = (row..rows.len().min(row + SLICE)).filter_map(|r| rows.seq(r)).collect();
-            for record in self.reader.records(&seqs, usize::MAX)? {
-                if record.flags.has(Flags::STORY) {
-                    fold.fold(&mut view, &record, &mut told);
-                }
-            }
+            whole(self.reader, &seqs, &mut |record| fold.fold(&mut view, record, &mut told))?;
             if !headed {
                 self.header(&view, rows)?;
                 headed = true;

@@ -103,20 +103,25 @@ pub(super) fn delete(state: &mut State, r: &Request) -> Result<(), No> {
     Ok(())
 }
 
-/// Fills in a reference in a guest's message, as it is sent back.
-pub(super) fn refer(state: &mut State, session: u32, part: &mut Value, now: Now) -> Result<(), No> {
-    let Some(id) = part["attachment"]["id"].as_str().map(str::to_owned) else {
+/// Checks a reference to a file in a guest's message.
+pub(super) fn check(state: &State, session: u32, part: &Value) -> Result<(), No> {
+    let Some(id) = part["attachment"]["id"].as_str() else {
         return Err(No::missing("message.content.attachment.id"));
     };
-    let Some(file) = state.files.get_mut(session, &id) else {
-        return Err(No::Error(4009, "Attachment not found".to_owned()));
-    };
-    if !matches!(file.stage, Stage::Stored(_)) {
-        return Err(No::Error(4010, "Attachment was not successfully uploaded".to_owned()));
+    match state.files.get(session, id).map(|f| &f.stage) {
+        Some(Stage::Stored(_)) => Ok(()),
+        Some(_) => Err(No::Error(4010, "Attachment was not successfully uploaded".to_owned())),
+        None => Err(No::Error(4009, "Attachment not found".to_owned())),
     }
-    file.sent = true;
-    *part = content(state, session, &id, now);
-    Ok(())
+}
+
+/// Fills in a reference, as it is sent back. The file can no longer be deleted.
+pub(super) fn refer(state: &mut State, session: u32, part: &mut Value, now: Now) {
+    let Some(id) = part["attachment"]["id"].as_str().map(str::to_owned) else { return };
+    if let Some(file) = state.files.get_mut(session, &id) {
+        file.sent = true;
+        *part = content(state, session, &id, now);
+    }
 }
 
 /// Content of a message that bears a stored file, with a fresh link.

@@ -98,6 +98,8 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
         Order::ClockSkew { seconds } => f.clock_skew_seconds = seconds,
         Order::PausePartner { on } => f.partner_paused = on,
     }
+    // What was made to end now has ended when the order is answered.
+    state.sweep(now);
     Ok(())
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::{Extension, Router};
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State as Shares};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -14,7 +14,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{self, Origin};
 use super::shared::Shared;
@@ -26,6 +26,10 @@ const CONNECTIONS: usize = 512;
 const HEAD: Duration = Duration::from_secs(15);
 /// Largest body of a request other than an upload.
 const BODY: usize = 512_000;
+
+/// A place among the [`CONNECTIONS`], free again once nobody holds it.
+#[derive(Clone)]
+pub(super) struct Permit(#[expect(dead_code, reason = "held, never looked at")] Arc<OwnedSemaphorePermit>);
 
 /// Serves until [`Shared::end`]. Each connection holds a permit, also after its upgrade to a socket.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
@@ -50,10 +54,11 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         pause = Duration::from_millis(10);
         // A small frame must not wait for the next one.
         let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
+        // Held by the service, and by the socket that a request may become.
+        let permit = Permit(Arc::new(permit));
+        let service = TowerToHyperService::new(router.clone().layer(Extension(permit)));
         let watch = Arc::clone(&shared);
         shared.spawn(async move {
-            let _permit = permit;
             let http = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).clone();
             let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
             tokio::select! {

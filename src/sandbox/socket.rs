@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Query, Request, State as Shares};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -21,6 +22,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::faults::Faults;
 use super::guard::{self, Origin};
 use super::guest;
+use super::server::Permit;
 use super::shared::Shared;
 use super::state::{Item, Out, Stop};
 use super::wire::{self, Incoming, WireError, WireReader};
@@ -35,6 +37,7 @@ const BATCH: usize = 64 * 1024;
 
 pub(super) async fn upgrade(
     Shares(shared): Shares<Arc<Shared>>,
+    Extension(permit): Extension<Permit>,
     Query(query): Query<HashMap<String, String>>,
     mut request: Request,
 ) -> Response {
@@ -69,6 +72,7 @@ pub(super) async fn upgrade(
         if let Ok(upgraded) = on_upgrade.await {
             serve(task, upgraded, origin, application).await;
         }
+        drop(permit);
     });
     let response = Response::builder()
         .status(StatusCode::SWITCHING_PROTOCOLS)

@@ -82,15 +82,18 @@ fn take_message(state: &mut State, id: u32, message: GuestMessage, r: &Request) 
     if text.is_none() && content.is_empty() {
         return Err(No::missing("message.text"));
     }
-    for part in &mut content {
+    for part in &content {
         match part.get("contentType").and_then(Value::as_str) {
             None => return Err(No::missing("message.content.contentType")),
-            Some("Attachment") => attach::refer(state, id, part, r.now)?,
+            Some("Attachment") => attach::check(state, id, part)?,
             Some("ButtonResponse") if !part["buttonResponse"].is_object() => {
                 return Err(No::missing("message.content.buttonResponse"));
             }
             Some(_) => {}
         }
+    }
+    for part in &mut content {
+        attach::refer(state, id, part, r.now);
     }
     let said = Said::of(text.as_deref(), &content);
     let message = inbound(state, kind, text, content, Vec::new(), message.metadata, r);
