@@ -1,7 +1,19 @@
 //! Secrets: the OS keyring, and the door that keeps them out of the log.
 
+mod automaton;
+mod book;
+mod encodings;
+mod harden;
+mod names;
+mod placeholder;
 mod redactor;
+mod reports;
+mod shapes;
 mod store;
+mod sweep;
+mod views;
+mod worker;
 
+pub use harden::harden;
 pub use redactor::Redactor;
 pub use store::{Vault, VaultStatus};
