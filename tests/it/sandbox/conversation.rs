@@ -45,7 +45,8 @@ async fn a_new_session_is_answered_with_all_that_clients_need() {
 async fn all_three_official_ways_to_configure_are_taken() {
     let rig = Rig::new().await;
     let id = &rig.ready.deployment_id;
-    let journey = json!({ "customer": { "id": "t", "idType": "cookie" }, "customerSession": { "id": "", "type": "web" } });
+    let journey =
+        json!({ "customer": { "id": "t", "idType": "cookie" }, "customerSession": { "id": "", "type": "web" } });
     for request in [
         json!({ "action": "configureSession", "deploymentId": id, "token": "bare" }),
         json!({ "action": "configureSession", "deploymentId": id, "token": "mobile", "startNew": false,
@@ -74,7 +75,11 @@ async fn what_cannot_be_configured_is_told_why() {
         (json!({ "action": "configureSession", "deploymentId": "other", "token": guest.token }), 400, "deployment"),
         (json!({ "action": "configureSession", "deploymentId": 7, "token": "x" }), 400, "not valid"),
         (json!({ "action": "configureSession", "deploymentId": id, "token": 7 }), 400, "not valid"),
-        (json!({ "action": "configureAuthenticatedSession", "deploymentId": id, "token": "x" }), 401, "Session authent"),
+        (
+            json!({ "action": "configureAuthenticatedSession", "deploymentId": id, "token": "x" }),
+            401,
+            "Session authent",
+        ),
         (json!({ "action": "dance", "token": "x" }), 400, "dance"),
         (json!({ "token": "x" }), 4020, "action"),
         (json!([1]), 400, "object"),
@@ -101,7 +106,9 @@ async fn a_message_is_echoed_to_every_connection_of_its_session() {
     one.say("Hello", "a3").await;
     let own = one.next().await;
     let body = &own["body"];
-    assert!(is_hex32(&body["id"]) && is_uuid(&body["channel"]["messageId"]) && is_uuid(&body["metadata"]["correlationId"]));
+    assert!(
+        is_hex32(&body["id"]) && is_uuid(&body["channel"]["messageId"]) && is_uuid(&body["metadata"]["correlationId"])
+    );
     assert_eq!(
         own,
         json!({ "type": "message", "class": "StructuredMessage", "code": 200, "tracingId": "a3", "body": {
@@ -130,13 +137,22 @@ async fn every_variant_of_a_message_is_taken() {
         ("Text", json!({ "type": "Text", "text": "", "content": button("QuickReply", json!({})) })),
         ("Structured", json!({ "type": "Structured", "text": "Yes", "content": button("QuickReply", json!({})) })),
         ("Structured", json!({ "type": "Structured", "text": "Pick", "content": button("Button", json!({})) })),
-        ("Structured", json!({ "type": "Structured", "text": "10:00", "metadata": { "parentMessageId": "p" },
-            "content": button("DatePicker", json!({ "originatingMessageId": "p" })) })),
+        (
+            "Structured",
+            json!({ "type": "Structured", "text": "10:00", "metadata": { "parentMessageId": "p" },
+            "content": button("DatePicker", json!({ "originatingMessageId": "p" })) }),
+        ),
         ("Structured", json!({ "type": "Structured", "text": "A", "content": button("ListPicker", json!({})) })),
-        ("Structured", json!({ "type": "Structured", "text": "F", "content": [{ "contentType": "Form", "form": {
-            "originatingMessageId": "p", "response": [] } }] })),
+        (
+            "Structured",
+            json!({ "type": "Structured", "text": "F", "content": [{ "contentType": "Form", "form": {
+            "originatingMessageId": "p", "response": [] } }] }),
+        ),
         ("Event", json!({ "type": "Event", "events": [{ "eventType": "Typing", "typing": { "type": "On" } }] })),
-        ("Event", json!({ "type": "Event", "events": [{ "eventType": "Typing", "typing": { "type": "On", "duration": 5000 } }] })),
+        (
+            "Event",
+            json!({ "type": "Event", "events": [{ "eventType": "Typing", "typing": { "type": "On", "duration": 5000 } }] }),
+        ),
         ("Event", json!({ "type": "Event", "events": [{ "eventType": "Presence", "presence": { "type": "Join" } }] })),
         ("Text", json!({ "type": "Text", "text": "old", "metadata": { "customMessageId": "m1" }, "id": "x" })),
     ];
@@ -245,7 +261,10 @@ async fn clearing_ends_the_session_step_by_step() {
         "events": [{ "eventType": "Presence", "presence": { "type": "Clear" } }] } });
     rig.order(json!({ "do": "set_deployment", "conversation_clear": false }));
     let refused = guest.ask("onMessage", clear.clone()).await;
-    assert_eq!((&refused["code"], &refused["body"]), (&json!(403), &json!("Presence events Conversation Clear are not supported")));
+    assert_eq!(
+        (&refused["code"], &refused["body"]),
+        (&json!(403), &json!("Presence events Conversation Clear are not supported"))
+    );
     rig.order(json!({ "do": "set_deployment", "conversation_clear": true }));
     let echo = guest.ask("onMessage", clear).await;
     assert_eq!((&echo["code"], &echo["body"]["events"][0]["presence"]["type"]), (&json!(200), &json!("Clear")));
@@ -344,7 +363,10 @@ async fn the_partner_holds_up_its_end_of_the_conversation() {
     let hello = answers(&mut guest, "Hello", 2).await;
     assert!(hello[0]["text"].as_str().unwrap().contains("help"), "greets on the first message");
     assert_eq!(hello[1]["text"], "You said: Hello");
-    assert_eq!(hello[1]["channel"], json!({ "time": TIME, "type": "Private", "from": { "nickname": "Sandbox" }, "to": {} }));
+    assert_eq!(
+        hello[1]["channel"],
+        json!({ "time": TIME, "type": "Private", "from": { "nickname": "Sandbox" }, "to": {} })
+    );
     assert_eq!(hello[1]["originatingEntity"], "Bot");
     let quick = answers(&mut guest, "quick", 1).await;
     assert_eq!(quick[0]["type"], "Structured");
