@@ -135,10 +135,11 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
             out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
     }
-    if in_api && !out.contains_key(api::CORRELATION) {
-        if let Ok(id) = HeaderValue::from_str(&super::ids::uuid()) {
-            out.insert(api::CORRELATION, id);
-        }
+    if in_api
+        && !out.contains_key(api::CORRELATION)
+        && let Ok(id) = HeaderValue::from_str(&super::ids::uuid())
+    {
+        out.insert(api::CORRELATION, id);
     }
     let date = shared.act(|state, now| http_date(state.wall(now)));
     if let Some(date) = date.and_then(|d| HeaderValue::from_str(&d).ok()) {
