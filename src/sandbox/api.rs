@@ -212,11 +212,11 @@ pub(super) async fn history(
                 .parse::<usize>()
                 .ok()
                 .filter(|n| (1..=most).contains(n))
-                .ok_or_else(|| error(400, "invalid.value", &format!("{name} must be a number from 1 to {most}"))),
+                .ok_or_else(|| format!("{name} must be a number from 1 to {most}")),
         };
         let (size, page) = match (number("pageSize", 25, PAGE), number("pageNumber", 1, 1_000_000)) {
             (Ok(size), Ok(page)) => (size, page),
-            (Err(response), _) | (_, Err(response)) => return response,
+            (Err(why), _) | (_, Err(why)) => return error(400, "invalid.value", &why),
         };
         let limit = state.limits.history_per_minute;
         let Some(session) = state.sessions.get_mut(&id) else {

@@ -31,9 +31,26 @@ pub struct Faults {
     pub reject_upload: u16,
     pub clock_skew_seconds: i32,
     pub partner_paused: bool,
-    /// Held back until `reorder` is zero: connection and text, oldest first.
-    #[serde(skip)]
-    pub(super) held: Vec<(u32, String)>,
+}
+
+/// Frames held back until [`Faults::reorder`] is zero.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    /// Connection and text, oldest first.
+    frames: Vec<(u32, String)>,
+}
+
+impl Held {
+    /// All of them, last one first.
+    pub(super) fn release(&mut self) -> Vec<(u32, String)> {
+        let mut frames = std::mem::take(&mut self.frames);
+        frames.reverse();
+        frames
+    }
+
+    pub(super) fn has(&self, conn: u32) -> bool {
+        self.frames.iter().any(|(c, _)| *c == conn)
+    }
 }
 
 /// A frame on its way out.
@@ -59,7 +76,13 @@ impl Faults {
     }
 
     /// What becomes of a frame: cut, doubled, held back, late.
-    pub(super) fn outgoing(&mut self, conn: u32, text: &str, is_session_response: bool) -> Vec<Parcel> {
+    pub(super) fn outgoing(
+        &mut self,
+        held: &mut Held,
+        conn: u32,
+        text: &str,
+        is_session_response: bool,
+    ) -> Vec<Parcel> {
         let mut text = text.to_owned();
         if Self::spend(&mut self.malformed) {
             let mut half = text.len() / 2;
@@ -75,10 +98,10 @@ impl Faults {
                 out.push((conn, text.clone()));
                 continue;
             }
-            self.held.push((conn, text.clone()));
+            held.frames.push((conn, text.clone()));
             self.reorder -= 1;
             if self.reorder == 0 {
-                out.extend(self.release());
+                out.extend(held.release());
             }
         }
         let mut late = u64::from(self.delay_millis);
@@ -87,13 +110,6 @@ impl Faults {
         }
         let late = Duration::from_millis(late);
         out.into_iter().map(|(conn, text)| Parcel { conn, text, late }).collect()
-    }
-
-    /// What was held back, last one first.
-    pub(super) fn release(&mut self) -> Vec<(u32, String)> {
-        let mut held = std::mem::take(&mut self.held);
-        held.reverse();
-        held
     }
 }
 
@@ -107,22 +123,24 @@ mod tests {
 
     #[test]
     fn frames_are_doubled_cut_and_reversed_and_then_it_is_over() {
+        let mut held = Held::default();
         let mut f = Faults { duplicate: 1, ..Faults::default() };
-        assert_eq!(texts(f.outgoing(1, "abcd", false)), ["abcd", "abcd"]);
-        assert_eq!(texts(f.outgoing(1, "abcd", false)), ["abcd"]);
+        assert_eq!(texts(f.outgoing(&mut held, 1, "abcd", false)), ["abcd", "abcd"]);
+        assert_eq!(texts(f.outgoing(&mut held, 1, "abcd", false)), ["abcd"]);
         f.malformed = 1;
-        assert_eq!(texts(f.outgoing(1, "äöüß", false)), ["äö"]);
+        assert_eq!(texts(f.outgoing(&mut held, 1, "äöüß", false)), ["äö"]);
         f.reorder = 3;
-        assert!(f.outgoing(1, "one", false).is_empty());
-        assert!(f.outgoing(2, "two", false).is_empty());
-        assert_eq!(texts(f.outgoing(1, "three", false)), ["three", "two", "one"]);
+        assert!(f.outgoing(&mut held, 1, "one", false).is_empty());
+        assert!(f.outgoing(&mut held, 2, "two", false).is_empty());
+        assert_eq!(texts(f.outgoing(&mut held, 1, "three", false)), ["three", "two", "one"]);
         assert!(!f.any());
     }
 
     #[test]
     fn only_a_session_response_is_held_longer() {
+        let mut held = Held::default();
         let mut f = Faults { delay_millis: 5, hold_session_response_millis: 100, ..Faults::default() };
-        assert_eq!(f.outgoing(1, "x", false)[0].late, Duration::from_millis(5));
-        assert_eq!(f.outgoing(1, "x", true)[0].late, Duration::from_millis(105));
+        assert_eq!(f.outgoing(&mut held, 1, "x", false)[0].late, Duration::from_millis(5));
+        assert_eq!(f.outgoing(&mut held, 1, "x", true)[0].late, Duration::from_millis(105));
     }
 }

@@ -177,10 +177,10 @@ impl Files {
 
     /// A download link that goes stale at `until`.
     pub(super) fn link(&mut self, base: &str, session: u32, attachment_id: &str, until: Wall) -> String {
-        if self.links.len() >= LINKS {
-            if let Some(key) = self.links.iter().min_by_key(|(_, l)| l.2).map(|(k, _)| k.clone()) {
-                self.links.remove(&key);
-            }
+        if self.links.len() >= LINKS
+            && let Some(key) = self.links.iter().min_by_key(|(_, l)| l.2).map(|(k, _)| k.clone())
+        {
+            self.links.remove(&key);
         }
         let key = ids::hex32();
         let url = format!("{base}/dl/{key}?X-Amz-Signature={}", ids::hex32());

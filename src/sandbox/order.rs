@@ -162,10 +162,10 @@ impl Order {
                 });
             }
         };
-        if order == Self::Reset || order == Self::StaleLinks {
-            if let Some(extra) = members.keys().find(|k| *k != "do") {
-                return Err(format!("{extra}: this order has no such member"));
-            }
+        // An order without members lets any through by itself.
+        let bare = matches!(order, Self::Reset | Self::StaleLinks);
+        if let Some(extra) = members.keys().find(|k| bare && *k != "do") {
+            return Err(format!("{extra}: this order has no such member"));
         }
         order.check()?;
         Ok(order)

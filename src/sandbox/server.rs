@@ -3,13 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::{Extension, Router};
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State as Shares};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get, post, put};
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -135,10 +135,11 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
             out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
         }
     }
-    if in_api && !out.contains_key(api::CORRELATION) {
-        if let Ok(id) = HeaderValue::from_str(&super::ids::uuid()) {
-            out.insert(api::CORRELATION, id);
-        }
+    if in_api
+        && !out.contains_key(api::CORRELATION)
+        && let Ok(id) = HeaderValue::from_str(&super::ids::uuid())
+    {
+        out.insert(api::CORRELATION, id);
     }
     let date = shared.act(|state, now| http_date(state.wall(now)));
     if let Some(date) = date.and_then(|d| HeaderValue::from_str(&d).ok()) {

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::deployment::{Deployment, DisconnectMode};
-use super::faults::Faults;
+use super::faults::{Faults, Held};
 use super::files::Files;
 use super::frame::{self, Channel, Entity, Envelope, Structured, Way};
 use super::limits::Window;
@@ -115,6 +115,7 @@ pub(super) struct State {
     session_ttl_secs: u32,
     pub(super) jwt_ttl_secs: u32,
     pub(super) faults: Faults,
+    held: Held,
     pub(super) sessions: BTreeMap<u32, Session>,
     pub(super) conns: BTreeMap<u32, Conn>,
     pub(super) files: Files,
@@ -137,6 +138,7 @@ impl State {
             session_ttl_secs,
             jwt_ttl_secs,
             faults: Faults::default(),
+            held: Held::default(),
             sessions: BTreeMap::new(),
             conns: BTreeMap::new(),
             files: Files::default(),
@@ -199,10 +201,9 @@ impl State {
 
     /// Takes a connection out of its session.
     pub(super) fn detach(&mut self, id: u32) {
-        if let Some(session) = self.conns.get_mut(&id).and_then(|c| c.session.take()) {
-            if let Some(s) = self.sessions.get_mut(&session) {
-                s.conns.retain(|c| *c != id);
-            }
+        let session = self.conns.get_mut(&id).and_then(|c| c.session.take());
+        if let Some(s) = session.and_then(|session| self.sessions.get_mut(&session)) {
+            s.conns.retain(|c| *c != id);
         }
     }
 
@@ -212,21 +213,21 @@ impl State {
     }
 
     pub(super) fn post_kind(&mut self, conn: u32, text: &str, is_session_response: bool, now: Now) {
-        for parcel in self.faults.outgoing(conn, text, is_session_response) {
+        for parcel in self.faults.outgoing(&mut self.held, conn, text, is_session_response) {
             self.put(parcel.conn, Out::Text(parcel.text), parcel.late, now);
         }
     }
 
     /// Sends what was held back to be reversed, late or not.
     pub(super) fn release_held(&mut self, now: Now) {
-        for (conn, text) in self.faults.release() {
+        for (conn, text) in self.held.release() {
             self.put(conn, Out::Text(text), Duration::ZERO, now);
         }
     }
 
     /// Closes a connection after what is queued for it.
     pub(super) fn close_conn(&mut self, id: u32, code: u16, reason: &str, now: Now) {
-        if self.faults.held.iter().any(|(c, _)| *c == id) {
+        if self.held.has(id) {
             self.faults.reorder = 0;
             self.release_held(now);
         }
@@ -268,10 +269,9 @@ impl State {
     }
 
     pub(super) fn open_session(&mut self, token: &str, deployment_id: &str, configures: Window, now: Now) -> u32 {
-        if self.sessions.len() >= SESSIONS {
-            if let Some(id) = self.sessions.iter().find(|(_, s)| s.conns.is_empty()).map(|(id, _)| *id) {
-                self.forget_session(id);
-            }
+        let idle = self.sessions.iter().find(|(_, s)| s.conns.is_empty()).map(|(id, _)| *id);
+        if let Some(id) = idle.filter(|_| self.sessions.len() >= SESSIONS) {
+            self.forget_session(id);
         }
         let (partner, said) = mpsc::channel(UNANSWERED);
         self.last_session += 1;
@@ -343,7 +343,7 @@ impl State {
 
     /// Pushes a message of the guest's partner to the session and remembers it.
     pub(super) fn push_outbound(&mut self, id: u32, message: Structured, now: Now) {
-        if !self.sessions.get(&id).is_some_and(|s| !s.expired) {
+        if self.sessions.get(&id).is_none_or(|s| s.expired) {
             return;
         }
         self.slide(id, now);
@@ -448,10 +448,8 @@ impl State {
 
     /// As at the start, apart from the identity. Connections are closed.
     pub(super) fn reset(&mut self, now: Now) {
-        let faults = std::mem::take(&mut self.faults);
-        for (conn, text) in faults.held.into_iter().rev() {
-            self.put(conn, Out::Text(text), Duration::ZERO, now);
-        }
+        self.faults = Faults::default();
+        self.release_held(now);
         self.stalled.send_replace(false);
         for conn in self.conns.keys().copied().collect::<Vec<_>>() {
             self.close_conn(conn, 1001, "Sandbox was reset", now);

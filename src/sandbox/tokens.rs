@@ -82,10 +82,10 @@ impl Tokens {
     }
 
     fn insert(&mut self, value: String, holder: Holder, ttl_secs: u32, now: Now) {
-        if self.by_value.len() >= MANY {
-            if let Some(key) = self.by_value.iter().min_by_key(|(_, t)| t.expires).map(|(k, _)| k.clone()) {
-                self.by_value.remove(&key);
-            }
+        if self.by_value.len() >= MANY
+            && let Some(key) = self.by_value.iter().min_by_key(|(_, t)| t.expires).map(|(k, _)| k.clone())
+        {
+            self.by_value.remove(&key);
         }
         self.last += 1;
         // A JWT's `exp` has whole seconds; it ends with them.

@@ -1,5 +1,10 @@
 //! All integration tests in one binary.
 
 mod architecture;
+mod cli;
 mod engine;
+mod fuzz;
+mod sandbox;
+mod secrets;
 mod support;
+mod window;
