@@ -21,6 +21,7 @@ mod session;
 pub mod text;
 mod thread;
 pub mod transcript;
+mod weight;
 
 pub use board::Board;
 pub use clocks::{ClockPhase, ClockView, in_order};

@@ -11,9 +11,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::conversation::{Conversation, Entry, EntryState, KEPT, SLACK, What};
-use super::identity::{Known, Name, Newest};
+use super::conversation::{Conversation, Entry, EntryState, KEPT, KEPT_BYTES, LONGEST_TEXT, What};
+use super::identity::{Known, Name};
 use super::merge::{merge, rank};
+use super::weight;
 use crate::model::fact::Delivery;
 use crate::model::happening::{AttachmentState, Part, Presence, Side, Source};
 use crate::model::{Message, Mono, Now, Wall};
@@ -22,8 +23,8 @@ use crate::model::{Message, Mono, Now, Wall};
 /// What is older still may be counted again in [`Conversation::older`], and is not shown again.
 const NAMES_KEPT: usize = 1 << 17;
 
-/// Deliveries told before their message; there is seldom more than one.
-const DELIVERIES_KEPT: usize = 256;
+/// The server's reasons are shown up to so many bytes.
+const LONGEST_REASON: usize = 4 << 10;
 
 /// A server time that runs ahead of our clock by more than this does not draw local lines behind it.
 const BELIEVABLE_MICROS: i64 = 24 * 3600 * 1_000_000;
@@ -67,6 +68,8 @@ struct Slot {
     delivery: Option<Delivery>,
     own: bool,
     measured: bool,
+    /// Bytes, about.
+    weight: usize,
 }
 
 /// One telling of one thing.
@@ -76,7 +79,8 @@ struct Telling {
     at: Option<Wall>,
     source: Source,
     own: bool,
-    what: What,
+    /// Taken by whoever makes an entry of it.
+    what: Option<What>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,9 +90,12 @@ pub(super) struct Thread {
     slots: HashMap<u64, Slot>,
     names: HashMap<Name, u64>,
     gone: Known,
-    deliveries: Newest<Delivery>,
     next: u64,
     kept: usize,
+    kept_bytes: usize,
+    longest_text: usize,
+    /// Sum over the slots.
+    weight: usize,
     /// The last place that fell out of the bound: nothing is put before it any more.
     floor: Option<Place>,
     /// The latest server time that came in live.
@@ -103,20 +110,22 @@ pub(super) struct Thread {
 
 impl Default for Thread {
     fn default() -> Self {
-        Self::keeping(KEPT)
+        Self::keeping(KEPT, KEPT_BYTES, LONGEST_TEXT)
     }
 }
 
 impl Thread {
-    pub fn keeping(kept: usize) -> Self {
+    pub fn keeping(kept: usize, kept_bytes: usize, longest_text: usize) -> Self {
         Self {
             places: Vec::new(),
             slots: HashMap::new(),
             names: HashMap::new(),
             gone: Known::new(NAMES_KEPT),
-            deliveries: Newest::new(DELIVERIES_KEPT),
             next: 0,
             kept,
+            kept_bytes,
+            longest_text,
+            weight: 0,
             floor: None,
             last_live: None,
             cleared_to: None,
@@ -128,6 +137,7 @@ impl Thread {
     /// Takes one telling of a message. Gives the latency in microseconds where this completed an own message.
     pub fn said(&mut self, conv: &mut Conversation, told: Told, mut message: Message) -> Option<(u64, u64)> {
         let source = message.source;
+        weight::cut(&mut message, self.longest_text);
         message.also.retain(|k| !k.is_empty() && *k != message.key);
         message.also.sort();
         message.also.dedup();
@@ -152,7 +162,7 @@ impl Thread {
             at: message.at,
             source,
             own: message.side == Side::Guest,
-            what: What::Message(message),
+            what: Some(What::Message(message)),
         };
         let (id, latency) = self.tell(conv, told, telling);
         if let Some(id) = id {
@@ -184,52 +194,70 @@ impl Thread {
         }
         let tracing = tracing.as_deref().filter(|t| !t.is_empty()).map(Name::tracing);
         let own = side == Side::Guest;
-        self.tell(conv, told, Telling { keys, tracing, at, source, own, what: What::Presence(side, what) });
+        self.tell(conv, told, Telling { keys, tracing, at, source, own, what: Some(What::Presence(side, what)) });
         self.shorten(conv);
     }
 
-    pub fn attachment(&mut self, conv: &mut Conversation, told: Told, id: String, state: AttachmentState) {
+    pub fn attachment(&mut self, conv: &mut Conversation, told: Told, id: String, mut state: AttachmentState) {
         let name = Name::attachment(&id);
-        if let Some(entry) =
-            self.names.get(&name).and_then(|id| self.position(*id)).and_then(|at| conv.entries.get_mut(at))
-        {
-            let entry = Arc::make_mut(entry);
-            entry.add_record(told.seq);
-            if let What::Upload { name, size, state: now, .. } = &mut entry.what {
-                if let AttachmentState::Asked { name: asked, size: bytes } = &state {
-                    name.clone_from(asked);
-                    *size = *bytes;
-                }
-                if follows(now, &state) {
-                    *now = state;
-                }
-            }
-            return;
+        if let AttachmentState::Failed { text, .. } = &mut state {
+            weight::cut_text(text, LONGEST_REASON);
+        }
+        if let Some(owner) = self.names.get(&name).copied() {
+            return self.upload_news(conv, told, owner, state);
         }
         let (file, size) = match &state {
             AttachmentState::Asked { name, size } => (name.clone(), *size),
             _ => (String::new(), 0),
         };
-        let what = What::Upload { id, name: file, size, state };
+        let what = Some(What::Upload { id, name: file, size, state });
         let telling = Telling { keys: vec![name], tracing: None, at: None, source: Source::Live, own: false, what };
         self.tell(conv, told, telling);
         self.shorten(conv);
     }
 
+    /// News of a file that an entry is about: its own, or the message's that refers to it.
+    fn upload_news(&mut self, conv: &mut Conversation, told: Told, owner: u64, state: AttachmentState) {
+        let Some(at) = self.position(owner) else { return };
+        let (Some(slot), Some(entry)) = (self.slots.get_mut(&owner), conv.entries.get_mut(at)) else { return };
+        let entry = Arc::make_mut(entry);
+        entry.add_record(told.seq);
+        if let What::Upload { name, size, state: now, .. } = &mut entry.what {
+            if let AttachmentState::Asked { name: asked, size: bytes } = &state {
+                name.clone_from(asked);
+                *size = *bytes;
+            }
+            if follows(now, &state) {
+                *now = state;
+            }
+        }
+        let weight = weight::of(&entry.what);
+        self.weight = self.weight + weight - std::mem::replace(&mut slot.weight, weight);
+    }
+
     /// A line between the bubbles, at the moment of its record.
-    pub fn line(&mut self, conv: &mut Conversation, told: Told, what: What) {
+    pub fn line(&mut self, conv: &mut Conversation, told: Told, mut what: What) {
+        if let What::State(text) | What::Note(text) = &mut what {
+            weight::cut_text(text, self.longest_text);
+        }
+        let what = Some(what);
         let telling = Telling { keys: Vec::new(), tracing: None, at: None, source: Source::Live, own: false, what };
         self.tell(conv, told, telling);
         self.shorten(conv);
     }
 
-    /// What became of a message. False where no entry has this tracing id (yet).
-    pub fn deliver(&mut self, conv: &mut Conversation, told: Told, tracing: &str, delivery: Delivery) -> bool {
+    /// What became of a message. False where no entry has this tracing id: it is of another
+    /// request, or its frame never left.
+    pub fn deliver(&mut self, conv: &mut Conversation, told: Told, tracing: &str, mut delivery: Delivery) -> bool {
+        if let Delivery::Refused { text: why, .. }
+        | Delivery::Retrying { why, .. }
+        | Delivery::NotSent { why }
+        | Delivery::Unconfirmed { why } = &mut delivery
+        {
+            weight::cut_text(why, LONGEST_REASON);
+        }
         let name = Name::tracing(tracing);
-        let Some(id) = self.names.get(&name).copied() else {
-            self.deliveries.insert(name, delivery);
-            return false;
-        };
+        let Some(id) = self.names.get(&name).copied() else { return false };
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.delivery = Some(delivery);
         }
@@ -267,8 +295,8 @@ impl Thread {
     }
 
     /// Joins a telling to what is known, or makes a new entry. None where it is known and fell out of the bound.
-    fn tell(&mut self, conv: &mut Conversation, told: Told, telling: Telling) -> (Option<u64>, Option<(u64, u64)>) {
-        let live = telling.source == Source::Live && !matches!(telling.what, What::State(_) | What::Note(_));
+    fn tell(&mut self, conv: &mut Conversation, told: Told, mut telling: Telling) -> (Option<u64>, Option<(u64, u64)>) {
+        let live = telling.source == Source::Live && !matches!(telling.what, Some(What::State(_) | What::Note(_)));
         if let Some(at) = telling.at.filter(|at| live && at.micros_since(told.server) < BELIEVABLE_MICROS) {
             self.last_live = self.last_live.max(Some(at));
         }
@@ -277,7 +305,7 @@ impl Thread {
         let id = match found.first() {
             Some(&id) => id,
             None if self.is_gone(&telling) => return (None, None),
-            None => self.enter(conv, told, &telling),
+            None => self.enter(conv, told, &mut telling),
         };
         for other in found.into_iter().skip(1) {
             self.join(conv, id, other);
@@ -304,7 +332,7 @@ impl Thread {
         by_key || (telling.keys.is_empty() && telling.tracing.is_some_and(|t| self.gone.contains(t)))
     }
 
-    fn enter(&mut self, conv: &mut Conversation, told: Told, telling: &Telling) -> u64 {
+    fn enter(&mut self, conv: &mut Conversation, told: Told, telling: &mut Telling) -> u64 {
         let id = self.next;
         self.next += 1;
         let local_at = self.last_live.map_or(told.server, |live| live.max(told.server));
@@ -320,12 +348,13 @@ impl Thread {
             arrival,
             sent: None,
             echoed: None,
-            delivery: telling.tracing.and_then(|t| self.deliveries.get(t).cloned()),
+            delivery: None,
             own: telling.own,
             measured: false,
+            weight: 0,
         };
         let entry = Entry {
-            what: telling.what.clone(),
+            what: telling.what.take().unwrap_or_else(|| What::State(String::new())),
             state: EntryState::Received,
             at: local_at,
             records: vec![told.seq],
@@ -356,9 +385,7 @@ impl Thread {
                 if slot.echoed.is_none_or(|(_, echoed)| told.now.mono <= echoed) {
                     slot.sent = slot.sent.max(Some(told.now.mono));
                 }
-                if slot.rank == 0 && slot.delivery.as_ref().is_some_and(|d| !matches!(d, Delivery::NotSent { .. })) {
-                    slot.delivery = Some(Delivery::Sent);
-                }
+                slot.delivery = Some(Delivery::Sent);
             }
             Source::Live if slot.echoed.is_none() => slot.echoed = Some((told.seq, told.now.mono)),
             Source::Live | Source::History => {}
@@ -372,11 +399,11 @@ impl Thread {
                 id
             });
         }
-        match (&mut entry.what, telling.what) {
-            (What::Message(kept), What::Message(new)) => merge(kept, new),
-            (What::Presence(_, kept), What::Presence(_, new)) => better_presence(kept, new),
-            _ => {}
+        if let Some(new) = telling.what {
+            join_content(&mut entry.what, new);
         }
+        let weight = weight::of(&entry.what);
+        self.weight = self.weight + weight - std::mem::replace(&mut slot.weight, weight);
     }
 
     /// Makes one entry of two that turned out to be the same.
@@ -406,11 +433,8 @@ impl Thread {
         let gone = Arc::unwrap_or_clone(gone);
         gone.records.iter().for_each(|seq| entry.add_record(*seq));
         entry.cleared |= gone.cleared;
-        match (&mut entry.what, gone.what) {
-            (What::Message(kept), What::Message(new)) => merge(kept, new),
-            (What::Presence(_, kept), What::Presence(_, new)) => better_presence(kept, new),
-            _ => {}
-        }
+        // What it weighs now is found out when the telling that joined them is taken in.
+        join_content(&mut entry.what, gone.what);
     }
 
     /// The message `id` refers to this file: an entry of its upload has had its day.
@@ -501,21 +525,44 @@ impl Thread {
     fn take(&mut self, conv: &mut Conversation, id: u64) -> Option<(Arc<Entry>, Slot)> {
         let at = self.position(id)?;
         let slot = self.slots.remove(&id)?;
+        self.weight -= slot.weight;
         self.places.remove(at);
         Some((conv.entries.remove(at), slot))
     }
 
-    /// Cuts what is over the bound, and at once what belongs before the cut.
+    /// How many of the first entries are over the bounds; none until a tenth more is there, so that cuts are few.
+    fn over(&self) -> usize {
+        let by_count = match self.places.len() {
+            n if n > self.kept + self.kept / 10 => n - self.kept,
+            _ => 0,
+        };
+        if self.weight <= self.kept_bytes + self.kept_bytes / 10 {
+            return by_count;
+        }
+        let (mut weight, mut by_weight) = (self.weight, 0);
+        // The last one stays, whatever it weighs.
+        for place in self.places.iter().rev().skip(1).rev() {
+            if weight <= self.kept_bytes {
+                break;
+            }
+            weight -= self.slots.get(&place.id).map_or(0, |s| s.weight);
+            by_weight += 1;
+        }
+        by_count.max(by_weight)
+    }
+
+    /// Cuts what is over the bounds, and at once what belongs before the cut.
     fn shorten(&mut self, conv: &mut Conversation) {
         let late = self.floor.map_or(0, |floor| self.places.partition_point(|p| *p < floor));
-        let over = if self.places.len() > self.kept + SLACK { self.places.len() - self.kept } else { 0 };
-        let cut = late.max(over);
+        let cut = late.max(self.over());
         if cut == 0 {
             return;
         }
         let places: Vec<Place> = self.places.drain(..cut).collect();
         for place in &places {
-            for name in self.slots.remove(&place.id).into_iter().flat_map(|s| s.names) {
+            let Some(slot) = self.slots.remove(&place.id) else { continue };
+            self.weight -= slot.weight;
+            for name in slot.names {
                 self.names.remove(&name);
                 self.gone.insert(name);
             }
@@ -538,6 +585,14 @@ fn word(what: &Presence) -> &str {
         Presence::ClearAsked => "clear",
         Presence::SignedIn { .. } => "signed-in",
         Presence::Other(name) => name,
+    }
+}
+
+fn join_content(kept: &mut What, new: What) {
+    match (kept, new) {
+        (What::Message(kept), What::Message(new)) => merge(kept, new),
+        (What::Presence(_, kept), What::Presence(_, new)) => better_presence(kept, new),
+        _ => {}
     }
 }
 
