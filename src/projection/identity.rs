@@ -14,6 +14,11 @@ impl Name {
         Self::of(b'k', key)
     }
 
+    /// An event of this kind in the frame of this key.
+    pub fn event(key: &str, kind: &str) -> Self {
+        Self::of(b'e', (key, kind))
+    }
+
     /// The client's key.
     pub fn tracing(tracing: &str) -> Self {
         Self::of(b't', tracing)

@@ -188,10 +188,10 @@ impl Thread {
         if source == Source::Live {
             self.stop_typing(conv, side, told.seq);
         }
-        let mut keys: Vec<Name> = key.iter().filter(|k| !k.is_empty()).map(|k| Name::key(k)).collect();
-        if let Some(at) = at {
-            keys.push(Name::moment(&format!("{} {}", side.word(), word(&what)), at.0));
-        }
+        // One frame may tell several events under its one key.
+        let kind = format!("{} {}", side.word(), word(&what));
+        let mut keys: Vec<Name> = key.iter().filter(|k| !k.is_empty()).map(|k| Name::event(k, &kind)).collect();
+        keys.extend(at.map(|at| Name::moment(&kind, at.0)));
         let tracing = tracing.as_deref().filter(|t| !t.is_empty()).map(Name::tracing);
         let own = side == Side::Guest;
         self.tell(conv, told, Telling { keys, tracing, at, source, own, what: Some(What::Presence(side, what)) });

@@ -321,3 +321,6 @@ fn unwritable(e: &std::io::Error) -> Report {
     Report::new("export-failed", "The transcript could not be written", e.to_string())
         .remedy("Check that the disk has room and the folder can be written to.")
 }
+
+#[cfg(test)]
+mod tests;
