@@ -74,7 +74,7 @@ pub struct Chain {
 pub fn related(reader: &Reader, dialect: DialectId, record: &Record) -> Result<Chain, Report> {
     let mut search = Search { dialect, chain: vec![record.clone()], file: None, told: Vec::new() };
     search.note_file(record);
-    search.to_root(reader)?;
+    search.climb(reader)?;
     if search.file.is_some() {
         search.back(reader)?;
     }
@@ -92,7 +92,7 @@ struct Search {
 }
 
 impl Search {
-    fn to_root(&mut self, reader: &Reader) -> Result<(), Report> {
+    fn climb(&mut self, reader: &Reader) -> Result<(), Report> {
         while let Some(first) = self.chain.first()
             && first.reply_to != 0
             && first.reply_to < first.seq

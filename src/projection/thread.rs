@@ -8,12 +8,17 @@
 //! corrected by the skew known then, and never above what had come in before. The guest's own messages that still
 //! wait for an echo stand at the end.
 
+mod content;
+mod order;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use content::{can_be_cleared, follows, join_content, word};
+
 use super::conversation::{Conversation, Entry, EntryState, KEPT, KEPT_BYTES, LONGEST_TEXT, What};
 use super::identity::{Known, Name};
-use super::merge::{merge, rank};
+use super::merge::rank;
 use super::weight;
 use crate::model::fact::Delivery;
 use crate::model::happening::{AttachmentState, Part, Presence, Side, Source};
@@ -83,6 +88,15 @@ struct Telling {
     what: Option<What>,
 }
 
+/// Entries that fell out of the bound.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut {
+    /// In their order, which goes on from the cut before.
+    pub in_order: Vec<Arc<Entry>>,
+    /// Those that belong before what was cut already.
+    pub too_late: Vec<Arc<Entry>>,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Thread {
     /// Parallel to the entries of the conversation, ascending.
@@ -104,8 +118,8 @@ pub(super) struct Thread {
     cleared_to: Option<Wall>,
     /// Records of the last word of each side, which ends its typing.
     spoke: [u64; 4],
-    /// Keeps what falls out, for the transcript: in order, and what came too late for its place.
-    pub cut: Option<(Vec<Arc<Entry>>, Vec<Arc<Entry>>)>,
+    /// Keeps what falls out, for the transcript.
+    pub cut: Option<Cut>,
 }
 
 impl Default for Thread {
@@ -373,7 +387,6 @@ impl Thread {
         entry.add_record(told.seq);
         let rank = rank(telling.source);
         slot.own |= telling.own;
-        slot.arrival = slot.arrival.min((told.seq, told.n));
         if let Some(at) = telling.at
             && slot.server_at.is_none_or(|(_, known)| rank > known)
         {
@@ -506,132 +519,6 @@ impl Thread {
         }
         fresh
     }
-
-    fn position(&self, id: u64) -> Option<usize> {
-        self.places.binary_search(&self.slots.get(&id)?.place).ok()
-    }
-
-    fn put(&mut self, conv: &mut Conversation, place: Place, entry: Arc<Entry>) {
-        // Nearly everything belongs at the end.
-        let at = match self.places.last() {
-            Some(last) if *last < place => self.places.len(),
-            Some(_) => self.places.partition_point(|p| *p < place),
-            None => 0,
-        };
-        self.places.insert(at, place);
-        conv.entries.insert(at, entry);
-    }
-
-    fn take(&mut self, conv: &mut Conversation, id: u64) -> Option<(Arc<Entry>, Slot)> {
-        let at = self.position(id)?;
-        let slot = self.slots.remove(&id)?;
-        self.weight -= slot.weight;
-        self.places.remove(at);
-        Some((conv.entries.remove(at), slot))
-    }
-
-    /// How many of the first entries are over the bounds; none until a tenth more is there, so that cuts are few.
-    fn over(&self) -> usize {
-        let by_count = match self.places.len() {
-            n if n > self.kept + self.kept / 10 => n - self.kept,
-            _ => 0,
-        };
-        if self.weight <= self.kept_bytes + self.kept_bytes / 10 {
-            return by_count;
-        }
-        let (mut weight, mut by_weight) = (self.weight, 0);
-        // The last one stays, whatever it weighs.
-        for place in self.places.iter().rev().skip(1).rev() {
-            if weight <= self.kept_bytes {
-                break;
-            }
-            weight -= self.slots.get(&place.id).map_or(0, |s| s.weight);
-            by_weight += 1;
-        }
-        by_count.max(by_weight)
-    }
-
-    /// Cuts what is over the bounds, and at once what belongs before the cut.
-    fn shorten(&mut self, conv: &mut Conversation) {
-        let late = self.floor.map_or(0, |floor| self.places.partition_point(|p| *p < floor));
-        let cut = late.max(self.over());
-        if cut == 0 {
-            return;
-        }
-        let places: Vec<Place> = self.places.drain(..cut).collect();
-        for place in &places {
-            let Some(slot) = self.slots.remove(&place.id) else { continue };
-            self.weight -= slot.weight;
-            for name in slot.names {
-                self.names.remove(&name);
-                self.gone.insert(name);
-            }
-        }
-        self.floor = self.floor.max(places.into_iter().rfind(|p| !p.in_flight));
-        conv.older += cut as u64;
-        let entries = conv.entries.drain(..cut);
-        if let Some((in_order, too_late)) = &mut self.cut {
-            for (n, entry) in entries.enumerate() {
-                if n < late { too_late.push(entry) } else { in_order.push(entry) }
-            }
-        }
-    }
-}
-
-fn word(what: &Presence) -> &str {
-    match what {
-        Presence::Joined => "joined",
-        Presence::Disconnected { .. } => "disconnected",
-        Presence::ClearAsked => "clear",
-        Presence::SignedIn { .. } => "signed-in",
-        Presence::Other(name) => name,
-    }
-}
-
-fn join_content(kept: &mut What, new: What) {
-    match (kept, new) {
-        (What::Message(kept), What::Message(new)) => merge(kept, new),
-        (What::Presence(_, kept), What::Presence(_, new)) => better_presence(kept, new),
-        _ => {}
-    }
-}
-
-/// Keeps what is told: one telling may say less than another.
-fn better_presence(kept: &mut Presence, new: Presence) {
-    match (kept, new) {
-        (Presence::Disconnected { read_only: known @ None }, Presence::Disconnected { read_only }) => {
-            *known = read_only;
-        }
-        (Presence::SignedIn { name: known }, Presence::SignedIn { name }) if known.is_empty() => *known = name,
-        _ => {}
-    }
-}
-
-fn can_be_cleared(what: &What) -> bool {
-    match what {
-        What::Message(_) | What::Upload { .. } => true,
-        What::Presence(_, what) => !matches!(what, Presence::ClearAsked),
-        What::State(_) | What::Note(_) => false,
-    }
-}
-
-/// True where `next` can follow `now`: tellings on several connections come late and twice.
-fn follows(now: &AttachmentState, next: &AttachmentState) -> bool {
-    fn step(state: &AttachmentState) -> u8 {
-        match state {
-            AttachmentState::Asked { .. } => 0,
-            AttachmentState::Granted => 1,
-            AttachmentState::Failed { .. } | AttachmentState::Uploaded => 2,
-            AttachmentState::LinkRefreshed => 3,
-            AttachmentState::Deleted => 4,
-        }
-    }
-    // A failed upload may be tried again under its id.
-    step(next) > step(now)
-        || matches!(
-            (now, next),
-            (AttachmentState::Failed { .. }, AttachmentState::Asked { .. } | AttachmentState::Uploaded)
-        )
 }
 
 #[cfg(test)]

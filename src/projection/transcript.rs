@@ -109,9 +109,9 @@ impl Writing<'_> {
                 self.header(&view, rows)?;
                 headed = true;
             }
-            if let Some((in_order, too_late)) = &mut fold.thread.cut {
-                late.append(too_late);
-                for entry in in_order.drain(..) {
+            if let Some(cut) = &mut fold.thread.cut {
+                late.append(&mut cut.too_late);
+                for entry in cut.in_order.drain(..) {
                     messages += self.entry(&entry)?;
                 }
             }
