@@ -30,3 +30,6 @@ pub use latency::{Latencies, LatencyFigures};
 pub use meters::{Meter, Meters};
 pub use projector::Projector;
 pub use session::SessionView;
+
+#[cfg(test)]
+mod tests;

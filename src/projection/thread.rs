@@ -31,6 +31,9 @@ const NAMES_KEPT: usize = 1 << 17;
 /// The server's reasons are shown up to so many bytes.
 const LONGEST_REASON: usize = 4 << 10;
 
+/// The server's time of a message may lie before our own sending by less than this: clocks differ.
+const LATE_MICROS: i64 = 60 * 1_000_000;
+
 /// A server time that runs ahead of our clock by more than this does not draw local lines behind it.
 const BELIEVABLE_MICROS: i64 = 24 * 3600 * 1_000_000;
 
@@ -217,6 +220,13 @@ impl Thread {
         if let AttachmentState::Failed { text, .. } = &mut state {
             weight::cut_text(text, LONGEST_REASON);
         }
+        if id.is_empty() {
+            // An error that names no file.
+            if let AttachmentState::Failed { code, text } = state {
+                self.line(conv, told, What::State(format!("upload failed with {code}: {text}")));
+            }
+            return;
+        }
         if let Some(owner) = self.names.get(&name).copied() {
             return self.upload_news(conv, told, owner, state);
         }
@@ -245,8 +255,7 @@ impl Thread {
                 *now = state;
             }
         }
-        let weight = weight::of(&entry.what);
-        self.weight = self.weight + weight - std::mem::replace(&mut slot.weight, weight);
+        weigh(&mut self.weight, slot, entry);
     }
 
     /// A line between the bubbles, at the moment of its record.
@@ -272,14 +281,35 @@ impl Thread {
         }
         let name = Name::tracing(tracing);
         let Some(id) = self.names.get(&name).copied() else { return false };
+        let by_text = delivery == Delivery::Delivered && self.slots.get(&id).is_some_and(|s| s.rank == 0);
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.delivery = Some(delivery);
+        }
+        if let Some(other) = by_text.then(|| self.same_in_history(conv, id)).flatten() {
+            self.join(conv, id, other);
         }
         if let Some(entry) = self.position(id).and_then(|at| conv.entries.get_mut(at)) {
             Arc::make_mut(entry).add_record(told.seq);
         }
         self.settle(conv, id);
         true
+    }
+
+    /// A delivery without an echo was recognised in history, which does not tell our tracing id: the newest message of
+    /// the guest that only history told, with the same text, and not from before it was sent.
+    fn same_in_history(&self, conv: &Conversation, id: u64) -> Option<u64> {
+        let text = |at: usize| match &conv.entries.get(at)?.what {
+            What::Message(m) if m.side == Side::Guest => m.text.as_deref(),
+            _ => None,
+        };
+        let (own, sent_at) = (text(self.position(id)?)?, self.slots.get(&id)?.local_at);
+        let same = |at: usize, slot: &Slot| {
+            let told_by_history_only = slot.rank == rank(Source::History) && slot.sent.is_none();
+            let after = slot.server_at.is_none_or(|(at, _)| sent_at.micros_since(at) < LATE_MICROS);
+            told_by_history_only && after && text(at) == Some(own)
+        };
+        let of = |at: usize| self.places.get(at).and_then(|p| Some((at, p.id, self.slots.get(&p.id)?)));
+        (0..self.places.len()).rev().filter_map(of).find(|(at, _, slot)| same(*at, slot)).map(|(_, id, _)| id)
     }
 
     /// All that was said so far was said before the guest cleared, and so was what the server told of that time.
@@ -415,8 +445,7 @@ impl Thread {
         if let Some(new) = telling.what {
             join_content(&mut entry.what, new);
         }
-        let weight = weight::of(&entry.what);
-        self.weight = self.weight + weight - std::mem::replace(&mut slot.weight, weight);
+        weigh(&mut self.weight, slot, entry);
     }
 
     /// Makes one entry of two that turned out to be the same.
@@ -446,8 +475,8 @@ impl Thread {
         let gone = Arc::unwrap_or_clone(gone);
         gone.records.iter().for_each(|seq| entry.add_record(*seq));
         entry.cleared |= gone.cleared;
-        // What it weighs now is found out when the telling that joined them is taken in.
         join_content(&mut entry.what, gone.what);
+        weigh(&mut self.weight, kept, entry);
     }
 
     /// The message `id` refers to this file: an entry of its upload has had its day.
@@ -519,6 +548,12 @@ impl Thread {
         }
         fresh
     }
+}
+
+/// Takes what an entry weighs now into the sum.
+fn weigh(sum: &mut usize, slot: &mut Slot, entry: &Entry) {
+    let weight = weight::of(&entry.what);
+    *sum = *sum + weight - std::mem::replace(&mut slot.weight, weight);
 }
 
 #[cfg(test)]

@@ -46,10 +46,10 @@ pub fn follows(now: &AttachmentState, next: &AttachmentState) -> bool {
     fn step(state: &AttachmentState) -> u8 {
         match state {
             AttachmentState::Asked { .. } => 0,
-            AttachmentState::Granted => 1,
+            // A grant without headers cannot be told from a fresh link; after the upload neither says more than it.
+            AttachmentState::Granted | AttachmentState::LinkRefreshed => 1,
             AttachmentState::Failed { .. } | AttachmentState::Uploaded => 2,
-            AttachmentState::LinkRefreshed => 3,
-            AttachmentState::Deleted => 4,
+            AttachmentState::Deleted => 3,
         }
     }
     // A failed upload may be tried again under its id.

@@ -143,6 +143,28 @@ fn a_refused_message_that_is_sent_again_is_one_message() {
 }
 
 #[test]
+fn a_message_without_echo_that_history_has_is_one_message() {
+    let mut p = Play::default();
+    let history = |key: &str, at| message(key, None, Source::History, Some(START + at));
+    p.say(history("before", -90_000_000));
+    for t in ["t1", "t2"] {
+        p.say(outgoing(t));
+        assert!(p.deliver(t, Delivery::Unconfirmed { why: "lost".into() }));
+    }
+    p.say(history("m1", 10_000));
+    p.say(history("m2", 20_000));
+    assert_eq!(p.conv.entries.len(), 5, "nothing tells yet which is which");
+    // Newest first, as history is read.
+    assert!(p.deliver("t2", Delivery::Delivered) && p.deliver("t1", Delivery::Delivered));
+    assert_eq!(p.keys(), ["before", "m1", "m2"]);
+    assert_eq!(p.conv.entries[2].records, [4, 5, 7, 8]);
+    assert!(p.conv.entries.iter().all(|e| e.state == EntryState::Own(Delivery::Delivered, None)));
+    p.say(history("m1", 10_000));
+    assert_eq!(p.conv.entries.len(), 3);
+    p.check();
+}
+
+#[test]
 fn what_was_not_sent_and_is_sent_after_all_is_sent() {
     let mut p = Play::default();
     assert!(!p.deliver("t", Delivery::NotSent { why: "not connected".into() }), "there is nothing to show it on");
@@ -381,7 +403,7 @@ fn event() -> impl Strategy<Value = Event> {
         2 => (0u8..6, 0u8..6, 0u8..3, at(), any::<bool>())
             .prop_map(|(key, tracing, source, at, guest)| Event::Presence { key, tracing, source, at, guest }),
         2 => (0u8..3, 0u8..6).prop_map(|(id, state)| Event::File(id, state)),
-        2 => (0u8..6, 0u8..5).prop_map(|(tracing, delivery)| Event::Deliver(tracing, delivery)),
+        2 => (0u8..6, 0u8..6).prop_map(|(tracing, delivery)| Event::Deliver(tracing, delivery)),
         1 => Just(Event::Line),
         1 => Just(Event::Clear),
     ]
@@ -425,6 +447,7 @@ fn play(p: &mut Play, event: Event) {
                 1 => Delivery::Retrying { at: Wall(0), attempt: 1, why },
                 2 => Delivery::Refused { code: 1, text: why },
                 3 => Delivery::NotSent { why },
+                4 => Delivery::Delivered,
                 _ => Delivery::Unconfirmed { why },
             };
             p.thread.deliver(&mut p.conv, told, &tracing.to_string(), delivery);
