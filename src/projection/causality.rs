@@ -74,7 +74,7 @@ pub struct Chain {
 pub fn related(reader: &Reader, dialect: DialectId, record: &Record) -> Result<Chain, Report> {
     let mut search = Search { dialect, chain: vec![record.clone()], file: None, told: Vec::new() };
     search.note_file(record);
-    search.to_root(reader)?;
+    search.climb(reader)?;
     if search.file.is_some() {
         search.back(reader)?;
     }
@@ -92,7 +92,7 @@ struct Search {
 }
 
 impl Search {
-    fn to_root(&mut self, reader: &Reader) -> Result<(), Report> {
+    fn climb(&mut self, reader: &Reader) -> Result<(), Report> {
         while let Some(first) = self.chain.first()
             && first.reply_to != 0
             && first.reply_to < first.seq
@@ -211,4 +211,91 @@ impl Search {
 
 fn is_upload(record: &Record) -> bool {
     record.head_as::<HttpRequest>().is_some_and(|h| h.purpose == "upload")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::Writer;
+    use crate::model::record::HttpResponse;
+    use crate::model::{Draft, Fact, Mono, Now, SessionId, Wall};
+
+    fn at(millis: u64) -> Now {
+        Now { wall: Wall(0), mono: Mono(millis * 1_000) }
+    }
+
+    fn frame(millis: u64, direction: Direction) -> Draft {
+        Draft::new(at(millis), SessionId(1), Kind::Text, direction).conn(1).body("{}")
+    }
+
+    /// Writes the drafts and gives a reader of them.
+    fn log(drafts: Vec<Draft>) -> (Writer, Reader) {
+        let writer = Writer::private().unwrap();
+        for draft in drafts {
+            writer.append(draft);
+        }
+        writer.flush().unwrap();
+        let reader = Reader::attach(&writer.opened()).unwrap();
+        (writer, reader)
+    }
+
+    fn chain(reader: &Reader, seq: u64) -> Chain {
+        related(reader, DialectId::WebMessaging, &reader.record(seq).unwrap().unwrap()).unwrap()
+    }
+
+    #[test]
+    fn request_and_answers_are_found_from_either_end() {
+        let note = Fact::Note { text: "look".into() };
+        let (_writer, reader) = log(vec![
+            frame(0, Direction::Sent),
+            frame(10, Direction::Received),
+            frame(84, Direction::Received).reply_to(1),
+            Draft::fact(at(85), SessionId(1), &note).reply_to(1),
+            frame(90, Direction::Received).conn(2).reply_to(1),
+        ]);
+        let expected = [(1, Role::Request, None), (3, Role::Answer, Some(84)), (5, Role::Answer, Some(90))];
+        for from in [1, 3, 5] {
+            let chain = chain(&reader, from);
+            let got: Vec<_> = chain
+                .records
+                .iter()
+                .map(|r| (r.seq, r.role, r.answers.map(|(_, took)| took.as_millis() as u64)))
+                .collect();
+            assert_eq!(got, expected, "from {from}");
+            assert_eq!(chain.searched_to, None);
+        }
+        assert_eq!(chain(&reader, 2), Chain::default(), "it stands alone");
+    }
+
+    #[test]
+    fn an_http_call_is_a_chain() {
+        let request = HttpRequest { purpose: "history".into(), ..HttpRequest::default() };
+        let (_writer, reader) = log(vec![
+            Draft::new(at(0), SessionId(1), Kind::HttpRequest, Direction::Sent).head(&request),
+            Draft::new(at(7), SessionId(1), Kind::HttpResponse, Direction::Received)
+                .head(&HttpResponse::default())
+                .reply_to(1),
+        ]);
+        let roles: Vec<_> = chain(&reader, 2).records.iter().map(|r| (r.role, r.after.as_millis())).collect();
+        assert_eq!(roles, [(Role::Request, 0), (Role::Answer, 7)]);
+    }
+
+    #[test]
+    fn no_answer_found_is_told_from_no_answer() {
+        let mut drafts = vec![frame(0, Direction::Sent)];
+        drafts.extend((0..LOOK_AHEAD + 10).map(|n| frame(n, Direction::Received)));
+        let last = drafts.len() as u64;
+        let (_writer, reader) = log(drafts);
+        let found = chain(&reader, 1);
+        assert_eq!((found.records.len(), found.searched_to), (0, Some(LOOK_AHEAD + 2)));
+        assert_eq!(chain(&reader, last).searched_to, None);
+    }
+
+    #[test]
+    fn a_loop_in_a_damaged_file_ends() {
+        let drafts = (0..200).map(|n| frame(n, Direction::Received).reply_to(n)).collect();
+        let (_writer, reader) = log(drafts);
+        assert_eq!(chain(&reader, 200).records.len(), MOST);
+        assert_eq!(chain(&reader, 1).records.len(), MOST);
+    }
 }

@@ -7,13 +7,16 @@ use crate::model::fact::Delivery;
 use crate::model::happening::{AttachmentState, Presence, Side};
 use crate::model::{Message, Mono, Wall};
 
-/// So many entries of a conversation are kept at least; up to [`SLACK`] more until they are cut in one go. Five
-/// thousand bubbles are more than a person scrolls through, some megabytes of memory, and a copy of their addresses
-/// for a snapshot takes some ten microseconds.
+/// So many entries of a conversation are kept at least; up to a tenth more until they are cut in one go. Five
+/// thousand bubbles are more than a person scrolls through, and a copy of their addresses for a snapshot takes some
+/// ten microseconds.
 pub const KEPT: usize = 5_000;
 
-/// See [`KEPT`].
-pub const SLACK: usize = 500;
+/// Fewer are kept where they weigh more than this together, in bytes.
+pub const KEPT_BYTES: usize = 32 << 20;
+
+/// Of a longer text only so many bytes stand in the conversation, and a line that says so. The record has all.
+pub const LONGEST_TEXT: usize = 64 << 10;
 
 /// An entry names at most so many records: the first half and the newest half of them. A message that a server
 /// repeats without end must not grow without end.

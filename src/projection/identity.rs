@@ -1,6 +1,6 @@
 //! By what a message is known again, in eight bytes each.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 /// A hash of one name of a message. Sixty-four bits: among a hundred million names a false match is improbable, and
@@ -12,6 +12,11 @@ impl Name {
     /// The server's key (`channel.messageId` or `id`).
     pub fn key(key: &str) -> Self {
         Self::of(b'k', key)
+    }
+
+    /// An event of this kind in the frame of this key.
+    pub fn event(key: &str, kind: &str) -> Self {
+        Self::of(b'e', (key, kind))
     }
 
     /// The client's key.
@@ -32,35 +37,6 @@ impl Name {
         let mut h = DefaultHasher::new();
         (space, value).hash(&mut h);
         Self(h.finish())
-    }
-}
-
-/// A map that holds the newest `limit` names and forgets the oldest first.
-#[derive(Clone, Debug)]
-pub(super) struct Newest<V> {
-    map: HashMap<Name, V>,
-    order: VecDeque<Name>,
-    limit: usize,
-}
-
-impl<V> Newest<V> {
-    pub fn new(limit: usize) -> Self {
-        Self { map: HashMap::new(), order: VecDeque::new(), limit }
-    }
-
-    pub fn insert(&mut self, name: Name, value: V) {
-        if self.map.insert(name, value).is_none() {
-            self.order.push_back(name);
-        }
-        while self.order.len() > self.limit {
-            if let Some(old) = self.order.pop_front() {
-                self.map.remove(&old);
-            }
-        }
-    }
-
-    pub fn get(&self, name: Name) -> Option<&V> {
-        self.map.get(&name)
     }
 }
 

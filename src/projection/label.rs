@@ -40,23 +40,25 @@ pub(super) fn until_next_left(micros: u64) -> u64 {
 /// Writes how long ago it ended, and how (`word`), coarser with time so that a dead clock asks for few repaints: `expired 0:12 ago`,
 /// `expired 7 min ago`, `expired 3 h ago`, `expired 2 d ago`.
 pub(super) fn ago(word: &str, micros: u64, out: &mut String) {
-    let _ = match micros {
-        ..MINUTE => write!(out, "{word} 0:{:02} ago", micros / SECOND),
-        ..HOUR => write!(out, "{word} {} min ago", micros / MINUTE),
-        ..DAY => write!(out, "{word} {} h ago", micros / HOUR),
-        _ => write!(out, "{word} {} d ago", micros / DAY),
+    let (n, unit) = unit(micros);
+    let _ = match unit {
+        SECOND => write!(out, "{word} 0:{n:02} ago"),
+        MINUTE => write!(out, "{word} {n} min ago"),
+        HOUR => write!(out, "{word} {n} h ago"),
+        _ => write!(out, "{word} {n} d ago"),
     };
 }
 
 /// How long until [`ago`] writes something else, in microseconds. Never zero.
 pub(super) fn until_next_ago(micros: u64) -> u64 {
-    let unit = match micros {
-        ..MINUTE => SECOND,
-        ..HOUR => MINUTE,
-        ..DAY => HOUR,
-        _ => DAY,
-    };
+    let (_, unit) = unit(micros);
     unit - micros % unit
+}
+
+/// The largest unit that a time fills, and how often.
+fn unit(micros: u64) -> (u64, u64) {
+    let unit = [DAY, HOUR, MINUTE].into_iter().find(|unit| micros >= *unit).unwrap_or(SECOND);
+    (micros / unit, unit)
 }
 
 #[cfg(test)]

@@ -116,11 +116,7 @@ impl Meters {
                     Action::Echo | Action::Other => {}
                 }
             }
-            (Kind::HttpRequest, _) => {
-                if record.head_as::<HttpRequest>().is_some_and(|h| h.purpose == "history") {
-                    self.push("history", at);
-                }
-            }
+            (Kind::HttpRequest, _) if is_history(record) => self.push("history", at),
             (Kind::SocketOpen, _) => self.opened(record.conn, at, open),
             (Kind::Close | Kind::SocketLost, _) => {
                 if let Some(n) = open.iter().position(|c| *c == record.conn) {
@@ -152,6 +148,10 @@ impl Meters {
             deed(m);
         }
     }
+}
+
+fn is_history(request: &Record) -> bool {
+    request.head_as::<HttpRequest>().is_some_and(|h| h.purpose == "history")
 }
 
 /// What a sent frame counts as.

@@ -21,6 +21,7 @@ mod session;
 pub mod text;
 mod thread;
 pub mod transcript;
+mod weight;
 
 pub use board::Board;
 pub use clocks::{ClockPhase, ClockView, in_order};
@@ -29,3 +30,6 @@ pub use latency::{Latencies, LatencyFigures};
 pub use meters::{Meter, Meters};
 pub use projector::Projector;
 pub use session::SessionView;
+
+#[cfg(test)]
+mod tests;

@@ -65,9 +65,9 @@ pub(super) struct SessionFold {
 }
 
 impl SessionFold {
-    /// Keeps what falls out of a window of so many entries, for the transcript.
-    pub fn windowed(kept: usize) -> Self {
-        let mut thread = Thread::keeping(kept);
+    /// Keeps what falls out of a window of so many entries and bytes, for the transcript.
+    pub fn windowed(kept: usize, kept_bytes: usize) -> Self {
+        let mut thread = Thread::keeping(kept, kept_bytes, usize::MAX);
         thread.cut = Some(Default::default());
         Self { thread, open: Vec::new() }
     }

@@ -8,12 +8,18 @@
 //! corrected by the skew known then, and never above what had come in before. The guest's own messages that still
 //! wait for an echo stand at the end.
 
+mod content;
+mod order;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::conversation::{Conversation, Entry, EntryState, KEPT, SLACK, What};
-use super::identity::{Known, Name, Newest};
-use super::merge::{merge, rank};
+use content::{can_be_cleared, follows, join_content, word};
+
+use super::conversation::{Conversation, Entry, EntryState, KEPT, KEPT_BYTES, LONGEST_TEXT, What};
+use super::identity::{Known, Name};
+use super::merge::rank;
+use super::weight;
 use crate::model::fact::Delivery;
 use crate::model::happening::{AttachmentState, Part, Presence, Side, Source};
 use crate::model::{Message, Mono, Now, Wall};
@@ -22,8 +28,11 @@ use crate::model::{Message, Mono, Now, Wall};
 /// What is older still may be counted again in [`Conversation::older`], and is not shown again.
 const NAMES_KEPT: usize = 1 << 17;
 
-/// Deliveries told before their message; there is seldom more than one.
-const DELIVERIES_KEPT: usize = 256;
+/// The server's reasons are shown up to so many bytes.
+const LONGEST_REASON: usize = 4 << 10;
+
+/// The server's time of a message may lie before our own sending by less than this: clocks differ.
+const LATE_MICROS: i64 = 60 * 1_000_000;
 
 /// A server time that runs ahead of our clock by more than this does not draw local lines behind it.
 const BELIEVABLE_MICROS: i64 = 24 * 3600 * 1_000_000;
@@ -67,6 +76,8 @@ struct Slot {
     delivery: Option<Delivery>,
     own: bool,
     measured: bool,
+    /// Bytes, about.
+    weight: usize,
 }
 
 /// One telling of one thing.
@@ -76,7 +87,17 @@ struct Telling {
     at: Option<Wall>,
     source: Source,
     own: bool,
-    what: What,
+    /// Taken by whoever makes an entry of it.
+    what: Option<What>,
+}
+
+/// Entries that fell out of the bound.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cut {
+    /// In their order, which goes on from the cut before.
+    pub in_order: Vec<Arc<Entry>>,
+    /// Those that belong before what was cut already.
+    pub too_late: Vec<Arc<Entry>>,
 }
 
 #[derive(Clone, Debug)]
@@ -86,9 +107,12 @@ pub(super) struct Thread {
     slots: HashMap<u64, Slot>,
     names: HashMap<Name, u64>,
     gone: Known,
-    deliveries: Newest<Delivery>,
     next: u64,
     kept: usize,
+    kept_bytes: usize,
+    longest_text: usize,
+    /// Sum over the slots.
+    weight: usize,
     /// The last place that fell out of the bound: nothing is put before it any more.
     floor: Option<Place>,
     /// The latest server time that came in live.
@@ -97,26 +121,28 @@ pub(super) struct Thread {
     cleared_to: Option<Wall>,
     /// Records of the last word of each side, which ends its typing.
     spoke: [u64; 4],
-    /// Keeps what falls out, for the transcript: in order, and what came too late for its place.
-    pub cut: Option<(Vec<Arc<Entry>>, Vec<Arc<Entry>>)>,
+    /// Keeps what falls out, for the transcript.
+    pub cut: Option<Cut>,
 }
 
 impl Default for Thread {
     fn default() -> Self {
-        Self::keeping(KEPT)
+        Self::keeping(KEPT, KEPT_BYTES, LONGEST_TEXT)
     }
 }
 
 impl Thread {
-    pub fn keeping(kept: usize) -> Self {
+    pub fn keeping(kept: usize, kept_bytes: usize, longest_text: usize) -> Self {
         Self {
             places: Vec::new(),
             slots: HashMap::new(),
             names: HashMap::new(),
             gone: Known::new(NAMES_KEPT),
-            deliveries: Newest::new(DELIVERIES_KEPT),
             next: 0,
             kept,
+            kept_bytes,
+            longest_text,
+            weight: 0,
             floor: None,
             last_live: None,
             cleared_to: None,
@@ -128,6 +154,7 @@ impl Thread {
     /// Takes one telling of a message. Gives the latency in microseconds where this completed an own message.
     pub fn said(&mut self, conv: &mut Conversation, told: Told, mut message: Message) -> Option<(u64, u64)> {
         let source = message.source;
+        weight::cut(&mut message, self.longest_text);
         message.also.retain(|k| !k.is_empty() && *k != message.key);
         message.also.sort();
         message.also.dedup();
@@ -152,7 +179,7 @@ impl Thread {
             at: message.at,
             source,
             own: message.side == Side::Guest,
-            what: What::Message(message),
+            what: Some(What::Message(message)),
         };
         let (id, latency) = self.tell(conv, told, telling);
         if let Some(id) = id {
@@ -178,66 +205,111 @@ impl Thread {
         if source == Source::Live {
             self.stop_typing(conv, side, told.seq);
         }
-        let mut keys: Vec<Name> = key.iter().filter(|k| !k.is_empty()).map(|k| Name::key(k)).collect();
-        if let Some(at) = at {
-            keys.push(Name::moment(&format!("{} {}", side.word(), word(&what)), at.0));
-        }
+        // One frame may tell several events under its one key.
+        let kind = format!("{} {}", side.word(), word(&what));
+        let mut keys: Vec<Name> = key.iter().filter(|k| !k.is_empty()).map(|k| Name::event(k, &kind)).collect();
+        keys.extend(at.map(|at| Name::moment(&kind, at.0)));
         let tracing = tracing.as_deref().filter(|t| !t.is_empty()).map(Name::tracing);
         let own = side == Side::Guest;
-        self.tell(conv, told, Telling { keys, tracing, at, source, own, what: What::Presence(side, what) });
+        self.tell(conv, told, Telling { keys, tracing, at, source, own, what: Some(What::Presence(side, what)) });
         self.shorten(conv);
     }
 
-    pub fn attachment(&mut self, conv: &mut Conversation, told: Told, id: String, state: AttachmentState) {
+    pub fn attachment(&mut self, conv: &mut Conversation, told: Told, id: String, mut state: AttachmentState) {
         let name = Name::attachment(&id);
-        if let Some(entry) =
-            self.names.get(&name).and_then(|id| self.position(*id)).and_then(|at| conv.entries.get_mut(at))
-        {
-            let entry = Arc::make_mut(entry);
-            entry.add_record(told.seq);
-            if let What::Upload { name, size, state: now, .. } = &mut entry.what {
-                if let AttachmentState::Asked { name: asked, size: bytes } = &state {
-                    name.clone_from(asked);
-                    *size = *bytes;
-                }
-                if follows(now, &state) {
-                    *now = state;
-                }
+        if let AttachmentState::Failed { text, .. } = &mut state {
+            weight::cut_text(text, LONGEST_REASON);
+        }
+        if id.is_empty() {
+            // An error that names no file.
+            if let AttachmentState::Failed { code, text } = state {
+                self.line(conv, told, What::State(format!("upload failed with {code}: {text}")));
             }
             return;
+        }
+        if let Some(owner) = self.names.get(&name).copied() {
+            return self.upload_news(conv, told, owner, state);
         }
         let (file, size) = match &state {
             AttachmentState::Asked { name, size } => (name.clone(), *size),
             _ => (String::new(), 0),
         };
-        let what = What::Upload { id, name: file, size, state };
+        let what = Some(What::Upload { id, name: file, size, state });
         let telling = Telling { keys: vec![name], tracing: None, at: None, source: Source::Live, own: false, what };
         self.tell(conv, told, telling);
         self.shorten(conv);
     }
 
+    /// News of a file that an entry is about: its own, or the message's that refers to it.
+    fn upload_news(&mut self, conv: &mut Conversation, told: Told, owner: u64, state: AttachmentState) {
+        let Some(at) = self.position(owner) else { return };
+        let (Some(slot), Some(entry)) = (self.slots.get_mut(&owner), conv.entries.get_mut(at)) else { return };
+        let entry = Arc::make_mut(entry);
+        entry.add_record(told.seq);
+        if let What::Upload { name, size, state: now, .. } = &mut entry.what {
+            if let AttachmentState::Asked { name: asked, size: bytes } = &state {
+                name.clone_from(asked);
+                *size = *bytes;
+            }
+            if follows(now, &state) {
+                *now = state;
+            }
+        }
+        weigh(&mut self.weight, slot, entry);
+    }
+
     /// A line between the bubbles, at the moment of its record.
-    pub fn line(&mut self, conv: &mut Conversation, told: Told, what: What) {
+    pub fn line(&mut self, conv: &mut Conversation, told: Told, mut what: What) {
+        if let What::State(text) | What::Note(text) = &mut what {
+            weight::cut_text(text, self.longest_text);
+        }
+        let what = Some(what);
         let telling = Telling { keys: Vec::new(), tracing: None, at: None, source: Source::Live, own: false, what };
         self.tell(conv, told, telling);
         self.shorten(conv);
     }
 
-    /// What became of a message. False where no entry has this tracing id (yet).
-    pub fn deliver(&mut self, conv: &mut Conversation, told: Told, tracing: &str, delivery: Delivery) -> bool {
+    /// What became of a message. False where no entry has this tracing id: it is of another
+    /// request, or its frame never left.
+    pub fn deliver(&mut self, conv: &mut Conversation, told: Told, tracing: &str, mut delivery: Delivery) -> bool {
+        if let Delivery::Refused { text: why, .. }
+        | Delivery::Retrying { why, .. }
+        | Delivery::NotSent { why }
+        | Delivery::Unconfirmed { why } = &mut delivery
+        {
+            weight::cut_text(why, LONGEST_REASON);
+        }
         let name = Name::tracing(tracing);
-        let Some(id) = self.names.get(&name).copied() else {
-            self.deliveries.insert(name, delivery);
-            return false;
-        };
+        let Some(id) = self.names.get(&name).copied() else { return false };
+        let by_text = delivery == Delivery::Delivered && self.slots.get(&id).is_some_and(|s| s.rank == 0);
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.delivery = Some(delivery);
+        }
+        if let Some(other) = by_text.then(|| self.same_in_history(conv, id)).flatten() {
+            self.join(conv, id, other);
         }
         if let Some(entry) = self.position(id).and_then(|at| conv.entries.get_mut(at)) {
             Arc::make_mut(entry).add_record(told.seq);
         }
         self.settle(conv, id);
         true
+    }
+
+    /// A delivery without an echo was recognised in history, which does not tell our tracing id: the newest message of
+    /// the guest that only history told, with the same text, and not from before it was sent.
+    fn same_in_history(&self, conv: &Conversation, id: u64) -> Option<u64> {
+        let text = |at: usize| match &conv.entries.get(at)?.what {
+            What::Message(m) if m.side == Side::Guest => m.text.as_deref(),
+            _ => None,
+        };
+        let (own, sent_at) = (text(self.position(id)?)?, self.slots.get(&id)?.local_at);
+        let same = |at: usize, slot: &Slot| {
+            let told_by_history_only = slot.rank == rank(Source::History) && slot.sent.is_none();
+            let after = slot.server_at.is_none_or(|(at, _)| sent_at.micros_since(at) < LATE_MICROS);
+            told_by_history_only && after && text(at) == Some(own)
+        };
+        let of = |at: usize| self.places.get(at).and_then(|p| Some((at, p.id, self.slots.get(&p.id)?)));
+        (0..self.places.len()).rev().filter_map(of).find(|(at, _, slot)| same(*at, slot)).map(|(_, id, _)| id)
     }
 
     /// All that was said so far was said before the guest cleared, and so was what the server told of that time.
@@ -267,8 +339,8 @@ impl Thread {
     }
 
     /// Joins a telling to what is known, or makes a new entry. None where it is known and fell out of the bound.
-    fn tell(&mut self, conv: &mut Conversation, told: Told, telling: Telling) -> (Option<u64>, Option<(u64, u64)>) {
-        let live = telling.source == Source::Live && !matches!(telling.what, What::State(_) | What::Note(_));
+    fn tell(&mut self, conv: &mut Conversation, told: Told, mut telling: Telling) -> (Option<u64>, Option<(u64, u64)>) {
+        let live = telling.source == Source::Live && !matches!(telling.what, Some(What::State(_) | What::Note(_)));
         if let Some(at) = telling.at.filter(|at| live && at.micros_since(told.server) < BELIEVABLE_MICROS) {
             self.last_live = self.last_live.max(Some(at));
         }
@@ -277,7 +349,7 @@ impl Thread {
         let id = match found.first() {
             Some(&id) => id,
             None if self.is_gone(&telling) => return (None, None),
-            None => self.enter(conv, told, &telling),
+            None => self.enter(conv, told, &mut telling),
         };
         for other in found.into_iter().skip(1) {
             self.join(conv, id, other);
@@ -304,7 +376,7 @@ impl Thread {
         by_key || (telling.keys.is_empty() && telling.tracing.is_some_and(|t| self.gone.contains(t)))
     }
 
-    fn enter(&mut self, conv: &mut Conversation, told: Told, telling: &Telling) -> u64 {
+    fn enter(&mut self, conv: &mut Conversation, told: Told, telling: &mut Telling) -> u64 {
         let id = self.next;
         self.next += 1;
         let local_at = self.last_live.map_or(told.server, |live| live.max(told.server));
@@ -320,12 +392,13 @@ impl Thread {
             arrival,
             sent: None,
             echoed: None,
-            delivery: telling.tracing.and_then(|t| self.deliveries.get(t).cloned()),
+            delivery: None,
             own: telling.own,
             measured: false,
+            weight: 0,
         };
         let entry = Entry {
-            what: telling.what.clone(),
+            what: telling.what.take().unwrap_or_else(|| What::State(String::new())),
             state: EntryState::Received,
             at: local_at,
             records: vec![told.seq],
@@ -344,7 +417,6 @@ impl Thread {
         entry.add_record(told.seq);
         let rank = rank(telling.source);
         slot.own |= telling.own;
-        slot.arrival = slot.arrival.min((told.seq, told.n));
         if let Some(at) = telling.at
             && slot.server_at.is_none_or(|(_, known)| rank > known)
         {
@@ -356,9 +428,7 @@ impl Thread {
                 if slot.echoed.is_none_or(|(_, echoed)| told.now.mono <= echoed) {
                     slot.sent = slot.sent.max(Some(told.now.mono));
                 }
-                if slot.rank == 0 && slot.delivery.as_ref().is_some_and(|d| !matches!(d, Delivery::NotSent { .. })) {
-                    slot.delivery = Some(Delivery::Sent);
-                }
+                slot.delivery = Some(Delivery::Sent);
             }
             Source::Live if slot.echoed.is_none() => slot.echoed = Some((told.seq, told.now.mono)),
             Source::Live | Source::History => {}
@@ -372,11 +442,10 @@ impl Thread {
                 id
             });
         }
-        match (&mut entry.what, telling.what) {
-            (What::Message(kept), What::Message(new)) => merge(kept, new),
-            (What::Presence(_, kept), What::Presence(_, new)) => better_presence(kept, new),
-            _ => {}
+        if let Some(new) = telling.what {
+            join_content(&mut entry.what, new);
         }
+        weigh(&mut self.weight, slot, entry);
     }
 
     /// Makes one entry of two that turned out to be the same.
@@ -406,11 +475,8 @@ impl Thread {
         let gone = Arc::unwrap_or_clone(gone);
         gone.records.iter().for_each(|seq| entry.add_record(*seq));
         entry.cleared |= gone.cleared;
-        match (&mut entry.what, gone.what) {
-            (What::Message(kept), What::Message(new)) => merge(kept, new),
-            (What::Presence(_, kept), What::Presence(_, new)) => better_presence(kept, new),
-            _ => {}
-        }
+        join_content(&mut entry.what, gone.what);
+        weigh(&mut self.weight, kept, entry);
     }
 
     /// The message `id` refers to this file: an entry of its upload has had its day.
@@ -482,101 +548,12 @@ impl Thread {
         }
         fresh
     }
-
-    fn position(&self, id: u64) -> Option<usize> {
-        self.places.binary_search(&self.slots.get(&id)?.place).ok()
-    }
-
-    fn put(&mut self, conv: &mut Conversation, place: Place, entry: Arc<Entry>) {
-        // Nearly everything belongs at the end.
-        let at = match self.places.last() {
-            Some(last) if *last < place => self.places.len(),
-            Some(_) => self.places.partition_point(|p| *p < place),
-            None => 0,
-        };
-        self.places.insert(at, place);
-        conv.entries.insert(at, entry);
-    }
-
-    fn take(&mut self, conv: &mut Conversation, id: u64) -> Option<(Arc<Entry>, Slot)> {
-        let at = self.position(id)?;
-        let slot = self.slots.remove(&id)?;
-        self.places.remove(at);
-        Some((conv.entries.remove(at), slot))
-    }
-
-    /// Cuts what is over the bound, and at once what belongs before the cut.
-    fn shorten(&mut self, conv: &mut Conversation) {
-        let late = self.floor.map_or(0, |floor| self.places.partition_point(|p| *p < floor));
-        let over = if self.places.len() > self.kept + SLACK { self.places.len() - self.kept } else { 0 };
-        let cut = late.max(over);
-        if cut == 0 {
-            return;
-        }
-        let places: Vec<Place> = self.places.drain(..cut).collect();
-        for place in &places {
-            for name in self.slots.remove(&place.id).into_iter().flat_map(|s| s.names) {
-                self.names.remove(&name);
-                self.gone.insert(name);
-            }
-        }
-        self.floor = self.floor.max(places.into_iter().rfind(|p| !p.in_flight));
-        conv.older += cut as u64;
-        let entries = conv.entries.drain(..cut);
-        if let Some((in_order, too_late)) = &mut self.cut {
-            for (n, entry) in entries.enumerate() {
-                if n < late { too_late.push(entry) } else { in_order.push(entry) }
-            }
-        }
-    }
 }
 
-fn word(what: &Presence) -> &str {
-    match what {
-        Presence::Joined => "joined",
-        Presence::Disconnected { .. } => "disconnected",
-        Presence::ClearAsked => "clear",
-        Presence::SignedIn { .. } => "signed-in",
-        Presence::Other(name) => name,
-    }
-}
-
-/// Keeps what is told: one telling may say less than another.
-fn better_presence(kept: &mut Presence, new: Presence) {
-    match (kept, new) {
-        (Presence::Disconnected { read_only: known @ None }, Presence::Disconnected { read_only }) => {
-            *known = read_only;
-        }
-        (Presence::SignedIn { name: known }, Presence::SignedIn { name }) if known.is_empty() => *known = name,
-        _ => {}
-    }
-}
-
-fn can_be_cleared(what: &What) -> bool {
-    match what {
-        What::Message(_) | What::Upload { .. } => true,
-        What::Presence(_, what) => !matches!(what, Presence::ClearAsked),
-        What::State(_) | What::Note(_) => false,
-    }
-}
-
-/// True where `next` can follow `now`: tellings on several connections come late and twice.
-fn follows(now: &AttachmentState, next: &AttachmentState) -> bool {
-    fn step(state: &AttachmentState) -> u8 {
-        match state {
-            AttachmentState::Asked { .. } => 0,
-            AttachmentState::Granted => 1,
-            AttachmentState::Failed { .. } | AttachmentState::Uploaded => 2,
-            AttachmentState::LinkRefreshed => 3,
-            AttachmentState::Deleted => 4,
-        }
-    }
-    // A failed upload may be tried again under its id.
-    step(next) > step(now)
-        || matches!(
-            (now, next),
-            (AttachmentState::Failed { .. }, AttachmentState::Asked { .. } | AttachmentState::Uploaded)
-        )
+/// Takes what an entry weighs now into the sum.
+fn weigh(sum: &mut usize, slot: &mut Slot, entry: &Entry) {
+    let weight = weight::of(&entry.what);
+    *sum = *sum + weight - std::mem::replace(&mut slot.weight, weight);
 }
 
 #[cfg(test)]

@@ -13,8 +13,11 @@ use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::{AttachmentState, Card, CardAction, Part, Presence, Side};
 use crate::model::{Fact, Flags, Kind, Message, Record, Report, SessionId, Wall};
 
-/// So many entries are held back until their order is settled: some tens of megabytes.
+/// So many entries are held back until their order is settled, fewer where they weigh more than [`WINDOW_BYTES`].
 pub const WINDOW: usize = 50_000;
+
+/// See [`WINDOW`].
+pub const WINDOW_BYTES: usize = 64 << 20;
 
 /// So many records at the end of a session are searched for how it ended.
 const LOOK_BACK: u64 = 20_000;
@@ -95,7 +98,7 @@ struct Writing<'a> {
 impl Writing<'_> {
     fn session(&mut self, id: SessionId, rows: &Rows, step: &mut Step<'_>) -> Result<(), Report> {
         let mut view = SessionView::new(id);
-        let mut fold = SessionFold::windowed(WINDOW);
+        let mut fold = SessionFold::windowed(WINDOW, WINDOW_BYTES);
         let (mut told, mut late, mut messages) = (Vec::new(), Vec::new(), 0u64);
         let mut row = 0;
         let mut headed = false;
@@ -106,9 +109,9 @@ impl Writing<'_> {
                 self.header(&view, rows)?;
                 headed = true;
             }
-            if let Some((in_order, too_late)) = &mut fold.thread.cut {
-                late.append(too_late);
-                for entry in in_order.drain(..) {
+            if let Some(cut) = &mut fold.thread.cut {
+                late.append(&mut cut.too_late);
+                for entry in cut.in_order.drain(..) {
                     messages += self.entry(&entry)?;
                 }
             }
@@ -318,3 +321,6 @@ fn unwritable(e: &std::io::Error) -> Report {
     Report::new("export-failed", "The transcript could not be written", e.to_string())
         .remedy("Check that the disk has room and the folder can be written to.")
 }
+
+#[cfg(test)]
+mod tests;

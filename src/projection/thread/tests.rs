@@ -57,6 +57,8 @@ impl Play {
             assert_eq!(self.thread.slots[&place.id].place, *place);
             assert_eq!(entry.at.0, place.micros);
         }
+        let weights = entries.iter().map(|e| weight::of(&e.what)).sum::<usize>();
+        assert_eq!(self.thread.weight, weights);
         assert!(self.thread.names.values().all(|id| self.thread.slots.contains_key(id)));
     }
 }
@@ -141,11 +143,36 @@ fn a_refused_message_that_is_sent_again_is_one_message() {
 }
 
 #[test]
-fn a_delivery_told_before_its_frame_is_not_lost() {
+fn a_message_without_echo_that_history_has_is_one_message() {
     let mut p = Play::default();
-    assert!(!p.deliver("t", Delivery::NotSent { why: "not connected".into() }));
+    let history = |key: &str, at| message(key, None, Source::History, Some(START + at));
+    p.say(history("before", -90_000_000));
+    for t in ["t1", "t2"] {
+        p.say(outgoing(t));
+        assert!(p.deliver(t, Delivery::Unconfirmed { why: "lost".into() }));
+    }
+    p.say(history("m1", 10_000));
+    p.say(history("m2", 20_000));
+    assert_eq!(p.conv.entries.len(), 5, "nothing tells yet which is which");
+    // Newest first, as history is read.
+    assert!(p.deliver("t2", Delivery::Delivered) && p.deliver("t1", Delivery::Delivered));
+    assert_eq!(p.keys(), ["before", "m1", "m2"]);
+    assert_eq!(p.conv.entries[2].records, [4, 5, 7, 8]);
+    assert!(p.conv.entries.iter().all(|e| e.state == EntryState::Own(Delivery::Delivered, None)));
+    p.say(history("m1", 10_000));
+    assert_eq!(p.conv.entries.len(), 3);
+    p.check();
+}
+
+#[test]
+fn what_was_not_sent_and_is_sent_after_all_is_sent() {
+    let mut p = Play::default();
+    assert!(!p.deliver("t", Delivery::NotSent { why: "not connected".into() }), "there is nothing to show it on");
     p.say(outgoing("t"));
-    assert_eq!(p.conv.entries[0].state, EntryState::Own(Delivery::NotSent { why: "not connected".into() }, None));
+    assert_eq!(p.conv.entries[0].state, EntryState::Own(Delivery::Sent, None));
+    assert!(p.deliver("t", Delivery::NotSent { why: "the socket broke".into() }));
+    assert_eq!(p.conv.entries[0].state, EntryState::Own(Delivery::NotSent { why: "the socket broke".into() }, None));
+    p.check();
 }
 
 #[test]
@@ -230,16 +257,38 @@ fn a_message_ends_the_typing_of_its_side_also_when_read_first() {
 
 #[test]
 fn the_newest_are_kept_the_rest_counted_and_never_counted_twice() {
-    let mut p = Play { thread: Thread::keeping(10), ..Play::default() };
-    let most = 10 + SLACK as i64;
-    (0..=most).for_each(|n| _ = p.say(agent(&format!("m{n}"), n)));
-    assert_eq!((p.conv.entries.len(), p.conv.older), (10, SLACK as u64 + 1));
+    let mut p = Play { thread: Thread::keeping(10, KEPT_BYTES, LONGEST_TEXT), ..Play::default() };
+    (0..=11).for_each(|n| _ = p.say(agent(&format!("m{n}"), n)));
+    assert_eq!((p.conv.entries.len(), p.conv.older), (10, 2));
     // A page of history tells the old ones again, and one that was never heard of.
     for n in 0..5 {
         p.say(message(&format!("m{n}"), None, Source::History, Some(START + n)));
     }
     p.say(message("unheard", None, Source::History, Some(START - 1)));
-    assert_eq!((p.conv.entries.len(), p.conv.older), (10, SLACK as u64 + 2));
+    assert_eq!((p.conv.entries.len(), p.conv.older), (10, 3));
+    p.check();
+}
+
+#[test]
+fn heavy_messages_are_kept_in_smaller_number() {
+    let mut p = Play { thread: Thread::keeping(1_000, 100_000, 20_000), ..Play::default() };
+    for n in 0..100 {
+        let mut m = agent(&format!("m{n}"), n);
+        m.text = Some("x".repeat(50_000));
+        p.say(m);
+    }
+    assert!(p.thread.weight <= 110_000);
+    assert!((4..=5).contains(&p.conv.entries.len()), "{}", p.conv.entries.len());
+    assert_eq!(p.conv.older + p.conv.entries.len() as u64, 100);
+    p.check();
+}
+
+#[test]
+fn unsent_messages_that_fall_out_do_not_bar_the_way_for_others() {
+    let mut p = Play { thread: Thread::keeping(10, KEPT_BYTES, LONGEST_TEXT), ..Play::default() };
+    (0..30).for_each(|n| _ = p.say(outgoing(&format!("t{n}"))));
+    p.say(agent("a", 1));
+    assert_eq!(p.keys().first().map(String::as_str), Some("a"));
     p.check();
 }
 
@@ -332,5 +381,92 @@ proptest! {
         got.check();
         prop_assert_eq!(seen(&expected), seen(&got));
         prop_assert_eq!(expected.conv.entries.len(), count);
+    }
+}
+
+/// Anything that can be told of a few messages and files, in an order that no server would choose.
+#[derive(Clone, Debug)]
+enum Event {
+    Say { key: u8, also: u8, tracing: u8, source: u8, at: Option<i64>, side: u8, file: u8 },
+    Presence { key: u8, tracing: u8, source: u8, at: Option<i64>, guest: bool },
+    File(u8, u8),
+    Deliver(u8, u8),
+    Line,
+    Clear,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let at = || prop::option::of(prop_oneof![0i64..50, any::<i64>()]);
+    prop_oneof![
+        6 => (0u8..6, 0u8..6, 0u8..6, 0u8..3, at(), 0u8..4, 0u8..8)
+            .prop_map(|(key, also, tracing, source, at, side, file)| Event::Say { key, also, tracing, source, at, side, file }),
+        2 => (0u8..6, 0u8..6, 0u8..3, at(), any::<bool>())
+            .prop_map(|(key, tracing, source, at, guest)| Event::Presence { key, tracing, source, at, guest }),
+        2 => (0u8..3, 0u8..6).prop_map(|(id, state)| Event::File(id, state)),
+        2 => (0u8..6, 0u8..6).prop_map(|(tracing, delivery)| Event::Deliver(tracing, delivery)),
+        1 => Just(Event::Line),
+        1 => Just(Event::Clear),
+    ]
+}
+
+fn play(p: &mut Play, event: Event) {
+    let name = |n: u8| (n > 0).then(|| n.to_string());
+    let source = |n: u8| [Source::Outgoing, Source::Live, Source::History][usize::from(n)];
+    let mut told = p.next();
+    match event {
+        Event::Say { key, also, tracing, source: from, at, side, file } => {
+            let mut m = message(&name(key).unwrap_or_default(), name(tracing).as_deref(), source(from), None);
+            m.also = name(also).into_iter().collect();
+            m.at = at.map(Wall);
+            m.side = [Side::Guest, Side::Agent, Side::Bot, Side::System][usize::from(side)];
+            if file < 3 {
+                m.parts = vec![Part::Attachment(Attachment { id: file.to_string(), ..Attachment::default() })];
+            }
+            p.thread.said(&mut p.conv, told, m);
+        }
+        Event::Presence { key, tracing, source: from, at, guest } => {
+            told.source = Some(source(from));
+            let side = if guest { Side::Guest } else { Side::Agent };
+            p.thread.presence(&mut p.conv, told, (side, Presence::Joined), (name(key), at.map(Wall), name(tracing)));
+        }
+        Event::File(id, state) => {
+            let state = match state {
+                0 => AttachmentState::Asked { name: "a longer name".into(), size: 1 },
+                1 => AttachmentState::Granted,
+                2 => AttachmentState::Uploaded,
+                3 => AttachmentState::Failed { code: 1, text: "no".into() },
+                4 => AttachmentState::LinkRefreshed,
+                _ => AttachmentState::Deleted,
+            };
+            p.thread.attachment(&mut p.conv, told, id.to_string(), state);
+        }
+        Event::Deliver(tracing, delivery) => {
+            let why = String::from("why");
+            let delivery = match delivery {
+                0 => Delivery::Sent,
+                1 => Delivery::Retrying { at: Wall(0), attempt: 1, why },
+                2 => Delivery::Refused { code: 1, text: why },
+                3 => Delivery::NotSent { why },
+                4 => Delivery::Delivered,
+                _ => Delivery::Unconfirmed { why },
+            };
+            p.thread.deliver(&mut p.conv, told, &tracing.to_string(), delivery);
+        }
+        Event::Line => p.thread.line(&mut p.conv, told, What::State("line".into())),
+        Event::Clear => p.thread.cleared(&mut p.conv),
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_is_told_the_books_stay_in_order(
+        events in prop::collection::vec(event(), 0..120), kept in 1usize..40,
+    ) {
+        let mut p = Play { thread: Thread::keeping(kept, KEPT_BYTES, LONGEST_TEXT), ..Play::default() };
+        for event in events {
+            play(&mut p, event);
+            p.check();
+            prop_assert!(p.conv.entries.len() <= kept + kept / 10);
+        }
     }
 }
