@@ -198,6 +198,7 @@ impl Core {
             hosts,
             deployment_id: environment.deployment_id.clone(),
             tls_unverified: !environment.verify_tls,
+            limits: environment.limits.clone(),
         };
         self.log.add(
             Draft::new(self.log.now(), id, Kind::SessionStart, Direction::Local).head(&start).flags(Flags::STORY),

@@ -10,12 +10,15 @@ use tokio::sync::mpsc;
 
 use super::command::{ExportFormat, JobId};
 use super::event::Event;
-use crate::capture::{self, Opened, Reader, Writer};
+use crate::capture::{self, Reader, Writer, export};
 use crate::model::{Report, SessionId};
 use crate::projection::transcript;
 
 /// Progress is told at most so often.
 const BEAT: Duration = Duration::from_millis(100);
+
+/// Told how far a job is; false ends it.
+type Watch<'a> = dyn FnMut(u64, u64) -> bool + 'a;
 
 pub struct Jobs {
     events: mpsc::Sender<Event>,
@@ -43,9 +46,9 @@ impl Jobs {
     /// Copies the running capture to a file.
     pub fn save(&mut self, job: JobId, writer: &Writer, to: PathBuf) {
         let writer = writer.clone();
-        self.spawn(job, move |progress| {
+        self.spawn(job, move |mut progress| {
             writer.flush()?;
-            capture::save(&writer.opened(), &to, progress)?;
+            capture::save(&Reader::attach(&writer.opened())?, &to, &mut progress)?;
             Ok(format!("Saved to {}", to.display()))
         });
     }
@@ -61,23 +64,21 @@ impl Jobs {
         to: PathBuf,
     ) {
         let writer = writer.clone();
-        self.spawn(job, move |progress| {
-            let source = match from {
-                Some(file) => Opened::File(file),
+        self.spawn(job, move |mut progress| {
+            let reader = match from {
+                Some(file) => Reader::open(&file)?,
                 None => {
                     writer.flush()?;
-                    writer.opened()
+                    Reader::attach(&writer.opened())?
                 }
             };
-            let reader = match &source {
-                Opened::File(file) => Reader::open(file)?,
-                Opened::Memory(_) => Reader::attach(&source)?,
-            };
-            capture::export::to_file(&to, |out| match format {
-                ExportFormat::Har => capture::export::har(&reader, session, out, progress),
-                ExportFormat::JsonLines => capture::export::jsonl(&reader, session, out, progress),
-                ExportFormat::Transcript => transcript::write(&reader, session, out, progress),
-            })?;
+            match format {
+                ExportFormat::Har => export::har(&reader, session, &to, &mut progress)?,
+                ExportFormat::JsonLines => export::jsonl(&reader, session, &to, &mut progress)?,
+                ExportFormat::Transcript => {
+                    export::to_file(&to, |out| transcript::write(&reader, session, out, progress))?;
+                }
+            }
             Ok(format!("Exported to {}", to.display()))
         });
     }
@@ -85,7 +86,7 @@ impl Jobs {
     fn spawn(
         &mut self,
         job: JobId,
-        work: impl FnOnce(&mut dyn FnMut(u64, u64) -> bool) -> Result<String, Report> + Send + 'static,
+        work: impl FnOnce(&mut Watch<'_>) -> Result<String, Report> + Send + 'static,
     ) {
         let cancel = Arc::new(AtomicBool::new(false));
         self.cancels.retain(|_, c| Arc::strong_count(c) > 1);
@@ -93,7 +94,7 @@ impl Jobs {
         let (events, wake) = (self.events.clone(), self.wake.clone());
         tokio::task::spawn_blocking(move || {
             let mut told = Instant::now();
-            let mut progress = |done: u64, total: u64| {
+            let mut progress = |done: u64, total: u64| -> bool {
                 if told.elapsed() >= BEAT {
                     told = Instant::now();
                     // Progress may be missed; the end may not.

@@ -356,4 +356,7 @@ pub struct SessionStart {
     /// TLS verification was switched off for this environment.
     #[serde(default)]
     pub tls_unverified: bool,
+    /// Those of the environment, for the meters.
+    #[serde(default)]
+    pub limits: super::environment::Limits,
 }

@@ -178,10 +178,9 @@ fn a_lost_socket_is_opened_again_with_the_same_token_where_that_is_switched_on()
     let before = desk.say(s, "before the drop");
     desk.until(s, "echoed", |v| delivery(v, &before) == Some(Delivery::Delivered));
     desk.order(order(r#"{"do":"drop"}"#));
-    desk.until(s, "reconnecting", |_| {
-        desk.records().iter().any(|r| r.kind == Kind::State && r.head.contains("reconnecting"))
+    desk.until(s, "ready again", |v| {
+        matches!(v.state, Some(SessionState::Ready)) && v.conversation.entries.iter().any(|e| matches!(&e.what, What::State(t) if t.contains("reconnecting")))
     });
-    desk.until(s, "ready again", |v| matches!(v.state, Some(SessionState::Ready)));
     let after = desk.say(s, "after the drop");
     let view = desk.until(s, "echoed", |v| delivery(v, &after) == Some(Delivery::Delivered));
     assert_eq!(texts(&view).iter().filter(|t| *t == "before the drop").count(), 1);

@@ -8,3 +8,4 @@ mod sandbox;
 mod secrets;
 mod support;
 mod window;
+mod needs;

@@ -209,10 +209,9 @@ pub fn encode(wire: &Wire, mask: [u8; 4], out: &mut Vec<u8>) {
             (OpCode::Control(Control::Close), payload.freeze())
         }
     };
-    let mut frame = Frame::message(payload, opcode, true);
-    frame.header_mut().mask = Some(mask);
+    let header = FrameHeader { opcode, mask: Some(mask), ..FrameHeader::default() };
     // A Vec takes all that is written.
-    let _ = frame.format(out);
+    let _ = Frame::from_payload(header, payload).format(out);
 }
 
 #[cfg(test)]
@@ -300,6 +299,10 @@ mod tests {
         let mut out = Vec::new();
         encode(&Wire::Text(Bytes::from_static(b"hi")), [1, 2, 3, 4], &mut out);
         assert_eq!(out, [0x81, 0x82, 1, 2, 3, 4, b'h' ^ 1, b'i' ^ 2]);
+        out.clear();
+        encode(&Wire::Close { code: 1000, reason: Bytes::from_static(b"x") }, [0; 4], &mut out);
+        encode(&Wire::Pong(Bytes::from_static(b"p")), [0; 4], &mut out);
+        assert_eq!(out, [0x88, 0x83, 0, 0, 0, 0, 0x03, 0xe8, b'x', 0x8a, 0x81, 0, 0, 0, 0, b'p']);
     }
 
     proptest! {

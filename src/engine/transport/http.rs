@@ -24,8 +24,6 @@ pub struct Answer {
     pub body: Bytes,
     pub sent: Now,
     pub received: Now,
-    /// Record of the answer.
-    pub seq: u64,
 }
 
 impl Answer {
@@ -142,8 +140,8 @@ impl Caller {
         }
         draft = draft.body(body.slice(..body.len().min(MAX_STORED)));
         draft.size = body.len() as u64;
-        let seq = self.log.add(draft);
-        Ok(Answer { status: status.as_u16(), headers, body, sent, received, seq })
+        self.log.add(draft);
+        Ok(Answer { status: status.as_u16(), headers, body, sent, received })
     }
 
     async fn read_body(&self, url: &str, mut response: reqwest::Response) -> Result<Bytes, Report> {
