@@ -70,10 +70,8 @@ impl Projector {
             signal: Mutex::new(Signal { grown: true, stop: false }),
             wakeup: Condvar::new(),
         });
-        let of_thread = Arc::clone(&shared);
-        let spawned = std::thread::Builder::new()
-            .name("projector".into())
-            .spawn(move || Worker::new(of_thread, reader, wake).run());
+        let worker = Worker::new(Arc::clone(&shared), reader, wake);
+        let spawned = std::thread::Builder::new().name("projector".into()).spawn(move || worker.run());
         let thread = match spawned {
             Ok(thread) => Some(thread),
             Err(e) => {
@@ -188,9 +186,18 @@ impl Worker {
         loop {
             let total = self.reader.len();
             self.shared.total.store(total, Ordering::Relaxed);
-            let slice = self.reader.story(self.board.seq, SLICE)?;
+            let before = self.board.seq;
+            let slice = self.reader.story(before, SLICE)?;
             for record in &slice {
                 self.board.fold(record);
+            }
+            if self.board.seq == before && !slice.is_empty() {
+                // A damaged file must not hold us here for ever.
+                return Err(Report::new(
+                    "story-stuck",
+                    "The capture cannot be read on",
+                    format!("After record {before} the file gives records that it gave before. It is damaged."),
+                ));
             }
             self.changed |= !slice.is_empty();
             let done = slice.len() < SLICE;

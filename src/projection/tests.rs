@@ -245,6 +245,36 @@ fn typing_is_read_from_records_outside_the_story_and_ended_by_a_message() {
 }
 
 #[test]
+fn a_running_capture_shows_who_types_and_a_saved_one_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::create(folder.path()).unwrap();
+    let run = |reader: Reader| {
+        let (tell, calls) = std::sync::mpsc::channel();
+        (Projector::start(reader, std::sync::Arc::new(move || _ = tell.send(()))), calls)
+    };
+    let (projector, calls) = run(Reader::attach(&writer.opened()).unwrap());
+    writer.on_commit(Box::new(projector.grown_call()));
+    writer.append(start());
+    let typing = event("e1", 100, r#"{"eventType":"Typing","typing":{"type":"On","duration":5000}}"#);
+    let mut draft = live(110, &typing, None);
+    draft.flags = Flags::TYPING;
+    writer.append(draft);
+    let typing_on = |p: &Projector| p.board().sessions.first().and_then(|s| s.conversation.typing).is_some();
+    while !typing_on(&projector) {
+        calls.recv_timeout(std::time::Duration::from_secs(10)).expect("a board that shows the typing");
+    }
+    drop(projector);
+    let crate::capture::Opened::File(path) = writer.opened() else { panic!("a file was asked for") };
+    writer.close().unwrap();
+    let (projector, calls) = run(Reader::open(&path).unwrap());
+    while projector.board().sessions.is_empty() {
+        calls.recv_timeout(std::time::Duration::from_secs(10)).expect("a board");
+    }
+    drop(calls);
+    assert!(!typing_on(&projector));
+}
+
+#[test]
 fn a_disconnect_is_the_same_by_key_or_by_moment() {
     let board = fold(&[start(), live(10, &event("d1", 5, DISCONNECT), None), page(20, &[event("", 5, DISCONNECT)])]);
     let presences = board.sessions[0]
