@@ -1,6 +1,7 @@
 //! The log: one SQLite file per capture, written in batches, read by what is visible.
 
 mod decode;
+pub mod export;
 mod facets;
 mod fault;
 mod files;
@@ -11,6 +12,8 @@ mod marks;
 mod open;
 mod queue;
 mod reader;
+pub mod retention;
+mod save;
 mod schema;
 mod search;
 mod store;
@@ -24,5 +27,6 @@ pub use filter::{Filter, FilterError, HELP as FILTER_HELP};
 pub use index::{RowSet, Rows};
 pub use open::{Meta, integrity_check};
 pub use reader::Reader;
+pub use save::save;
 pub use search::{Search, SearchStatus};
 pub use writer::{Opened, Writer, WriterStatus};

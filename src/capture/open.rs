@@ -1,5 +1,5 @@
 //! Opens captures for reading. A file may come from anywhere: it is never altered, and nothing in it is believed.
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,16 +35,29 @@ pub struct Source {
 #[derive(Clone)]
 pub enum Place {
     Memory(String),
-    File { path: PathBuf, immutable: bool, copy: Option<Arc<Copy>> },
+    /// Immutable: opened as a file that nobody changes, without locks and without helper files beside it.
+    File {
+        path: PathBuf,
+        immutable: bool,
+        #[expect(dead_code, reason = "held for what it keeps")]
+        keep: Option<Arc<Keep>>,
+    },
 }
 
-/// A migrated copy of an old capture, deleted when nobody reads it any more.
-pub struct Copy(PathBuf);
+/// What lasts as long as a file is read.
+pub enum Keep {
+    /// A migrated copy of an old capture, deleted in the end.
+    Copy(PathBuf),
+    /// A shared lock, which tells other programs that the file is in use.
+    Lock(#[expect(dead_code, reason = "held for its lock")] File),
+}
 
-impl Drop for Copy {
+impl Drop for Keep {
     fn drop(&mut self) {
-        for suffix in ["", "-journal", "-wal", "-shm"] {
-            let _ = fs::remove_file(files::beside(&self.0, suffix));
+        if let Self::Copy(path) = self {
+            for suffix in ["", "-journal", "-wal", "-shm"] {
+                let _ = fs::remove_file(files::beside(path, suffix));
+            }
         }
     }
 }
@@ -56,7 +69,7 @@ impl Place {
             Self::Memory(name) => {
                 Connection::open_with_flags(store::memory_uri(name), flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?
             }
-            Self::File { path, immutable, .. } => {
+            Self::File { path, immutable, keep: _ } => {
                 let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY;
                 Connection::open_with_flags(file_uri(path, *immutable), flags)?
             }
@@ -79,7 +92,7 @@ fn harden(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "temp_store", "MEMORY")
 }
 
-fn file_uri(path: &Path, immutable: bool) -> String {
+pub fn file_uri(path: &Path, immutable: bool) -> String {
     const ODD: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#').add(b'"');
     let text = path.to_string_lossy();
     let text = if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() };
@@ -124,21 +137,31 @@ fn check_with(path: &Path, version: i32, steps: &[Step]) -> Result<Source, Repor
     if has_tables(&source.db).map_err(failed)? { Ok(source) } else { Err(fault::damaged(&place)) }
 }
 
-/// Opens a file read-only. Where SQLite cannot make its helper files because the folder is read-only, and no WAL
-/// waits to be read, the file is opened as one that nobody changes.
+/// True where no program can be writing the file: SQLite keeps its helper files beside it as long as one does.
+pub fn is_at_rest(path: &Path) -> bool {
+    ["-wal", "-shm"].iter().all(|suffix| fs::symlink_metadata(files::beside(path, suffix)).is_err())
+}
+
+/// Opens a file read-only. One at rest is opened as a file that nobody changes, so that nothing is left beside it.
 fn connect_somehow(path: PathBuf) -> rusqlite::Result<Source> {
     let probe = |place: Place| -> rusqlite::Result<Source> {
         let db = place.connect()?;
         db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(Source { db, place })
     };
-    let first = probe(Place::File { path: path.clone(), immutable: false, copy: None });
+    if is_at_rest(&path) {
+        let lock = File::open(&path).ok().filter(|file| file.try_lock_shared().is_ok());
+        let keep = lock.map(|file| Arc::new(Keep::Lock(file)));
+        return probe(Place::File { path, immutable: true, keep });
+    }
+    let first = probe(Place::File { path: path.clone(), immutable: false, keep: None });
     match first {
+        // A folder that cannot be written, where SQLite cannot make its helper files, and no WAL waits to be read.
         Err(e)
             if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
                 && fs::metadata(files::beside(&path, "-wal")).map_or(0, |m| m.len()) == 0 =>
         {
-            probe(Place::File { path, immutable: true, copy: None }).map_err(|_| e)
+            probe(Place::File { path, immutable: true, keep: None }).map_err(|_| e)
         }
         other => other,
     }
@@ -152,7 +175,7 @@ fn migrated(source: Source, from: i32, to: i32, steps: &[Step], place: &str) -> 
     }
     let path = std::env::temp_dir().join(format!("sessionscope-{}.{}", uuid::Uuid::new_v4(), files::EXTENSION));
     files::create_private(&path).map_err(|e| fault::io(&e, "copied", &path))?;
-    let copy = Arc::new(Copy(path.clone()));
+    let copy = Arc::new(Keep::Copy(path.clone()));
     let failed = |e: rusqlite::Error| fault::report(&e, "brought to the present version", place);
     let mut db = Connection::open(&path).map_err(failed)?;
     rusqlite::backup::Backup::new(&source.db, &mut db)
@@ -164,7 +187,7 @@ fn migrated(source: Source, from: i32, to: i32, steps: &[Step], place: &str) -> 
         return Err(damaged());
     }
     drop(db);
-    let place = Place::File { path, immutable: false, copy: Some(copy) };
+    let place = Place::File { path, immutable: false, keep: Some(copy) };
     let db = place.connect().map_err(failed)?;
     Ok(Source { db, place })
 }
@@ -194,7 +217,7 @@ pub struct Loaded {
 pub fn attach(opened: &Opened) -> rusqlite::Result<Source> {
     let place = match opened {
         Opened::Memory(name) => Place::Memory(name.clone()),
-        Opened::File(path) => Place::File { path: path.clone(), immutable: false, copy: None },
+        Opened::File(path) => Place::File { path: path.clone(), immutable: false, keep: None },
     };
     Ok(Source { db: place.connect()?, place })
 }

@@ -216,6 +216,11 @@ impl Reader {
         })
     }
 
+    /// True where that file is the one that is read.
+    pub(super) fn is_of_file(&self, path: &Path) -> bool {
+        matches!(&self.opened, Opened::File(own) if *own == files::canonical(path))
+    }
+
     pub(super) fn db(&self) -> &Connection {
         &self.db
     }

@@ -79,7 +79,8 @@ impl Drop for Search {
 /// What a search works with.
 pub struct Job {
     pub db: Connection,
-    /// Keeps a migrated copy alive.
+    /// Held as long as the search lasts, see [`super::open::Keep`].
+    #[expect(dead_code, reason = "held for what it keeps")]
     pub place: Place,
     pub index: Arc<Index>,
     /// The capture may still grow.
