@@ -268,6 +268,7 @@ mod tests {
             hosts: Hosts::default(),
             deployment_id: "d".into(),
             tls_unverified: false,
+            limits: crate::model::environment::Limits::default(),
         };
         let draft = Draft::new(now(0), SessionId(session), Kind::SessionStart, Direction::Local);
         draft.flags(Flags::STORY).head(&start)

@@ -29,6 +29,7 @@ fn start() -> Draft {
         hosts: Hosts::default(),
         deployment_id: "d".into(),
         tls_unverified: false,
+        limits: crate::model::environment::Limits::default(),
     };
     draft(0, Kind::SessionStart, Direction::Local, String::new()).head(&start)
 }

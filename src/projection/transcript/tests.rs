@@ -21,6 +21,7 @@ fn start(session: u32, name: &str) -> Draft {
         hosts: Hosts::of_domain("example.invalid"),
         deployment_id: "d-1".into(),
         tls_unverified: false,
+        limits: crate::model::environment::Limits::default(),
     };
     Draft::new(now(0), SessionId(session), Kind::SessionStart, Direction::Local).flags(Flags::STORY).head(&start)
 }
