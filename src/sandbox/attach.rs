@@ -49,6 +49,9 @@ pub(super) fn announce(state: &mut State, r: &Request) -> Result<(), No> {
     if size > u64::from(most) * 1024 {
         return Err(refuse(4002, format!("File size {size} is larger than {most} KB")));
     }
+    if state.files.is_full() {
+        return Err(refuse(5000, "The sandbox holds too many files".to_owned()));
+    }
     if state.files.get(session, &id).is_some() {
         return Err(refuse(400, "attachmentId is in use".to_owned()));
     }

@@ -12,10 +12,12 @@ use crate::model::{Now, Wall};
 const UPLOAD_LIFE: Duration = Duration::from_secs(600);
 /// Links remembered; enough that none in use is ever among the oldest.
 const LINKS: usize = 10_000;
+/// Files at once; a further one is refused.
+const MANY: usize = 10_000;
 /// Bytes of all files together; a further upload is refused.
 const ROOM: u64 = 256 << 20;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(PartialEq, Eq)]
 pub(super) enum Stage {
     /// An upload address was given out.
     Announced,
@@ -23,7 +25,6 @@ pub(super) enum Stage {
     Stored(Bytes),
 }
 
-#[derive(Clone, Debug)]
 pub(super) struct File {
     pub(super) session: u32,
     /// Chosen by the client, or by the sandbox for what the partner sends.
@@ -38,7 +39,6 @@ pub(super) struct File {
     upload: Upload,
 }
 
-#[derive(Clone, Debug)]
 struct Upload {
     key: String,
     signature: String,
@@ -46,8 +46,7 @@ struct Upload {
     until: Wall,
 }
 
-/// An upload that was taken or not, as the socket shall tell it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where to upload to.
 pub(super) struct Ticket {
     pub(super) url: String,
     /// Headers that the PUT must carry.
@@ -138,6 +137,10 @@ impl Files {
             return Err(PutRefused::Gone);
         }
         Ok(file)
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.files.len() >= MANY
     }
 
     /// True where so many bytes more would still fit.

@@ -295,3 +295,150 @@ pub(super) fn count_message(state: &mut State, id: u32, now: Now) -> Result<(), 
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::model::{Mono, Secret, Wall};
+    use crate::sandbox::state::{Identity, Item, Out};
+
+    fn state() -> State {
+        let me = Identity {
+            addr: ([127, 0, 0, 1], 8089).into(),
+            deployment_id: "d1".into(),
+            organization_id: "o1".into(),
+            client_id: "c1".into(),
+            client_secret: Secret::from("x"),
+            queue_id: "q1".into(),
+        };
+        State::new(me, 100, 60)
+    }
+
+    fn frames(items: &mut mpsc::Receiver<Item>) -> Vec<Value> {
+        let mut all = Vec::new();
+        while let Ok(item) = items.try_recv() {
+            if let Out::Text(text) = item.out {
+                all.push(serde_json::from_str(&text).unwrap());
+            }
+        }
+        all
+    }
+
+    fn leaf() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            "[a-z]{0,6}".prop_map(Value::from),
+            prop::sample::select(vec!["Text", "Event", "Structured", "Typing", "Presence", "Join", "Clear", "t", "d1"])
+                .prop_map(Value::from),
+        ]
+    }
+
+    /// Values whose members bear the names that the rules look at.
+    fn tree() -> impl Strategy<Value = Value> {
+        const NAMES: [&str; 14] = [
+            "type",
+            "text",
+            "content",
+            "events",
+            "eventType",
+            "presence",
+            "contentType",
+            "attachment",
+            "id",
+            "buttonResponse",
+            "channel",
+            "metadata",
+            "customAttributes",
+            "form",
+        ];
+        leaf().prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(prop::sample::select(NAMES.to_vec()), inner, 0..5)
+                    .prop_map(|m| m.into_iter().map(|(k, v)| (k.to_owned(), v)).collect()),
+            ]
+        })
+    }
+
+    fn request() -> impl Strategy<Value = Value> {
+        let actions = vec![
+            "configureSession",
+            "onMessage",
+            "onMessage",
+            "onMessage",
+            "echo",
+            "getJwt",
+            "getConfiguration",
+            "onAttachment",
+            "getAttachment",
+            "deleteAttachment",
+            "closeSession",
+            "resumeToken",
+            "",
+        ];
+        const MEMBERS: [&str; 9] = [
+            "message",
+            "deploymentId",
+            "channel",
+            "attachmentId",
+            "fileName",
+            "fileSize",
+            "startNew",
+            "closeAllConnections",
+            "time",
+        ];
+        let members = prop::collection::btree_map(prop::sample::select(MEMBERS.to_vec()), tree(), 0..6);
+        (prop::sample::select(actions), members).prop_map(|(action, members)| {
+            let mut request: serde_json::Map<String, Value> =
+                members.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+            request.insert("action".into(), action.into());
+            request.insert("token".into(), "t".into());
+            Value::Object(request)
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_comes_is_answered_and_the_session_goes_on(requests in prop::collection::vec(request(), 1..30)) {
+            let mut state = state();
+            state.limits.requests_per_minute = 1000;
+            state.limits.messages_per_second = 1000;
+            let at = |secs: u64| Now { wall: Wall::from_secs(secs as i64), mono: Mono(secs * 1_000_000) };
+            let configure = json!({ "action": "configureSession", "deploymentId": "d1", "token": "t", "startNew": true });
+            let (mut conn, mut items, _stop) = state.open_conn(None, None, at(0));
+            take(&mut state, conn, configure.to_string().as_bytes(), at(0));
+            prop_assert_eq!(frames(&mut items).len(), 1);
+            for (k, mut request) in requests.into_iter().enumerate() {
+                request["tracingId"] = k.to_string().into();
+                take(&mut state, conn, request.to_string().as_bytes(), at(1));
+                let answers = frames(&mut items);
+                let own = answers.iter().filter(|f| f["tracingId"] == json!(k.to_string())).count();
+                prop_assert_eq!(own, 1, "{} got {:?}", request, answers);
+                if state.conns[&conn].closing {
+                    // Cleared: a new connection takes its place.
+                    (conn, items, _) = state.open_conn(None, None, at(1));
+                }
+                if state.conns[&conn].session.is_none() {
+                    take(&mut state, conn, configure.to_string().as_bytes(), at(1));
+                    prop_assert_eq!(&frames(&mut items)[0]["code"], 200);
+                }
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_answered_by_one_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let mut state = state();
+            let (conn, mut items, _stop) = state.open_conn(None, None, Now::default());
+            take(&mut state, conn, &bytes, Now::default());
+            let answers = frames(&mut items);
+            prop_assert_eq!(answers.len(), 1);
+            prop_assert_eq!(&answers[0]["class"], "string");
+        }
+    }
+}

@@ -20,6 +20,7 @@ mod ids;
 mod limits;
 mod obey;
 mod order;
+mod outbound;
 mod partner;
 mod picture;
 mod request;
@@ -188,6 +189,15 @@ impl Sandbox {
 
     pub fn status(&self) -> Status {
         self.shared.act(|state, now| Status::of(state, now))
+    }
+
+    /// The short id (`s1`, `oauth-2`, `jwt-3`) of what a secret belongs to: a session's token, an access token, a
+    /// JWT. With it, an order can be about this one.
+    pub fn find(&self, secret: &str) -> Option<String> {
+        self.shared.act(|state, _| match state.find_session(secret) {
+            Some(id) => Some(status::session_id(id)),
+            None => state.tokens.id_of(secret),
+        })
     }
 
     /// Closes all connections and waits until every task has ended.

@@ -29,7 +29,7 @@ use super::deployment::{DeploymentChange, LimitChange};
 pub enum Order {
     /// Forget all faults and sessions, close their connections, and set the deployment and limits as at the start.
     Reset,
-    /// Let a token die: `"oauth"` or `"jwt"` for all of a kind, or one by its id in the status or its value.
+    /// Let a token die: `"oauth"` or `"jwt"` for all of a kind, or one by its id in the status.
     ExpireToken {
         token: String,
         /// Now where left out.

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-/// What every request may carry.
-#[derive(Debug, Default, Deserialize)]
+/// What every request may carry. Bears the session's token, so it has no `Debug`.
+#[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Common {
     pub(super) action: Option<String>,

@@ -133,6 +133,8 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
             let any = HeaderValue::from_static("authorization, content-type, x-amz-tagging");
             out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wished.unwrap_or(any));
             out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
+            // Asked for by browsers before a public page may speak to this computer.
+            out.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
         }
     }
     if in_api

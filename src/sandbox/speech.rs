@@ -9,9 +9,13 @@ use super::faults::Faults;
 use super::frame::{self, Channel, Entity, Structured, Way};
 use super::guest::{No, Request, count_message, session_of};
 use super::ids;
+use super::outbound::is_typing;
 use super::partner::Said;
 use super::request::{self, GuestChannel, GuestMessage};
 use super::state::State;
+
+/// Custom attributes kept per session. Ours: a sandbox must not grow without end.
+const ATTRIBUTES: usize = 1000;
 
 pub(super) fn take(state: &mut State, r: &Request) -> Result<(), No> {
     let id = session_of(state, r)?;
@@ -39,6 +43,9 @@ pub(super) fn take(state: &mut State, r: &Request) -> Result<(), No> {
         return Err(No::Error(409, "Conversation is read-only".to_owned()));
     }
     if let Some(s) = state.sessions.get_mut(&id) {
+        if s.attributes.len() + attributes.len() > ATTRIBUTES {
+            return Err(No::bad(format!("The session has more than {ATTRIBUTES} custom attributes")));
+        }
         s.attributes.extend(attributes);
     }
     if of_events { take_events(state, id, message, events, r) } else { take_message(state, id, message, r) }
@@ -179,8 +186,7 @@ fn send_back(state: &mut State, id: u32, message: Structured, r: &Request) {
             state.post(conn, &frame::message("StructuredMessage", &message, tracing_id), r.now);
         }
     }
-    let typing = message.events.as_ref().is_some_and(|e| e.iter().all(|e| e["eventType"] == "Typing"));
-    if !typing {
+    if !is_typing(&message) {
         state.remember(id, Structured { originating_entity: Some(Entity::Human), ..message });
     }
 }

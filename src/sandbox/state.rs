@@ -8,10 +8,10 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::deployment::{Deployment, DisconnectMode};
+use super::deployment::Deployment;
 use super::faults::{Faults, Held};
 use super::files::Files;
-use super::frame::{self, Channel, Entity, Envelope, Structured, Way};
+use super::frame::{self, Envelope, Structured};
 use super::limits::Window;
 use super::partner::Said;
 use super::tokens::Tokens;
@@ -339,70 +339,6 @@ impl State {
             }
             s.history.push(message);
         }
-    }
-
-    /// Pushes a message of the guest's partner to the session and remembers it.
-    pub(super) fn push_outbound(&mut self, id: u32, message: Structured, now: Now) {
-        if self.sessions.get(&id).is_none_or(|s| s.expired) {
-            return;
-        }
-        self.slide(id, now);
-        let text = frame::message("StructuredMessage", &message, None);
-        self.broadcast(id, &text, now);
-        let passing = message.events.as_ref().is_some_and(|e| e.iter().all(|e| e["eventType"] == "Typing"));
-        if !passing {
-            self.remember(id, message);
-        }
-    }
-
-    /// An outbound message to be filled in.
-    pub(super) fn outbound(&self, kind: &str, now: Now) -> Structured {
-        Structured {
-            id: super::ids::hex32(),
-            kind: kind.to_owned(),
-            text: None,
-            direction: Way::Outbound,
-            originating_entity: Some(Entity::Bot),
-            channel: Some(Channel {
-                time: Some(self.iso(now)),
-                kind: Some("Private"),
-                from: Some(serde_json::json!({ "nickname": "Sandbox" })),
-                to: Some(serde_json::json!({})),
-                ..Channel::default()
-            }),
-            content: None,
-            events: None,
-            metadata: Some(super::ids::correlation()),
-        }
-    }
-
-    /// Shows the agent typing.
-    pub(super) fn push_typing(&mut self, id: u32, now: Now) {
-        let event = serde_json::json!({ "eventType": "Typing", "typing": { "type": "On", "duration": 5000 } });
-        let message = self.event(event, now);
-        self.push_outbound(id, message, now);
-    }
-
-    /// Ends a conversation from the agent's side. `read_only` is as the deployment says where none.
-    pub(super) fn push_disconnect(&mut self, id: u32, read_only: Option<bool>, now: Now) {
-        let read_only = read_only.unwrap_or(self.deployment.conversation_disconnect == DisconnectMode::ReadOnly);
-        let event = serde_json::json!({ "eventType": "Presence", "presence": { "type": "Disconnect" } });
-        let mut message = self.event(event, now);
-        message.metadata.get_or_insert_default().insert("readOnly".to_owned(), read_only.to_string());
-        self.push_outbound(id, message, now);
-        if let Some(s) = self.sessions.get_mut(&id) {
-            s.read_only = read_only;
-            s.greeted = false;
-        }
-    }
-
-    fn event(&self, event: Value, now: Now) -> Structured {
-        let mut message = self.outbound("Event", now);
-        message.originating_entity = None;
-        message.channel =
-            Some(Channel { time: Some(self.iso(now)), message_id: Some(message.id.clone()), ..Channel::default() });
-        message.events = Some(vec![event]);
-        message
     }
 
     // Time.

@@ -110,11 +110,15 @@ impl Tokens {
         self.by_value.remove(value);
     }
 
-    /// Lets tokens end at `at`: all of a kind, or one by id or value. How many there were.
+    pub(super) fn id_of(&self, value: &str) -> Option<String> {
+        self.by_value.get(value).map(|t| t.id.clone())
+    }
+
+    /// Lets tokens end at `at`: all of a kind, or one by its id. How many there were.
     pub(super) fn expire(&mut self, which: &str, at: Wall) -> usize {
         let mut hit = 0;
-        for (value, token) in &mut self.by_value {
-            if token.holder.kind() == which || token.id == which || value == which {
+        for token in self.by_value.values_mut() {
+            if token.holder.kind() == which || token.id == which {
                 token.expires = at;
                 hit += 1;
             }

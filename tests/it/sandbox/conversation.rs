@@ -405,3 +405,26 @@ async fn the_partner_greets_on_a_join_and_answers_buttons() {
     let answer = guest.next().await;
     assert!(answer["body"]["text"].as_str().unwrap().contains("pick-a"), "{answer}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fifty_guests_at_once_each_hear_their_own() {
+    let rig = std::sync::Arc::new(Rig::new().await);
+    let mut tasks = tokio::task::JoinSet::new();
+    for k in 0..50 {
+        let rig = std::sync::Arc::clone(&rig);
+        tasks.spawn(async move {
+            let mut guest = rig.configured().await;
+            for n in 0..5 {
+                let text = format!("{k}.{n}");
+                guest.say(&text, &text).await;
+                let echo = guest.next().await;
+                assert_eq!((&echo["body"]["text"], &echo["tracingId"]), (&json!(text), &json!(text)));
+            }
+            guest.goodbye().await;
+        });
+    }
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    assert_eq!(rig.sandbox.status().sessions.len(), 50);
+}

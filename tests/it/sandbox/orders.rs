@@ -225,3 +225,26 @@ async fn typing_is_refused_where_the_deployment_has_it_off() {
     assert!(refused["body"].as_str().unwrap().starts_with("Turn on the Feature Toggle"));
     guest.nothing_more().await;
 }
+
+#[tokio::test]
+async fn a_guest_that_never_reads_is_cut_off() {
+    let rig = Rig::new().await;
+    let mut guest = rig.configured().await;
+    // Nothing else runs meanwhile: the queue of the connection overflows.
+    for k in 0..1025 {
+        assert_eq!(rig.sandbox.status().cut_off, 0, "{k}");
+        rig.order(json!({ "do": "say", "text": "x" }));
+    }
+    assert_eq!(rig.sandbox.status().cut_off, 1);
+    guest.dropped().await;
+}
+
+#[tokio::test]
+async fn a_secret_leads_to_the_id_that_orders_take() {
+    let rig = Rig::new().await;
+    let mut guest = rig.configured().await;
+    let jwt = guest.ask("getJwt", json!({})).await["body"]["jwt"].as_str().unwrap().to_owned();
+    assert_eq!(rig.sandbox.find(&guest.token).as_deref(), Some("s1"));
+    assert_eq!(rig.sandbox.find(&jwt), Some(rig.sandbox.status().tokens[0].id.clone()));
+    assert_eq!(rig.sandbox.find("anything else"), None);
+}
