@@ -36,9 +36,8 @@ pub fn run(missing: &Report) -> Outcome {
     print_clocks(&headless, session);
     headless.console.engine.send(Command::CloseSession { session })?;
     headless.until(LIMIT, |h| h.view(session)?.state.as_ref().filter(|s| s.is_ended()).map(|_| ()));
-    headless.console.engine.shutdown(Duration::from_secs(5));
     let writer = headless.writer().clone();
-    writer.close()?;
+    headless.console.close(Duration::from_secs(5))?;
     let status = writer.status();
     println!("\nrecords    {} ({} bytes on disk, {} payloads left out)", status.records, status.bytes, status.left_out);
     if let Opened::File(file) = writer.opened() {

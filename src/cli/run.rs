@@ -39,10 +39,10 @@ pub fn run(args: &RunArgs) -> Outcome {
             }
         }
     }
-    let ended = headless.console.engine.shutdown(Duration::from_secs(5));
-    headless.writer().close()?;
+    let opened = headless.writer().opened();
+    let ended = headless.console.close(Duration::from_secs(5))?;
     println!("\n{passed} of {} scenarios hold", passed + failed);
-    if let Opened::File(file) = headless.writer().opened() {
+    if let Opened::File(file) = opened {
         println!("capture: {}", file.display());
     }
     if !ended {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::places::Places;
 use super::{Engine, Parts};
@@ -43,7 +44,7 @@ impl Default for ConsoleOptions {
 /// A running console. Fields are dropped in this order: first the engine, which says goodbye, then the log.
 pub struct Console {
     pub engine: Engine,
-    pub projector: Arc<Projector>,
+    pub projector: Projector,
     pub writer: Writer,
     pub redactor: Redactor,
     pub vault: Arc<Vault>,
@@ -65,10 +66,11 @@ impl Console {
         };
         let redactor = Redactor::default();
         let vault = Arc::new(options.vault.unwrap_or_else(Vault::open));
-        let projector = Arc::new(Projector::start(Reader::attach(&writer.opened())?, options.wake.clone()));
-        let (grown, wake) = (projector.clone(), options.wake.clone());
+        let projector = Projector::start(Reader::attach(&writer.opened())?, options.wake.clone());
+        let (grown, wake) = (projector.grown_call(), options.wake.clone());
         writer.on_commit(Box::new(move || {
-            grown.grown();
+            grown();
+            // The record table shows also what the projections have no use for.
             wake();
         }));
         let engine = Engine::start(Parts {
@@ -79,5 +81,14 @@ impl Console {
             wake: options.wake.clone(),
         })?;
         Ok(Self { engine, projector, writer, redactor, vault, clock: options.clock, places })
+    }
+
+    /// Says goodbye everywhere and folds the capture into one file. True where the engine ended in time.
+    pub fn close(self, deadline: Duration) -> Result<bool, Report> {
+        let ended = self.engine.shutdown(deadline);
+        // The last reader must be gone before the writer, or the WAL stays beside the file.
+        drop(self.projector);
+        self.writer.close()?;
+        Ok(ended)
     }
 }

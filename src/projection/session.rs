@@ -82,6 +82,9 @@ impl SessionFold {
             Kind::SessionStart => {
                 view.started = record.at;
                 view.start = record.head_as::<SessionStart>();
+                if let Some(start) = &view.start {
+                    view.meters = Meters::of(&start.limits);
+                }
             }
             Kind::State
             | Kind::Expiry

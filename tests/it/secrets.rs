@@ -247,8 +247,7 @@ fn no_secret_reaches_any_file() {
     }
     let own_jwt_seen = everything(folder.path());
     assert!(find(&own_jwt_seen, b"[session-token#1]"), "placeholders stand in their place");
-    assert!(headless.console.engine.shutdown(Duration::from_secs(5)));
-    headless.writer().close().unwrap();
+    assert!(headless.console.close(Duration::from_secs(5)).unwrap());
     let bytes = everything(folder.path());
     let mut leaks = Vec::new();
     for (kind, secret) in secrets.all() {

@@ -153,9 +153,10 @@ fn ours(frames: u64) -> f64 {
     let took = began.elapsed();
     let status = console.writer.status();
     assert_eq!(status.left_out, 0, "payloads were left out");
-    console.engine.shutdown(Duration::from_secs(5));
-    console.writer.close().expect("closed");
-    nothing_lost(&console.writer.opened(), frames);
+    let opened = console.writer.opened();
+    drop(reader);
+    console.close(Duration::from_secs(5)).expect("closed");
+    nothing_lost(&opened, frames);
     frames as f64 / took.as_secs_f64()
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sessionscope::capture::{Opened, Reader};
+use sessionscope::capture::Reader;
 use sessionscope::cli::headless::Headless;
 use sessionscope::dialect::Wish;
 use sessionscope::engine::Command;
@@ -22,7 +22,7 @@ pub struct Desk {
     pub headless: Headless,
     pub environment: Environment,
     pub clock: Option<Arc<ManualClock>>,
-    pub folder: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 impl Desk {
@@ -52,7 +52,7 @@ impl Desk {
         };
         let headless = Headless::start(options).unwrap();
         let environment = headless.start_sandbox().unwrap();
-        Self { headless, environment, clock, folder }
+        Self { headless, environment, clock, _folder: folder }
     }
 
     pub fn connect(&mut self, name: &str) -> SessionId {
@@ -101,15 +101,6 @@ impl Desk {
     pub fn records(&self) -> Vec<Record> {
         let reader = self.reader();
         (1..=reader.len()).map(|seq| reader.record(seq).unwrap().unwrap()).collect()
-    }
-
-    /// Ends everything; gives the capture file.
-    pub fn close(self) -> (std::path::PathBuf, tempfile::TempDir) {
-        assert!(self.headless.console.engine.shutdown(Duration::from_secs(10)), "the engine did not end");
-        self.headless.writer().close().unwrap();
-        let Opened::File(file) = self.headless.writer().opened() else { panic!("no file") };
-        drop(self.headless);
-        (file, self.folder)
     }
 }
 
