@@ -1,4 +1,6 @@
 //! Files at the socket: a place to upload to, fresh links, deletion, and references in messages.
+//!
+//! Assumed, since the sources do not say: without `errorsAsJson` an error comes as a `string` frame with its code.
 
 use std::path::Path;
 use std::time::Duration;

@@ -63,9 +63,22 @@ pub(super) struct Parcel {
 }
 
 impl Faults {
-    /// True where anything differs from an ordinary day.
+    /// True where a client would notice anything. A silent partner is no fault.
     pub fn any(&self) -> bool {
-        *self != Self::default()
+        let counted = [
+            self.refuse_sends,
+            self.rate_limit_sends,
+            self.duplicate,
+            self.reorder,
+            self.malformed,
+            self.drop_echo,
+            self.delay_millis,
+            self.hold_session_response_millis,
+            self.refuse_upgrades,
+            self.refuse_requests,
+            u32::from(self.reject_upload),
+        ];
+        counted.iter().any(|n| *n > 0) || self.stop_pongs || self.stall || self.clock_skew_seconds != 0
     }
 
     /// Takes one off a counter. True where there was one.
@@ -134,6 +147,14 @@ mod tests {
         assert!(f.outgoing(&mut held, 2, "two", false).is_empty());
         assert_eq!(texts(f.outgoing(&mut held, 1, "three", false)), ["three", "two", "one"]);
         assert!(!f.any());
+    }
+
+    #[test]
+    fn what_is_spent_is_no_fault_any_more() {
+        let mut f = Faults { refuse_sends: 1, refuse_code: 4011, partner_paused: true, ..Faults::default() };
+        assert!(f.any());
+        assert!(Faults::spend(&mut f.refuse_sends) && !Faults::spend(&mut f.refuse_sends));
+        assert!(!f.any(), "its code stays, and means nothing");
     }
 
     #[test]

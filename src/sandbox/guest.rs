@@ -1,4 +1,9 @@
 //! The guest's socket: what each action does. Messages are in `speech`, files in `attach`.
+//!
+//! Assumed, since the sources do not say: neither a configure nor an `echo` puts the end of a session off; an expired
+//! session is configured again only with `startNew`; an unknown deployment gets 404; events do not count as messages
+//! towards the rate of a session; typing is sent back like everything else that a guest says; `startNew` on a live
+//! session clears it and closes its other connections.
 
 use serde_json::Value;
 
@@ -174,7 +179,6 @@ fn configure(state: &mut State, r: &Request) -> Result<(), No> {
 }
 
 /// Ends a session whose token starts anew. True where it was alive. Its other connections are told and closed.
-/// Assumed: the sources do not say what becomes of them.
 fn replace(state: &mut State, id: u32, r: &Request, configures: &mut Window) -> bool {
     let Some(session) = state.sessions.get_mut(&id) else { return false };
     *configures = std::mem::take(&mut session.configures);

@@ -22,7 +22,10 @@ pub(super) fn take(state: &mut State, r: &Request) -> Result<(), No> {
     let want: request::Send = request::read(r.value).map_err(No::bad)?;
     let Some(mut message) = want.message else { return Err(No::missing("message")) };
     let events = message.events.take().unwrap_or_default();
-    let of_events = message.kind.as_deref() == Some("Event");
+    let of_events = match message.kind.as_deref() {
+        Some(kind) => kind == "Event",
+        None => !events.is_empty(),
+    };
     if of_events && events.is_empty() {
         return Err(No::missing("message.events"));
     }

@@ -1,6 +1,6 @@
 //! All that a sandbox knows, behind one lock. Nothing here waits; what is to be sent goes into bounded queues.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -93,7 +93,9 @@ pub(super) struct Session {
     pub(super) greeted: bool,
     /// Oldest first.
     pub(super) conns: Vec<u32>,
-    pub(super) history: Vec<Structured>,
+    /// Oldest first.
+    pub(super) history: VecDeque<Structured>,
+    /// How many were pushed out of it.
     pub(super) forgotten: u64,
     pub(super) attributes: BTreeMap<String, Value>,
     pub(super) messages: Window,
@@ -286,7 +288,7 @@ impl State {
             closed: false,
             greeted: false,
             conns: Vec::new(),
-            history: Vec::new(),
+            history: VecDeque::new(),
             forgotten: 0,
             attributes: BTreeMap::new(),
             messages: Window::default(),
@@ -334,10 +336,10 @@ impl State {
     pub(super) fn remember(&mut self, id: u32, message: Structured) {
         if let Some(s) = self.sessions.get_mut(&id) {
             if s.history.len() >= HISTORY {
-                s.history.remove(0);
+                s.history.pop_front();
                 s.forgotten += 1;
             }
-            s.history.push(message);
+            s.history.push_back(message);
         }
     }
 

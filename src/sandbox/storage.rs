@@ -97,7 +97,8 @@ pub(super) async fn domains(Shares(shared): Shares<Arc<Shared>>, Path(id): Path<
 }
 
 /// Takes the bytes of a file, and tells the session what came of it. The address and headers are S3's business,
-/// what is in the file that of the scan behind it: that fails on the socket, not here.
+/// what is in the file that of the scan behind it: that fails on the socket, not here. Assumed: the scan finds a file
+/// of another size than announced invalid.
 pub(super) async fn upload(
     Shares(shared): Shares<Arc<Shared>>,
     Path(key): Path<String>,

@@ -154,6 +154,8 @@ async fn every_variant_of_a_message_is_taken() {
             json!({ "type": "Event", "events": [{ "eventType": "Typing", "typing": { "type": "On", "duration": 5000 } }] }),
         ),
         ("Event", json!({ "type": "Event", "events": [{ "eventType": "Presence", "presence": { "type": "Join" } }] })),
+        ("Event", json!({ "events": [{ "eventType": "CoBrowse", "coBrowse": { "type": "Offering" } }] })),
+        ("Text", json!({ "text": "without a type" })),
         ("Text", json!({ "type": "Text", "text": "old", "metadata": { "customMessageId": "m1" }, "id": "x" })),
     ];
     for (kind, message) in variants {
@@ -387,6 +389,16 @@ async fn the_partner_holds_up_its_end_of_the_conversation() {
     assert!(bytes.starts_with(b"\x89PNG") && json!(bytes.len()) == picture["fileSize"]);
     let bye = answers(&mut guest, "bye", 2).await;
     assert_eq!(bye[1]["events"][0]["presence"]["type"], "Disconnect");
+}
+
+#[tokio::test]
+async fn with_conversation_disconnect_off_the_guest_never_learns_of_the_end() {
+    let rig = Rig::with(Options::default()).await;
+    rig.order(json!({ "do": "set_deployment", "conversation_disconnect": "off" }));
+    let mut guest = rig.configured().await;
+    let bye = answers(&mut guest, "bye", 2).await;
+    assert_eq!(bye[1]["text"], "Goodbye.");
+    assert_eq!(answers(&mut guest, "still there?", 1).await[0]["text"], "You said: still there?");
 }
 
 #[tokio::test]
