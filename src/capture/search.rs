@@ -150,11 +150,16 @@ impl Scan {
             self.marks.read(&self.job.db, &self.job.index)?;
         }
         let mut step = FIRST_STEP;
+        let mut damage = None;
         let mut high = self.total;
         while high > 0 && !self.shared.is_cancelled() {
             // Steps end at multiples of their length, as the index is cut.
             let low = (high - 1) / step * step + 1;
-            self.step(low, high)?;
+            match self.step(low, high) {
+                // What lies beyond the damage can still be searched.
+                Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => damage = Some(e),
+                other => other?,
+            }
             self.done += high - low + 1;
             high = low - 1;
             step = (step * 2).min(STEP);
@@ -163,7 +168,7 @@ impl Scan {
             }
         }
         self.publish();
-        Ok(())
+        damage.map_or(Ok(()), Err)
     }
 
     /// With what comes in from now on.
