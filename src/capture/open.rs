@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use roaring::RoaringBitmap;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -92,13 +92,18 @@ fn harden(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "temp_store", "MEMORY")
 }
 
+/// A path as an address for SQLite.
 pub fn file_uri(path: &Path, immutable: bool) -> String {
     const ODD: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#').add(b'"');
-    let text = path.to_string_lossy();
-    let text = if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() };
-    let root = if cfg!(windows) && !text.starts_with('/') { "/" } else { "" };
+    let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+    let mut root = "";
+    if cfg!(windows) {
+        bytes.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
+        // `C:/x` becomes `/C:/x`, and `//server/share` keeps its slashes behind an empty host.
+        root = if bytes.starts_with(b"//") { "//" } else { "/" };
+    }
     let tail = if immutable { "?immutable=1" } else { "" };
-    format!("file:{root}{}{tail}", utf8_percent_encode(&text, ODD))
+    format!("file:{root}{}{tail}", percent_encode(&bytes, ODD))
 }
 
 /// Checks what can be checked cheaply of a file that may be anything, and opens it. The file is not changed.

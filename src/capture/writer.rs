@@ -11,7 +11,7 @@ use super::{fault, files, live};
 use crate::model::{Draft, Report};
 
 /// Where the new capture lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Opened {
     File(PathBuf),
     /// Private mode: memory only, gone when the last reader and the writer are.

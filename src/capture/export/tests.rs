@@ -86,7 +86,7 @@ fn har_has_chromes_fields_and_nothing_of_the_log_is_lost() {
         true
     })
     .unwrap();
-    assert_eq!(seen, (26, 26));
+    assert_eq!(seen, (52, 52));
     let har: Value = serde_json::from_slice(&std::fs::read(&to).unwrap()).unwrap();
     let log = &har["log"];
     assert_eq!((&log["version"], &log["creator"]["name"]), (&json!("1.2"), &json!("sessionscope")));
@@ -124,8 +124,10 @@ fn har_has_chromes_fields_and_nothing_of_the_log_is_lost() {
     assert_eq!((&close["code"], &close["reason"]), (&json!(1000), &json!("bye")));
     assert_eq!(close["timestamp"], (START + 80_000) as f64 / 1e6);
     let own = &socket["_sessionscope"];
-    assert_eq!(own["messages"][1]["reply_to"], 5);
-    let other: Vec<&str> = own["other"].as_array().unwrap().iter().map(|r| r["kind"].as_str().unwrap()).collect();
+    let records = own["records"].as_array().unwrap();
+    assert_eq!(records.iter().map(|r| r["seq"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 4, 5, 6, 7, 9, 10]);
+    assert_eq!((&records[4]["reply_to"], &records[4]["text"]), (&json!(5), &Value::Null));
+    let other: Vec<&str> = records.iter().filter_map(|r| r["kind"].as_str()).collect();
     assert_eq!(other, ["opening", "open", "ping", "close"]);
 
     let unanswered = &entries[2];
