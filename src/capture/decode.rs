@@ -74,13 +74,13 @@ pub fn record(row: &Row<'_>, body: Bytes) -> rusqlite::Result<Record> {
 }
 
 /// Stands for a record that lies in a damaged part of the file.
-pub fn unreadable(seq: u64, error: &rusqlite::Error) -> Record {
+pub fn unreadable(seq: u64, why: &str) -> Record {
     let report = Report::new(
         "unreadable-record",
         "This record cannot be read",
-        "It lies in a damaged part of the capture file.",
+        "The part of the capture file that held it is damaged.",
     )
-    .detail(format!("SQLite: {error}"));
+    .detail(why);
     let draft = Draft::fact(Now::default(), SessionId::NONE, &Fact::Fault(report)).flags(Flags::MALFORMED);
     Record { seq, draft }
 }

@@ -54,8 +54,12 @@ pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The path with links and dots resolved as far as it exists.
+/// The path with links and dots resolved as far as it exists. On Windows only made absolute: the form with resolved
+/// links is one that SQLite does not take.
 pub fn canonical(path: &Path) -> PathBuf {
+    if cfg!(windows) {
+        return std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    }
     if let Ok(path) = fs::canonicalize(path) {
         return path;
     }

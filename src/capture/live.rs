@@ -13,15 +13,6 @@ fn lock() -> MutexGuard<'static, Option<HashMap<Opened, Weak<Index>>>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl std::hash::Hash for Opened {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        match self {
-            Self::File(path) => path.hash(state),
-            Self::Memory(name) => name.hash(state),
-        }
-    }
-}
-
 pub fn add(opened: &Opened, index: &Arc<Index>) {
     let mut live = lock();
     let map = live.get_or_insert_default();

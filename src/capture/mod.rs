@@ -21,6 +21,8 @@ mod worker;
 mod writer;
 
 #[cfg(test)]
+mod rubbish;
+#[cfg(test)]
 mod tests;
 
 pub use filter::{Filter, FilterError, HELP as FILTER_HELP};

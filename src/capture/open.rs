@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use roaring::RoaringBitmap;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
@@ -92,13 +92,18 @@ fn harden(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "temp_store", "MEMORY")
 }
 
+/// A path as an address for SQLite.
 pub fn file_uri(path: &Path, immutable: bool) -> String {
     const ODD: &AsciiSet = &CONTROLS.add(b' ').add(b'%').add(b'?').add(b'#').add(b'"');
-    let text = path.to_string_lossy();
-    let text = if cfg!(windows) { text.replace('\\', "/") } else { text.into_owned() };
-    let root = if cfg!(windows) && !text.starts_with('/') { "/" } else { "" };
+    let mut bytes = path.as_os_str().as_encoded_bytes().to_vec();
+    let mut root = "";
+    if cfg!(windows) {
+        bytes.iter_mut().filter(|b| **b == b'\\').for_each(|b| *b = b'/');
+        // `C:/x` becomes `/C:/x`, and `//server/share` keeps its slashes behind an empty host.
+        root = if bytes.starts_with(b"//") { "//" } else { "/" };
+    }
     let tail = if immutable { "?immutable=1" } else { "" };
-    format!("file:{root}{}{tail}", utf8_percent_encode(&text, ODD))
+    format!("file:{root}{}{tail}", percent_encode(&bytes, ODD))
 }
 
 /// Checks what can be checked cheaply of a file that may be anything, and opens it. The file is not changed.
@@ -372,4 +377,65 @@ pub fn meta(db: &Connection) -> Meta {
         .unwrap_or_default()
     };
     Meta { program: get("program"), created: get("created"), capture: get("capture") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::tests::draft;
+    use crate::capture::{Reader, Writer};
+
+    #[test]
+    fn a_capture_of_an_older_version_is_migrated_in_a_copy() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::create(folder.path()).unwrap();
+        for n in 0..300 {
+            writer.append(draft(1, &n.to_string()));
+        }
+        writer.close().unwrap();
+        let Opened::File(path) = writer.opened() else { panic!() };
+        let before = fs::read(&path).unwrap();
+        let steps = [
+            Step { from: 1, sql: "ALTER TABLE record ADD COLUMN lane INTEGER NOT NULL DEFAULT 3" },
+            Step { from: 2, sql: "UPDATE record SET lane = 4 WHERE seq = 7" },
+        ];
+        let source = check_with(&path, 3, &steps).unwrap();
+        let sum: i64 = source.db.query_row("SELECT sum(lane) FROM record", [], |r| r.get(0)).unwrap();
+        assert_eq!(sum, 901);
+        assert_eq!(load(&source.db).unwrap().state.last(), 300);
+        let Place::File { path: copy, .. } = source.place.clone() else { panic!() };
+        assert!(copy != path && copy.exists());
+        let again = source.place.connect().unwrap();
+        drop(source);
+        assert!(!copy.exists(), "the copy should go with its last reader");
+        drop(again);
+        assert!(fs::read(&path).unwrap() == before, "the file was changed");
+        assert_eq!(Reader::open(&path).unwrap().len(), 300);
+        let Err(report) = check_with(&path, 4, &steps) else { panic!("a step is missing") };
+        assert_eq!(report.code, "capture-damaged");
+    }
+
+    #[test]
+    fn a_wal_that_a_killed_program_left_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = Writer::create(&folder.path().join("a")).unwrap();
+        for n in 0..300 {
+            writer.append(draft(1, &n.to_string()));
+        }
+        writer.flush().unwrap();
+        let Opened::File(path) = writer.opened() else { panic!() };
+        let copy = folder.path().join("copy.sscope");
+        fs::copy(&path, &copy).unwrap();
+        fs::copy(files::beside(&path, "-wal"), files::beside(&copy, "-wal")).unwrap();
+        let before = fs::read(&copy).unwrap();
+        assert_eq!(Reader::open(&copy).unwrap().len(), 300);
+        assert!(fs::read(&copy).unwrap() == before, "opening moved the WAL into the file");
+        writer.close().unwrap();
+    }
+
+    #[test]
+    fn paths_with_odd_characters_become_addresses_that_lead_back() {
+        let path = Path::new("/a b/c?d#e%20f/ü.sscope");
+        assert_eq!(file_uri(path, true), "file:/a%20b/c%3Fd%23e%2520f/%C3%BC.sscope?immutable=1");
+    }
 }

@@ -93,23 +93,41 @@ impl Reader {
     ///
     /// A payload shorter than `body_limit` is all that is stored; one of exactly `body_limit` bytes may go on: ask
     /// [`Reader::stored_len`], or [`Reader::record`] for the whole. Numbers that do not exist are left out; a record
-    /// in a damaged part of the file is given as a malformed fault.
+    /// that should exist but is missing or damaged in the file is given as a malformed fault.
     pub fn records(&self, seqs: &[u64], body_limit: usize) -> Result<Vec<Record>, Report> {
         let mut out = Vec::with_capacity(seqs.len());
         for run in seqs.chunk_by(|a, b| a.checked_add(1) == Some(*b)) {
             let kept = out.len();
-            let Err(error) = self.run(run, body_limit, &mut out) else { continue };
+            let Err(error) = self.run(run, body_limit, &mut out) else {
+                if out.len() - kept < run.len() {
+                    self.fill(run, kept, &mut out);
+                }
+                continue;
+            };
             if error.sqlite_error_code() != Some(ErrorCode::DatabaseCorrupt) {
                 return Err(self.failed(&error));
             }
             out.truncate(kept);
             for seq in run {
                 if let Err(error) = self.run(&[*seq], body_limit, &mut out) {
-                    out.push(decode::unreadable(*seq, &error));
+                    out.push(decode::unreadable(*seq, &error.to_string()));
                 }
             }
         }
         Ok(out)
+    }
+
+    /// Puts a word in the place of records that the index knows and the file lacks.
+    fn fill(&self, run: &[u64], kept: usize, out: &mut Vec<Record>) {
+        let known = self.index.rows(None, true);
+        let mut found = out.split_off(kept).into_iter().peekable();
+        for seq in run {
+            match found.next_if(|r| r.seq == *seq) {
+                Some(record) => out.push(record),
+                None if known.contains(*seq) => out.push(decode::unreadable(*seq, "there is no such row")),
+                None => {}
+            }
+        }
     }
 
     /// Bytes that are stored of a record's payload.

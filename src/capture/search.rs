@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, Row};
 
 use super::decode::{bytes, number};
@@ -146,15 +145,20 @@ impl Scan {
     /// From the newest record to the oldest.
     fn back(&mut self) -> rusqlite::Result<()> {
         self.total = self.job.index.len();
-        if self.columns.marks {
+        if self.columns.has(Columns::MARKS) {
             self.marks.read(&self.job.db, &self.job.index)?;
         }
         let mut step = FIRST_STEP;
+        let mut damage = None;
         let mut high = self.total;
         while high > 0 && !self.shared.is_cancelled() {
             // Steps end at multiples of their length, as the index is cut.
             let low = (high - 1) / step * step + 1;
-            self.step(low, high)?;
+            match self.step(low, high) {
+                // What lies beyond the damage can still be searched.
+                Err(e) if e.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => damage = Some(e),
+                other => other?,
+            }
             self.done += high - low + 1;
             high = low - 1;
             step = (step * 2).min(STEP);
@@ -163,7 +167,7 @@ impl Scan {
             }
         }
         self.publish();
-        Ok(())
+        damage.map_or(Ok(()), Err)
     }
 
     /// With what comes in from now on.
@@ -175,7 +179,7 @@ impl Scan {
                 let (low, high) = (self.total + 1, len.min(self.total + STEP));
                 let before = self.total;
                 (self.total, self.done) = (high, high);
-                if self.columns.marks {
+                if self.columns.has(Columns::MARKS) {
                     self.look_again(before)?;
                 }
                 self.step(low, high)?;
@@ -258,37 +262,30 @@ impl Scan {
 }
 
 fn sql(columns: Columns) -> String {
-    let mut list = String::from("seq");
-    if columns.numbers {
-        list.push_str(", wall, session, conn, kind, direction, flags, code, size");
-    }
-    if columns.head {
-        list.push_str(", head");
-    }
-    if columns.body {
-        list.push_str(", body");
-    }
+    let names = Columns::NAMED.iter().filter(|(column, _)| columns.has(*column)).map(|(_, name)| *name);
+    let list = std::iter::once("seq").chain(names).collect::<Vec<_>>().join(", ");
     format!("SELECT {list} FROM record WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")
 }
 
+/// The row of [`sql`] without a copy.
 fn raw<'a>(row: &'a Row<'_>, columns: Columns) -> rusqlite::Result<Raw<'a>> {
-    let int = |n: usize| -> rusqlite::Result<i64> { Ok(number(row.get_ref(n)?).0) };
-    let mut raw = Raw { seq: u64::try_from(int(0)?).unwrap_or(0), ..Raw::default() };
-    let mut next = 1;
-    if columns.numbers {
-        (raw.wall, raw.session, raw.conn, raw.kind) = (int(1)?, int(2)?, int(3)?, int(4)?);
-        (raw.direction, raw.flags, raw.code, raw.size) = (int(5)?, int(6)?, int(7)?, int(8)?);
-        next = 9;
-    }
-    let mut take = |wanted: bool| -> rusqlite::Result<ValueRef<'a>> {
-        if !wanted {
-            return Ok(ValueRef::Null);
+    let mut raw = Raw { seq: number(row.get_ref(0)?).0, ..Raw::default() };
+    let wanted = Columns::NAMED.iter().filter(|(column, _)| columns.has(*column));
+    for (at, (column, _)) in (1..).zip(wanted) {
+        let value = row.get_ref(at)?;
+        match *column {
+            Columns::WALL => raw.wall = number(value).0,
+            Columns::SESSION => raw.session = number(value).0,
+            Columns::CONN => raw.conn = number(value).0,
+            Columns::KIND => raw.kind = number(value).0,
+            Columns::DIRECTION => raw.direction = number(value).0,
+            Columns::FLAGS => raw.flags = number(value).0,
+            Columns::CODE => raw.code = number(value).0,
+            Columns::SIZE => raw.size = number(value).0,
+            Columns::HEAD => raw.head = bytes(value),
+            _ => raw.body = bytes(value),
         }
-        next += 1;
-        row.get_ref(next - 1)
-    };
-    raw.head = bytes(take(columns.head)?);
-    raw.body = bytes(take(columns.body)?);
+    }
     Ok(raw)
 }
 

@@ -22,6 +22,9 @@ pub type Run = (u64, u64, Traits);
 pub struct Store {
     db: Connection,
     facets: Current,
+    /// While this is set, the disk is full.
+    #[cfg(test)]
+    pub full: std::sync::Arc<std::sync::atomic::AtomicBool>,
 }
 
 /// How a connection names a capture in memory.
@@ -58,11 +61,18 @@ impl Store {
         // Rows are only appended; few pages are looked at again.
         db.pragma_update(None, "cache_size", -4096)?;
         schema::create(&db, &jiff::Timestamp::now().to_string())?;
-        Ok(Self { db, facets: Current::default() })
+        Ok(Self {
+            db,
+            facets: Current::default(),
+            #[cfg(test)]
+            full: Default::default(),
+        })
     }
 
     /// Writes drafts as records from `first` on in one transaction. After an error nothing of them is in the file.
     pub fn write(&mut self, first: u64, drafts: &[Draft]) -> rusqlite::Result<Vec<Run>> {
+        #[cfg(test)]
+        self.obey_full()?;
         let mut facets = self.facets.clone();
         let mut runs: Vec<Run> = Vec::new();
         let tx = self.db.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -98,6 +108,14 @@ impl Store {
         tx.commit()?;
         self.facets = facets;
         Ok(runs)
+    }
+
+    /// SQLite says that the disk is full when the file may not grow any more.
+    #[cfg(test)]
+    fn obey_full(&self) -> rusqlite::Result<()> {
+        let full = self.full.load(std::sync::atomic::Ordering::Relaxed);
+        let most = if full { 1 } else { 1 << 30 };
+        self.db.query_row(&format!("PRAGMA max_page_count={most}"), [], |_| Ok(()))
     }
 
     /// Bytes of the database without its WAL.

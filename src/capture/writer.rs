@@ -11,7 +11,7 @@ use super::{fault, files, live};
 use crate::model::{Draft, Report};
 
 /// Where the new capture lives.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Opened {
     File(PathBuf),
     /// Private mode: memory only, gone when the last reader and the writer are.
@@ -109,6 +109,10 @@ impl Writer {
             }
             fault::report(&e, "created", &opened.place())
         })?;
+        Self::with_store(opened, store)
+    }
+
+    fn with_store(opened: Opened, store: Store) -> Result<Self, Report> {
         let shared = Arc::<Shared>::default();
         let index = Arc::<Index>::default();
         live::add(&opened, &index);
@@ -202,4 +206,96 @@ impl Drop for Handle {
 
 fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+    use crate::capture::tests::draft;
+    use crate::capture::{Reader, integrity_check};
+
+    /// A writer whose disk can be filled.
+    fn writer() -> (tempfile::TempDir, Writer, PathBuf, Arc<AtomicBool>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = files::create_capture(folder.path(), jiff::Timestamp::now()).unwrap();
+        let opened = Opened::File(files::canonical(&path));
+        let store = Store::create(&opened).unwrap();
+        let full = Arc::clone(&store.full);
+        let writer = Writer::with_store(opened, store).unwrap();
+        (folder, writer, path, full)
+    }
+
+    fn fill(writer: &Writer, records: std::ops::Range<u64>) {
+        for n in records {
+            assert_eq!(writer.append(draft(1, &format!("{n:0>200}"))), n);
+        }
+    }
+
+    fn check(path: &Path, records: u64) {
+        let reader = Reader::open(path).unwrap();
+        assert_eq!(reader.len(), records);
+        let list = reader.records(&(1..=records).collect::<Vec<_>>(), usize::MAX).unwrap();
+        assert!(list.iter().all(|r| r.text() == Some(&format!("{:0>200}", r.seq))));
+    }
+
+    #[test]
+    fn a_full_disk_is_told_and_nothing_accepted_is_lost_when_there_is_space_again() {
+        let (_folder, writer, path, full) = writer();
+        fill(&writer, 1..5000);
+        writer.flush().unwrap();
+        assert_eq!(writer.status().failed, None);
+        full.store(true, Ordering::Relaxed);
+        fill(&writer, 5000..15_000);
+        let report = writer.flush().unwrap_err();
+        assert_eq!(report.code, "disk-full");
+        assert!(!report.remedies.is_empty());
+        let status = writer.status();
+        assert_eq!(status.failed.unwrap().code, "disk-full");
+        assert!(status.queued > 0 && status.records + status.queued == 14_999);
+        fill(&writer, 15_000..16_000);
+        full.store(false, Ordering::Relaxed);
+        while writer.flush().is_err() {}
+        assert_eq!((writer.status().failed, writer.status().not_kept), (None, 0));
+        writer.close().unwrap();
+        check(&path, 15_999);
+        assert_eq!(integrity_check(&path).unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn closing_on_a_full_disk_says_what_was_not_kept_and_leaves_a_sound_file() {
+        let (_folder, writer, path, full) = writer();
+        fill(&writer, 1..1000);
+        writer.flush().unwrap();
+        full.store(true, Ordering::Relaxed);
+        fill(&writer, 1000..9000);
+        let report = writer.close().unwrap_err();
+        assert_eq!(report.code, "disk-full");
+        assert!(report.details.iter().any(|d| d.contains("not kept")));
+        let status = writer.status();
+        assert_eq!(status.records + status.not_kept, 8999);
+        check(&path, status.records);
+        assert_eq!(integrity_check(&path).unwrap(), [""; 0]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_was_deleted_is_noticed() {
+        let (_folder, writer, path, _) = writer();
+        fill(&writer, 1..10);
+        writer.flush().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let mut n = 10;
+        let status = loop {
+            writer.append(draft(1, "x"));
+            writer.flush().unwrap();
+            let status = writer.status();
+            if status.failed.is_some() || n > 1_000_000 {
+                break status;
+            }
+            n += 1;
+        };
+        assert_eq!(status.failed.unwrap().code, "capture-gone");
+    }
 }

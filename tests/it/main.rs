@@ -1,6 +1,7 @@
 //! All integration tests in one binary.
 
 mod architecture;
+mod capture;
 mod cli;
 mod engine;
 mod fuzz;

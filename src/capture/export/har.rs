@@ -15,41 +15,47 @@ use crate::capture::{Reader, Rows};
 use crate::model::record::{Direction, HttpRequest, HttpResponse, Kind, Lane, Record};
 use crate::model::{Fact, Report, SessionId};
 
-/// Writes all traffic, or that of a session, as one HAR file. Progress counts records, once for each pass.
+/// Times that a record is read at most: to find the entries, for its message, for what we know of it, and for the rest.
+const PASSES: u64 = 4;
+
+/// Writes all traffic, or that of a session, as one HAR file. Progress counts records read, of about [`PASSES`] times
+/// all.
 ///
 /// Memory: 16 bytes an exchange and about 100 a socket; messages are streamed.
 pub fn har(reader: &Reader, session: Option<SessionId>, to: &Path, progress: &mut dyn Progress) -> Result<(), Report> {
     let rows = rows_of(reader, session);
-    let mut meter = Meter { done: 0, total: rows.len() * 2, progress };
+    let mut meter = Meter::new(rows.len().saturating_mul(PASSES), progress);
     to_file(to, |out| {
         let entries = entries(reader, &rows, |n| meter.more(n))?;
         let creator = json!({ "name": "sessionscope", "version": env!("CARGO_PKG_VERSION") });
         put(out, r#"{"log":{"version":"1.2","creator":"#, to)?;
         put_json(out, &creator, to)?;
         put(out, ",\"pages\":[],\"entries\":[", to)?;
-        let mut export = Export { reader, rows: &rows, out, to };
+        let mut export = Export { reader, rows: &rows, out, to, meter: &mut meter };
         for (k, entry) in entries.iter().enumerate() {
             export.text(if k == 0 { "\n" } else { ",\n" })?;
             match entry {
                 Entry::Http { request, answer } => export.exchange(*request, *answer)?,
                 Entry::Socket(socket) => export.socket(socket)?,
             }
-            meter.more(0)?;
+            export.meter.more(0)?;
         }
         export.text("\n],\"_sessionscope\":")?;
-        export.rest(&mut meter)?;
-        put(out, "}}\n", to)
+        export.rest()?;
+        put(out, "}}\n", to)?;
+        meter.more(u64::MAX)
     })
 }
 
-struct Export<'a, W> {
+struct Export<'a, 'm, W> {
     reader: &'a Reader,
     rows: &'a Rows,
     out: &'a mut W,
     to: &'a Path,
+    meter: &'a mut Meter<'m>,
 }
 
-impl<W: Write> Export<'_, W> {
+impl<W: Write> Export<'_, '_, W> {
     fn text(&mut self, text: &str) -> Result<(), Report> {
         put(self.out, text, self.to)
     }
@@ -108,23 +114,12 @@ impl<W: Write> Export<'_, W> {
         })?;
         self.text("],\"_sessionscope\":{")?;
         self.members(&json!({ "session": socket.session.0, "conn": socket.conn }))?;
-        self.text(",\"messages\":[")?;
+        self.text(",\"records\":[")?;
         let mut comma = "\n";
         self.each_of(socket, |export, record| {
-            if !matches!(record.kind, Kind::Text | Kind::Binary) {
-                return Ok(());
-            }
             export.text(std::mem::replace(&mut comma, ",\n"))?;
-            export.json(&own(&record))
-        })?;
-        self.text("],\"other\":[")?;
-        let mut comma = "\n";
-        self.each_of(socket, |export, record| {
-            if matches!(record.kind, Kind::Text | Kind::Binary) {
-                return Ok(());
-            }
-            export.text(std::mem::replace(&mut comma, ",\n"))?;
-            export.json(&whole(&record))
+            let known = matches!(record.kind, Kind::Text | Kind::Binary) && record.direction != Direction::Local;
+            export.json(&if known { own(&record) } else { whole(&record) })
         })?;
         self.text("]}}")
     }
@@ -135,18 +130,13 @@ impl<W: Write> Export<'_, W> {
         socket: &Socket,
         mut each: impl FnMut(&mut Self, Record) -> Result<(), Report>,
     ) -> Result<(), Report> {
-        let (reader, rows) = (self.reader, self.reader.rows(Some(socket.session), true));
-        each_record(
-            reader,
-            &rows,
-            socket.first,
-            socket.last,
-            |record| {
-                let of_it = record.conn == socket.conn && record.kind.lane() == Lane::Socket;
-                if of_it { each(self, record) } else { Ok(()) }
-            },
-            |_| Ok(()),
-        )
+        let rows = self.reader.rows(Some(socket.session), true);
+        each_record(self.reader, &rows, socket.first, socket.last, |record| {
+            if record.conn == socket.conn && record.kind.lane() == Lane::Socket {
+                each(self, record)?;
+            }
+            self.meter.more(1)
+        })
     }
 
     /// How the socket ended, in HTTP Toolkit's shape; none while it was open.
@@ -163,7 +153,7 @@ impl<W: Write> Export<'_, W> {
     }
 
     /// What belongs to no entry.
-    fn rest(&mut self, meter: &mut Meter<'_>) -> Result<(), Report> {
+    fn rest(&mut self) -> Result<(), Report> {
         let meta = self.reader.meta();
         self.text("{")?;
         self.members(&json!({
@@ -173,20 +163,13 @@ impl<W: Write> Export<'_, W> {
         self.text(",\"records\":[")?;
         let mut comma = "\n";
         let (reader, rows) = (self.reader, self.rows);
-        each_record(
-            reader,
-            rows,
-            0,
-            u64::MAX - 1,
-            |record| {
-                if record.kind.lane() != Lane::Lifecycle {
-                    return Ok(());
-                }
+        each_record(reader, rows, 0, u64::MAX - 1, |record| {
+            if record.kind.lane() == Lane::Lifecycle {
                 self.text(std::mem::replace(&mut comma, ",\n"))?;
-                self.json(&whole(&record))
-            },
-            |n| meter.more(n),
-        )?;
+                self.json(&whole(&record))?;
+            }
+            self.meter.more(1)
+        })?;
         self.text("]}")
     }
 }

@@ -28,18 +28,13 @@ pub fn jsonl(
     progress: &mut dyn Progress,
 ) -> Result<(), Report> {
     let rows = rows_of(reader, session);
-    let mut meter = Meter { done: 0, total: rows.len(), progress };
+    let mut meter = Meter::new(rows.len(), progress);
     to_file(to, |out| {
-        each_record(
-            reader,
-            &rows,
-            0,
-            u64::MAX - 1,
-            |record| {
-                put_json(out, &whole(&record), to)?;
-                put(out, "\n", to)
-            },
-            |n| meter.more(n),
-        )
+        each_record(reader, &rows, 0, u64::MAX - 1, |record| {
+            put_json(out, &whole(&record), to)?;
+            put(out, "\n", to)?;
+            meter.more(1)
+        })?;
+        meter.more(u64::MAX)
     })
 }

@@ -48,13 +48,23 @@ const BATCH: usize = 256;
 /// Counts what an export has done, over all its passes.
 struct Meter<'a> {
     done: u64,
+    told: u64,
     total: u64,
     progress: &'a mut dyn Progress,
 }
 
-impl Meter<'_> {
+impl<'a> Meter<'a> {
+    fn new(total: u64, progress: &'a mut dyn Progress) -> Self {
+        Self { done: 0, told: 0, total, progress }
+    }
+
+    /// Tells the progress now and then, and whenever it is asked with zero; in the end all is done.
     fn more(&mut self, records: u64) -> Result<(), Report> {
-        self.done = (self.done + records).min(self.total);
+        self.done = self.done.saturating_add(records).min(self.total);
+        if records == 1 && self.done - self.told < BATCH as u64 {
+            return Ok(());
+        }
+        self.told = self.done;
         if self.progress.report(self.done, self.total) { Ok(()) } else { Err(cancelled()) }
     }
 }
@@ -78,7 +88,6 @@ fn each_record(
     from_seq: u64,
     to_seq: u64,
     mut each: impl FnMut(Record) -> Result<(), Report>,
-    mut after_batch: impl FnMut(u64) -> Result<(), Report>,
 ) -> Result<(), Report> {
     let mut row = rows.row(from_seq);
     loop {
@@ -92,7 +101,6 @@ fn each_record(
             }
         }
         row = rows.row(last + 1);
-        after_batch(seqs.len() as u64)?;
     }
 }
 

@@ -1,6 +1,8 @@
 //! Holds a parsed filter against one record.
 use std::ops::RangeInclusive;
 
+use memchr::memmem::Finder;
+
 use super::super::index::RowSet;
 use super::json;
 use super::text::Needle;
@@ -42,23 +44,45 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// The columns that a filter looks at. Reading only these makes a scan quicker.
+/// The columns that a filter looks at, a set. Reading only these makes a scan much quicker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Columns {
-    pub numbers: bool,
-    pub head: bool,
-    pub body: bool,
-    pub marks: bool,
-}
+pub struct Columns(u16);
 
 impl Columns {
-    fn or(self, other: Self) -> Self {
-        Self {
-            numbers: self.numbers | other.numbers,
-            head: self.head | other.head,
-            body: self.body | other.body,
-            marks: self.marks | other.marks,
-        }
+    pub const NONE: Self = Self(0);
+    pub const WALL: Self = Self(1);
+    pub const SESSION: Self = Self(1 << 1);
+    pub const CONN: Self = Self(1 << 2);
+    pub const KIND: Self = Self(1 << 3);
+    pub const DIRECTION: Self = Self(1 << 4);
+    pub const FLAGS: Self = Self(1 << 5);
+    pub const CODE: Self = Self(1 << 6);
+    pub const SIZE: Self = Self(1 << 7);
+    pub const HEAD: Self = Self(1 << 8);
+    pub const BODY: Self = Self(1 << 9);
+    /// No column: which records are marked.
+    pub const MARKS: Self = Self(1 << 15);
+
+    /// In the order of the table, with their names there.
+    pub const NAMED: [(Self, &str); 10] = [
+        (Self::WALL, "wall"),
+        (Self::SESSION, "session"),
+        (Self::CONN, "conn"),
+        (Self::KIND, "kind"),
+        (Self::DIRECTION, "direction"),
+        (Self::FLAGS, "flags"),
+        (Self::CODE, "code"),
+        (Self::SIZE, "size"),
+        (Self::HEAD, "head"),
+        (Self::BODY, "body"),
+    ];
+
+    const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    pub const fn has(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 }
 
@@ -81,7 +105,8 @@ pub enum Test {
     Session(RangeInclusive<i64>),
     Conn(RangeInclusive<i64>),
     Size(RangeInclusive<i64>),
-    Code(RangeInclusive<i64>),
+    /// And the digits to look for first, where there is only one code.
+    Code(RangeInclusive<i64>, Option<Finder<'static>>),
     Before(When),
     After(When),
     /// A JSON member, its value, and a quick test that must hold first.
@@ -118,22 +143,20 @@ impl Node {
 
 impl Test {
     fn columns(&self) -> Columns {
-        let none = Columns::default();
         match self {
-            Self::Text(_) => Columns { head: true, body: true, ..none },
-            Self::Seq(_) => none,
-            Self::Code(_) => Columns { numbers: true, body: true, ..none },
-            Self::Member(..) => Columns { body: true, ..none },
-            Self::Url(_) => Columns { head: true, ..none },
-            Self::Marked => Columns { marks: true, ..none },
-            Self::Kinds(_)
-            | Self::Directions(_)
-            | Self::Flags(_)
-            | Self::Session(_)
-            | Self::Conn(_)
-            | Self::Size(_)
-            | Self::Before(_)
-            | Self::After(_) => Columns { numbers: true, ..none },
+            Self::Text(_) => Columns::HEAD.or(Columns::BODY),
+            Self::Kinds(_) => Columns::KIND,
+            Self::Directions(_) => Columns::DIRECTION,
+            Self::Flags(_) => Columns::FLAGS,
+            Self::Seq(_) => Columns::NONE,
+            Self::Session(_) => Columns::SESSION,
+            Self::Conn(_) => Columns::CONN,
+            Self::Size(_) => Columns::SIZE,
+            Self::Code(..) => Columns::CODE.or(Columns::KIND).or(Columns::BODY),
+            Self::Before(_) | Self::After(_) => Columns::WALL,
+            Self::Member(..) => Columns::BODY,
+            Self::Url(_) => Columns::HEAD,
+            Self::Marked => Columns::MARKS,
         }
     }
 
@@ -147,7 +170,10 @@ impl Test {
             Self::Session(range) => range.contains(&raw.session),
             Self::Conn(range) => range.contains(&raw.conn),
             Self::Size(range) => range.contains(&raw.size),
-            Self::Code(range) => (raw.code != 0 && range.contains(&raw.code)) || frame_code(raw, range),
+            Self::Code(range, quick) => {
+                (raw.code != 0 && range.contains(&raw.code))
+                    || (quick.as_ref().is_none_or(|q| q.find(raw.body).is_some()) && frame_code(raw, range))
+            }
             Self::Before(when) => when.compare(raw.wall).is_lt(),
             Self::After(when) => when.compare(raw.wall).is_ge(),
             Self::Member(name, want, quick) => {

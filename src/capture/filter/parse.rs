@@ -1,6 +1,8 @@
 //! From the text of a filter to its tree.
 use std::ops::RangeInclusive;
 
+use memchr::memmem::Finder;
+
 use super::FilterError;
 use super::matching::{Node, Test, When};
 use super::text::Needle;
@@ -253,7 +255,11 @@ fn field_test(field: &'static str, value: &str, at: usize) -> Result<Test, Filte
         "flag" => Test::Flags(words(value, at, "flag", &FLAGS)?.into_iter().fold(Flags::NONE, Flags::with)),
         "session" => Test::Session(number(value)?),
         "conn" => Test::Conn(number(value)?),
-        "code" => Test::Code(number(value)?),
+        "code" => {
+            let range = number(value)?;
+            let quick = (range.start() == range.end()).then(|| Finder::new(&range.start().to_string()).into_owned());
+            Test::Code(range, quick)
+        }
         "size" => Test::Size(number(value)?),
         "seq" => Test::Seq(number(value)?),
         "before" => Test::Before(when(value).map_err(|what| error(at, what))?),
