@@ -305,6 +305,9 @@ impl WebMessaging {
         };
         let configuring = matches!(asked, Some(Ask::Configure { .. }));
         if live && self.refused_for_good(cx, code, &text, configuring) {
+            if let Some(ask) = asked {
+                self.ask_failed(cx, ask, &format!("{code}: {text}"), None);
+            }
             return flags;
         }
         if code == 409 && live {

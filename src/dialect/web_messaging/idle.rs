@@ -22,7 +22,8 @@ const ASSUMED_IDLE: Duration = Duration::from_secs(600);
 const ASSUMED_LIFE: Duration = Duration::from_secs(7200);
 /// The vendor's client looks this long after the expected end whether the session is really over.
 const CHECK_AFTER: Duration = Duration::from_secs(2);
-/// The vendor's client spaces health checks at least this far, whatever the limit per minute.
+/// Checks in a row that may stay unanswered before no more are made.
+const CHECKS: u32 = 3;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Something that lives on with each use.
@@ -72,6 +73,8 @@ pub(super) struct Idle {
     checked: Option<Wall>,
     checked_after: Option<Wall>,
     told_dead: Option<Wall>,
+    /// Checks without an answer, since the last one that had one.
+    missed: u32,
 }
 
 impl Idle {
@@ -84,6 +87,7 @@ impl Idle {
             checked: None,
             checked_after: None,
             told_dead: None,
+            missed: 0,
         }
     }
 
@@ -151,6 +155,7 @@ impl Idle {
 
     /// What the answer to a health check says of it.
     pub fn checked(&mut self, cx: &mut Cx<'_>, life: Option<i64>, expires: Option<i64>) {
+        self.missed = 0;
         if epoch(expires).is_some() {
             self.configured(cx, life, expires);
         }
@@ -162,6 +167,15 @@ impl Idle {
         let begun = at.server >= s.until - self.lead(s);
         self.checked = begun.then_some(s.until);
         self.checked_after = (at.server >= s.until + CHECK_AFTER).then_some(s.until);
+    }
+
+    /// A check had no answer: it is made again, but not for ever.
+    pub fn missed(&mut self) {
+        self.missed += 1;
+        if self.missed < CHECKS {
+            self.checked = None;
+            self.checked_after = None;
+        }
     }
 
     /// Never more than half of the session's life.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::wire::inbound::Message;
-use super::wire::outbound::{Asked, Channel, Custom, Id, Occasion, Piece, Pressed, Request, Say, Word};
+use super::wire::outbound::{Asked, Channel, Custom, Id, Metadata, Occasion, Piece, Pressed, Request, Say, Word};
 use super::{Cx, Socket, WebMessaging};
 use crate::dialect::budget::Budget;
 use crate::dialect::{At, Button, Wish};
@@ -203,7 +203,7 @@ impl WebMessaging {
         &mut self,
         cx: &mut Cx<'_>,
         what: What,
-        tracing: &str,
+        tracing: &'a str,
         mut say: Say<'a>,
         attributes: &'a [(String, String)],
     ) {
@@ -228,6 +228,9 @@ impl WebMessaging {
             say.channel = custom;
         }
         let text = say.text.filter(|t| !t.is_empty()).map(str::to_owned);
+        if what == What::Message {
+            say.metadata = Some(Metadata { custom_message_id: tracing });
+        }
         request.message = Some(say);
         let frame = request.json();
         if what == What::Clear {

@@ -168,7 +168,8 @@ impl WebMessaging {
             Ask::CloseSession { restart: true } => self.restart_failed(cx, why),
             // A late answer is still welcome, so the state stays; but nothing hangs on it any longer.
             Ask::Configure { .. } => self.doubts_end(cx, why),
-            Ask::CloseSession { .. } | Ask::Configuration | Ask::Echo | Ask::Link(_) | Ask::Delete(_) => {}
+            Ask::Echo => self.idle.missed(),
+            Ask::CloseSession { .. } | Ask::Configuration | Ask::Link(_) | Ask::Delete(_) => {}
         }
     }
 }

@@ -275,7 +275,8 @@ impl WebMessaging {
             _ if configuring => End::NotConfigured { code, text: text.to_owned() },
             _ => return false,
         };
-        self.end(cx, end, text);
+        let why = if matches!(end, End::NotConfigured { .. }) { "" } else { text };
+        self.end(cx, end, why);
         true
     }
 

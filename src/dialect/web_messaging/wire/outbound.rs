@@ -56,6 +56,15 @@ pub struct Say<'a> {
     pub events: Vec<Occasion>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metadata: Option<Metadata<'a>>,
+}
+
+/// The tracing id does not come back with history; the metadata does. Older clients of the vendor used this key.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata<'a> {
+    pub custom_message_id: &'a str,
 }
 
 #[derive(Clone, Debug, Serialize)]
