@@ -1,1 +1,4 @@
-//! ui
+//! The window: everything that names egui.
+
+pub mod theme;
+pub mod widgets;
