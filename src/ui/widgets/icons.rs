@@ -331,9 +331,9 @@ impl Pen<'_> {
     }
 
     fn moon(&self) {
-        let mut points = arc_points(self.at((7.6, 8.4)), 5.6 * self.unit, 0.12, 0.96);
-        points.extend(arc_points(self.at((10.4, 5.4)), 4.1 * self.unit, 0.87, 0.35).into_iter().skip(1));
-        self.painter.add(Shape::closed_line(points, self.stroke()));
+        // Two arcs: joined into one line, their sharp meeting points would grow spikes.
+        self.arc((7.6, 8.4), 5.6, 0.1, 0.94);
+        self.arc((10.9, 5.1), 4.6, 0.42, 0.83);
     }
 
     fn clip(&self) {
