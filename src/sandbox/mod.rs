@@ -1,12 +1,53 @@
 //! An embedded server on the loopback interface that speaks the server's side of every dialect, with faults on
 //! demand. Written from the protocol facts alone: it never imports a dialect.
+//!
+//! One listener serves all: the guest's socket at `/v1`, the token endpoint, the API, the deployment's public
+//! files, uploads and downloads, and `/control`, where it takes [`Order`]s and tells its [`Status`].
+//!
+//! Who reads this for the first time: `server` accepts and guards, `socket` turns a request into a connection,
+//! `guest` does what clients ask, `state` holds everything behind one lock (in `shared`), `partner` answers.
 
-use std::net::SocketAddr;
+mod api;
+mod attach;
+mod control;
+mod deployment;
+mod faults;
+mod files;
+mod frame;
+mod guard;
+mod guest;
+mod ids;
+mod limits;
+mod obey;
+mod order;
+mod partner;
+mod picture;
+mod request;
+mod server;
+mod shared;
+mod socket;
+mod speech;
+mod state;
+mod status;
+mod storage;
+mod tokens;
+mod wire;
+
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 
-use crate::model::{Clock, Environment, Report};
+pub use deployment::{Deployment, DeploymentChange, DisconnectMode, LimitChange};
+pub use faults::Faults;
+pub use order::{MOST, Order};
+pub use status::{ConnStatus, GuestStatus, Status, TokenStatus};
+
+use crate::model::{Clock, Environment, Report, Secret};
+use shared::Shared;
+use state::{Identity, State};
 
 /// How a sandbox begins.
 #[derive(Clone, Debug)]
@@ -20,8 +61,21 @@ pub struct Options {
     pub allow_origins: Vec<String>,
 }
 
-/// The line that `sessionscope sandbox` prints when it is ready.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+impl Default for Options {
+    /// A port of the system's choice, tokens of 15 minutes, JWTs of one, sessions of 72 hours.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            token_ttl_secs: 15 * 60,
+            jwt_ttl_secs: 60,
+            session_ttl_secs: 72 * 3600,
+            allow_origins: Vec::new(),
+        }
+    }
+}
+
+/// The line that `sessionscope sandbox` prints when it is ready. The one place where the client secret is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ready {
     pub api: String,
     pub login: String,
@@ -35,52 +89,117 @@ pub struct Ready {
     pub queue_id: String,
 }
 
-/// What can be ordered, by REST under `control` and from the window alike.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Order {
-    /// Forget all faults and sessions.
-    Reset,
-}
-
-/// What the sandbox tells of itself.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Status {
-    pub sessions: Vec<GuestStatus>,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct GuestStatus {
-    pub id: String,
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ready")
+            .field("api", &self.api)
+            .field("deployment_id", &self.deployment_id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A running sandbox. Dropping it stops it.
-pub struct Sandbox {}
+pub struct Sandbox {
+    shared: Arc<Shared>,
+    ready: Ready,
+    ended: mpsc::Receiver<()>,
+}
 
 impl Sandbox {
     /// Binds and serves on the current tokio runtime.
-    pub async fn start(_options: Options, _clock: Arc<dyn Clock>) -> Result<Self, Report> {
-        todo!()
+    ///
+    /// # Errors
+    /// `sandbox-not-loopback` for an address that others could reach, `sandbox-not-bound` where the system refuses.
+    pub async fn start(options: Options, clock: Arc<dyn Clock>) -> Result<Self, Report> {
+        guard::check_listen(options.listen)?;
+        let bound = async {
+            let listener = TcpListener::bind(options.listen).await?;
+            let addr = listener.local_addr()?;
+            Ok((listener, addr))
+        };
+        let (listener, addr) = bound.await.map_err(|e: std::io::Error| {
+            Report::new(
+                "sandbox-not-bound",
+                "The sandbox could not start",
+                format!("Listening on {} failed: {e}.", options.listen),
+            )
+            .remedy("Choose another port, or 0 for any that is free.")
+        })?;
+        let me = Identity {
+            addr,
+            deployment_id: ids::uuid(),
+            organization_id: ids::uuid(),
+            client_id: ids::uuid(),
+            client_secret: Secret::new(ids::opaque(2)),
+            queue_id: ids::uuid(),
+        };
+        let http = me.http();
+        let ready = Ready {
+            api: http.clone(),
+            login: http.clone(),
+            guest_socket: format!("ws://{addr}/v1"),
+            cdn: http.clone(),
+            streaming: format!("ws://{addr}"),
+            control: format!("{http}/control"),
+            deployment_id: me.deployment_id.clone(),
+            client_id: me.client_id.clone(),
+            client_secret: me.client_secret.expose().clone(),
+            queue_id: me.queue_id.clone(),
+        };
+        let state = State::new(me, options.session_ttl_secs, options.jwt_ttl_secs);
+        let (shared, ended) = Shared::new(state, clock, options.allow_origins, options.token_ttl_secs);
+        shared.spawn(Arc::clone(&shared).sweep());
+        shared.spawn(server::serve(listener, Arc::clone(&shared)));
+        Ok(Self { shared, ready, ended })
     }
 
+    /// Where everything is. Holds the client secret.
     pub fn ready(&self) -> Ready {
-        todo!()
+        self.ready.clone()
     }
 
     /// The environment that leads to it; its client secret apart.
     pub fn environment(&self) -> Environment {
-        todo!()
+        let r = self.ready();
+        Environment {
+            name: "Sandbox".to_owned(),
+            api: Some(r.api),
+            login: Some(r.login),
+            guest_socket: Some(r.guest_socket),
+            cdn: Some(r.cdn),
+            streaming: Some(r.streaming),
+            control: Some(r.control),
+            deployment_id: r.deployment_id,
+            client_id: Some(r.client_id),
+            queue_id: Some(r.queue_id),
+            ..Environment::default()
+        }
     }
 
-    pub fn order(&self, _order: Order) -> Result<(), Report> {
-        todo!()
+    /// Carries out an order at once.
+    ///
+    /// # Errors
+    /// `sandbox-order` where it names what is not there or a value out of range.
+    pub fn order(&self, order: Order) -> Result<(), Report> {
+        self.shared
+            .act(|state, now| obey::obey(state, order, now))
+            .map_err(|why| Report::new("sandbox-order", "The sandbox cannot do that", why))
     }
 
     pub fn status(&self) -> Status {
-        todo!()
+        self.shared.act(|state, now| Status::of(state, now))
     }
 
-    pub async fn stop(self) {
-        todo!()
+    /// Closes all connections and waits until every task has ended.
+    pub async fn stop(mut self) {
+        self.shared.end();
+        // Nothing is ever sent: this ends when the last task has dropped its sender.
+        let _ = self.ended.recv().await;
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        self.shared.end();
     }
 }

@@ -1,0 +1,254 @@
+//! The platform's REST services: tokens and the guest's history.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::extract::{Query, State as Shares};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::attach;
+use super::faults::Faults;
+use super::ids;
+use super::limits::MINUTE;
+use super::server;
+use super::shared::Shared;
+use super::state::State;
+use super::tokens::{Holder, Refused};
+use crate::model::Now;
+
+/// Header with the id of an answer, on every answer of the API.
+pub(super) const CORRELATION: &str = "inin-correlation-id";
+/// Requests of one token per minute.
+const PER_TOKEN: u32 = 300;
+/// Largest page of the history. Assumed: no source names one.
+const PAGE: usize = 500;
+
+/// An error in the platform's form. Its `contextId` is the correlation id.
+fn error(status: u16, code: &str, message: &str) -> Response {
+    let context = ids::uuid();
+    let body = json!({
+        "message": message, "code": code, "status": status, "contextId": context, "details": [], "errors": [],
+    });
+    let mut response = server::json(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), &body);
+    if let Ok(id) = HeaderValue::from_str(&context) {
+        response.headers_mut().insert(CORRELATION, id);
+    }
+    response
+}
+
+fn too_many(limit: u32, wait: u32) -> Response {
+    let text = format!("Rate limit exceeded the maximum [{limit}] requests within [60] seconds");
+    let mut response = error(429, "too.many.requests", &text);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    response
+}
+
+pub(super) async fn not_found() -> Response {
+    error(404, "not.found", "The requested resource was not found")
+}
+
+pub(super) async fn not_allowed() -> Response {
+    error(405, "method.not.allowed", "The method is not allowed for this resource")
+}
+
+/// A refusal that was ordered.
+fn ordered(state: &mut State) -> Option<Response> {
+    if !Faults::spend(&mut state.faults.refuse_requests) {
+        return None;
+    }
+    let status = state.faults.request_status;
+    let code = match status {
+        401 => "bad.credentials",
+        403 => "not.authorized",
+        429 => "too.many.requests",
+        503 => "service.unavailable",
+        504 => "request.timeout",
+        400..500 => "bad.request",
+        _ => "internal.server.error",
+    };
+    let mut response = error(status, code, "Refused by order");
+    if let Some(wait) = state.faults.request_retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
+    }
+    Some(response)
+}
+
+/// The token of a request and how it stands with its rate.
+struct Bearer {
+    value: String,
+    holder: Holder,
+    /// Requests so far in its window and seconds until the window moves on.
+    level: (usize, u32),
+}
+
+/// Checks the bearer token; the error is the whole answer.
+fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result<Bearer, Box<Response>> {
+    if let Some(response) = ordered(state) {
+        return Err(Box::new(response));
+    }
+    let value = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| {
+        let (scheme, value) = v.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| value.trim().to_owned()).filter(|v| !v.is_empty())
+    });
+    let Some(value) = value else {
+        let text = "No authentication bearer token specified in authorization header.";
+        return Err(Box::new(error(401, "authentication.required", text)));
+    };
+    match state.tokens.check(&value, now) {
+        Ok(token) => match token.requests.take(PER_TOKEN, MINUTE, now.mono) {
+            Ok(()) => {
+                let level = token.requests.level(MINUTE, now.mono);
+                Ok(Bearer { holder: token.holder, level, value })
+            }
+            Err(wait) => Err(Box::new(too_many(PER_TOKEN, wait))),
+        },
+        Err(Refused::Expired) => Err(Box::new(error(401, "credentials.expired", "The supplied token has expired"))),
+        Err(Refused::Unknown) => Err(Box::new(error(401, "bad.credentials", "Invalid login credentials."))),
+    }
+}
+
+/// Adds the rate headers to an answer.
+fn rated(mut response: Response, level: (usize, u32)) -> Response {
+    let headers = response.headers_mut();
+    headers.insert("inin-ratelimit-count", HeaderValue::from(level.0));
+    headers.insert("inin-ratelimit-allowed", HeaderValue::from(PER_TOKEN));
+    headers.insert("inin-ratelimit-reset", HeaderValue::from(level.1));
+    response
+}
+
+/// `POST /oauth/token`, grant `client_credentials`; the client by Basic or in the form.
+pub(super) async fn token(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
+    let form: HashMap<String, String> =
+        url::form_urlencoded::parse(body.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+    let refuse = |status, code: &str, text: &str| {
+        let body = json!({ "error": code, "description": text, "error_description": text });
+        server::json(status, &body)
+    };
+    let client = basic(&headers)
+        .or_else(|| Some((form.get("client_id")?.clone(), form.get("client_secret")?.clone())))
+        .unwrap_or_default();
+    let ttl = shared.token_ttl_secs;
+    shared.act(|state, now| {
+        if let Some(response) = ordered(state) {
+            return response;
+        }
+        if client.0 != state.me.client_id || client.1 != *state.me.client_secret.expose() {
+            return refuse(StatusCode::BAD_REQUEST, "invalid_client", "client not found: invalid_client");
+        }
+        match form.get("grant_type").map(String::as_str) {
+            Some("client_credentials") => {
+                let value = state.tokens.issue_access(ttl, now);
+                let body = json!({ "access_token": value, "token_type": "bearer", "expires_in": ttl });
+                server::json(StatusCode::OK, &body)
+            }
+            None => refuse(StatusCode::BAD_REQUEST, "invalid_request", "grant_type is missing"),
+            Some(_) => {
+                refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "this client has client_credentials only")
+            }
+        }
+    })
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let (scheme, value) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
+    let (id, secret) = text.split_once(':')?;
+    let plain = |s: &str| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
+    Some((plain(id), plain(secret)))
+}
+
+/// `GET` and `HEAD /api/v2/tokens/me`.
+pub(super) async fn token_info(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap) -> Response {
+    shared.act(|state, now| match bearer(state, &headers, now) {
+        Ok(Bearer { holder: Holder::Client, level, .. }) => {
+            let body = json!({
+                "organization": { "id": state.me.organization_id },
+                "homeOrganization": { "id": state.me.organization_id },
+                "authorizedScope": [],
+                "OAuthClient": { "id": state.me.client_id, "organization": { "id": state.me.organization_id } },
+            });
+            rated(server::json(StatusCode::OK, &body), level)
+        }
+        Ok(_) => error(403, "not.authorized", "A guest's token may not do this"),
+        Err(response) => *response,
+    })
+}
+
+/// `DELETE /api/v2/tokens/me`.
+pub(super) async fn revoke(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap) -> Response {
+    shared.act(|state, now| match bearer(state, &headers, now) {
+        Ok(bearer) => {
+            state.tokens.revoke(&bearer.value);
+            rated(StatusCode::OK.into_response(), bearer.level)
+        }
+        Err(response) => *response,
+    })
+}
+
+/// `GET /api/v2/webmessaging/messages`: what was said in the session of a JWT, newest first.
+pub(super) async fn history(
+    Shares(shared): Shares<Arc<Shared>>,
+    Query(query): Query<HashMap<String, String>>,
+    headers: HeaderMap,
+) -> Response {
+    shared.act(|state, now| {
+        let bearer = match bearer(state, &headers, now) {
+            Ok(bearer) => bearer,
+            Err(response) => return *response,
+        };
+        let Holder::Guest(id) = bearer.holder else {
+            return error(403, "not.authorized", "Only a guest's token may do this");
+        };
+        let number = |name: &str, default: usize, most: usize| match query.get(name) {
+            None => Ok(default),
+            Some(text) => text
+                .parse::<usize>()
+                .ok()
+                .filter(|n| (1..=most).contains(n))
+                .ok_or_else(|| error(400, "invalid.value", &format!("{name} must be a number from 1 to {most}"))),
+        };
+        let (size, page) = match (number("pageSize", 25, PAGE), number("pageNumber", 1, 1_000_000)) {
+            (Ok(size), Ok(page)) => (size, page),
+            (Err(response), _) | (_, Err(response)) => return response,
+        };
+        let limit = state.limits.history_per_minute;
+        let Some(session) = state.sessions.get_mut(&id) else {
+            return error(404, "not.found", "The session of this token is gone");
+        };
+        if let Err(wait) = session.history_calls.take(limit, MINUTE, now.mono) {
+            return too_many(limit, wait);
+        }
+        let total = session.history.len();
+        let chosen: Vec<_> = session.history.iter().rev().skip((page - 1) * size).take(size).cloned().collect();
+        let entities: Vec<Value> =
+            chosen.iter().map(|m| entity(state, id, serde_json::to_value(m).unwrap_or_default(), now)).collect();
+        let body = json!({
+            "entities": entities, "pageSize": size, "pageNumber": page,
+            "total": total, "pageCount": total.div_ceil(size),
+        });
+        rated(server::json(StatusCode::OK, &body), bearer.level)
+    })
+}
+
+/// A message as the history has it: with a content, and with fresh links to its files.
+fn entity(state: &mut State, session: u32, mut message: Value, now: Now) -> Value {
+    if message.get("content").is_none() {
+        message["content"] = json!([]);
+    }
+    for part in message["content"].as_array_mut().into_iter().flatten() {
+        if part["contentType"] != "Attachment" {
+            continue;
+        }
+        if let Some(id) = part["attachment"]["id"].as_str().map(str::to_owned) {
+            *part = attach::content(state, session, &id, now);
+        }
+    }
+    message
+}
