@@ -40,8 +40,6 @@ pub struct Book {
     pub sandbox_status: Option<sandbox::Status>,
     /// Open a session as soon as the sandbox runs.
     pub after_sandbox: bool,
-    /// Faults ordered since the last reset, by their order's name.
-    pub faults: Vec<String>,
     pub vault: Option<VaultStatus>,
     pub jobs: Vec<Job>,
     pub pending: HashMap<Ticket, Pending>,
@@ -72,7 +70,6 @@ impl Default for Book {
             sandbox: SandboxState::Stopped,
             sandbox_status: None,
             after_sandbox: false,
-            faults: Vec::new(),
             vault: None,
             jobs: Vec::new(),
             pending: HashMap::new(),

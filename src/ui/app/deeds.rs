@@ -92,11 +92,6 @@ impl App {
             && let Some(name) = order
         {
             self.toasts.info(format!("Ordered: {name}"));
-            if name == "reset" {
-                self.book.faults.clear();
-            } else if crate::ui::dialogs::is_lasting_fault(&name) && !self.book.faults.contains(&name) {
-                self.book.faults.push(name);
-            }
         }
     }
 

@@ -91,7 +91,6 @@ impl App {
             SandboxState::Stopped => {
                 self.book.after_sandbox = false;
                 self.book.sandbox_status = None;
-                self.book.faults.clear();
             }
             _ => {}
         }

@@ -11,6 +11,7 @@ mod run;
 mod selection;
 mod toasts;
 
+pub use deeds::secret_key;
 pub use act::{Act, Acts, FilePurpose};
 pub use book::{Book, Job, Pending, Probe, entries};
 pub use files::Done;

@@ -8,9 +8,8 @@ use crate::model::environment::Limits;
 use crate::projection::SessionView;
 use crate::ui::app::{Act, Acts};
 use crate::ui::commands::Cmd;
-use crate::ui::report_card;
 use crate::ui::theme::{font, space, tokens};
-use crate::ui::widgets::{Icon, Weight, button};
+use crate::ui::widgets::{Icon, ReportAction, Tone, Weight, button, report_card};
 
 /// Enter makes a line; sending is Ctrl+Enter.
 pub(super) const NEWLINE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NONE, Key::Enter);
@@ -20,7 +19,7 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
     composer.settle(view);
     ui.spacing_mut().item_spacing.y = space::SMALL;
     if let Some(report) = composer.failed.clone()
-        && report_card::paint(ui, &report, true)
+        && report_card(ui, &report, Tone::Red, None, true) == Some(ReportAction::Dismiss)
     {
         composer.failed = None;
     }
