@@ -1,6 +1,13 @@
 //! Appends records in batches on a thread of its own.
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
 
+use super::facets::Index;
+use super::queue::{Queue, Waited};
+use super::store::Store;
+use super::worker::{self, Worker};
+use super::{fault, files, live};
 use crate::model::{Draft, Report};
 
 /// Where the new capture lives.
@@ -9,6 +16,16 @@ pub enum Opened {
     File(PathBuf),
     /// Private mode: memory only, gone when the last reader and the writer are.
     Memory(String),
+}
+
+impl Opened {
+    /// For people.
+    pub fn place(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Memory(_) => "memory".into(),
+        }
+    }
 }
 
 /// Figures of a running writer.
@@ -23,55 +40,166 @@ pub struct WriterStatus {
     pub queued_bytes: u64,
     /// Payloads left out so far.
     pub left_out: u64,
-    /// Why nothing is written any more (disk full, file gone). Records are then counted and not kept.
+    /// Records that were given no place because nothing could be written for too long.
+    pub not_kept: u64,
+    /// Why nothing is written (disk full, file gone). Writing is tried again now and then; what was accepted waits.
     pub failed: Option<Report>,
 }
 
-/// The one writer of a capture. Cheap to clone.
+/// What the writer and its thread share.
+#[derive(Default)]
+pub struct Shared {
+    pub queue: Queue,
+    pub progress: Mutex<Progress>,
+    pub calls: Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>,
+}
+
+#[derive(Default)]
+pub struct Progress {
+    pub bytes: u64,
+    pub failed: Option<Report>,
+    /// How closing went, once it is done.
+    pub closed: Option<Result<(), Report>>,
+}
+
+impl Shared {
+    pub fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The one writer of a capture. Cheap to clone. When the last clone is dropped, what waits is committed and the
+/// thread ends; [`Writer::close`] does the same and tells how it went.
 #[derive(Clone)]
-pub struct Writer {}
+pub struct Writer {
+    handle: Arc<Handle>,
+}
+
+struct Handle {
+    shared: Arc<Shared>,
+    opened: Opened,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
 
 impl Writer {
     /// Makes a new capture file in `folder` (created 0700, the file 0600).
-    pub fn create(_folder: &Path) -> Result<Self, Report> {
-        todo!()
+    pub fn create(folder: &Path) -> Result<Self, Report> {
+        files::make_folder(folder).map_err(|e| fault::io(&e, "created", folder))?;
+        let path =
+            files::create_capture(folder, jiff::Timestamp::now()).map_err(|e| fault::io(&e, "created", folder))?;
+        Self::start(Opened::File(files::canonical(&path)))
     }
 
-    /// Makes a capture in memory.
+    /// Makes a new capture at a path that must not exist yet; the file is 0600.
+    pub fn create_at(path: &Path) -> Result<Self, Report> {
+        files::create_private(path).map_err(|e| fault::io(&e, "created", path))?;
+        Self::start(Opened::File(files::canonical(path)))
+    }
+
+    /// Makes a capture in memory. SQLite holds at most 1 GiB there; beyond that, [`WriterStatus::failed`] says so.
     pub fn private() -> Result<Self, Report> {
-        todo!()
+        Self::start(Opened::Memory(format!("sessionscope-{}", uuid::Uuid::new_v4().simple())))
+    }
+
+    fn start(opened: Opened) -> Result<Self, Report> {
+        let store = Store::create(&opened).map_err(|e| {
+            if let Opened::File(path) = &opened {
+                // Ours, empty, and of no use to anybody.
+                let _ = std::fs::remove_file(path);
+            }
+            fault::report(&e, "created", &opened.place())
+        })?;
+        let shared = Arc::<Shared>::default();
+        let index = Arc::<Index>::default();
+        live::add(&opened, &index);
+        let worker = Worker::new(Arc::clone(&shared), index, store, opened.clone());
+        let thread = thread::Builder::new()
+            .name("capture-writer".into())
+            .spawn(move || worker::run(worker))
+            .map_err(|e| Report::new("no-thread", "The capture could not be started", e.to_string()))?;
+        Ok(Self { handle: Arc::new(Handle { shared, opened, thread: Mutex::new(Some(thread)) }) })
     }
 
     pub fn opened(&self) -> Opened {
-        todo!()
+        self.handle.opened.clone()
     }
 
     /// Takes a record, already redacted, and gives its place. Never blocks on the disk.
-    pub fn append(&self, _draft: Draft) -> u64 {
-        todo!()
+    ///
+    /// Gives zero where the record could not be kept: after the writer was closed, or when nothing could be written
+    /// for so long that the bound of the queue is reached. [`WriterStatus::not_kept`] counts these.
+    pub fn append(&self, draft: Draft) -> u64 {
+        self.handle.shared.queue.push(draft)
     }
 
     /// True while the queue is longer than the writer can soon write: readers of sockets should wait.
     pub fn is_pressed(&self) -> bool {
-        todo!()
+        self.handle.shared.queue.is_pressed()
     }
 
     /// Registers a call made after each commit, from the writer's thread: records can be read now.
-    pub fn on_commit(&self, _call: Box<dyn Fn() + Send + Sync>) {
-        todo!()
+    /// It must be quick, and must not hold a clone of this writer.
+    pub fn on_commit(&self, call: Box<dyn Fn() + Send + Sync>) {
+        lock(&self.handle.shared.calls).push(call.into());
     }
 
     /// Waits until all that was appended before is committed. Blocks: not for the interface thread.
     pub fn flush(&self) -> Result<(), Report> {
-        todo!()
+        match self.handle.shared.queue.wait_committed() {
+            Waited::Committed => Ok(()),
+            Waited::Failed | Waited::Ended => Err(self.failure()),
+        }
     }
 
     pub fn status(&self) -> WriterStatus {
-        todo!()
+        let figures = self.handle.shared.queue.figures();
+        let progress = self.handle.shared.progress();
+        WriterStatus {
+            records: figures.committed,
+            bytes: progress.bytes,
+            queued: figures.queued,
+            queued_bytes: figures.queued_bytes,
+            left_out: figures.left_out,
+            not_kept: figures.dropped,
+            failed: progress.failed.clone(),
+        }
     }
 
-    /// Commits what is left, folds the WAL into the file and ends the thread.
+    /// Commits what is left, folds the WAL into the file and ends the thread. Blocks. Closing again gives the same
+    /// answer.
     pub fn close(&self) -> Result<(), Report> {
-        todo!()
+        self.handle.end();
+        self.handle.shared.progress().closed.clone().unwrap_or_else(|| Err(self.failure()))
     }
+
+    fn failure(&self) -> Report {
+        self.handle.shared.progress().failed.clone().unwrap_or_else(|| {
+            Report::new(
+                "capture-closed",
+                "The capture is not written any more",
+                format!("Writing to {} has ended.", self.handle.opened.place()),
+            )
+        })
+    }
+}
+
+impl Handle {
+    fn end(&self) {
+        self.shared.queue.close();
+        let mut thread = lock(&self.thread);
+        if let Some(thread) = thread.take_if(|t| t.thread().id() != thread::current().id()) {
+            // A panic there was already reported by the panic hook; what it left is told by `failure`.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
+    m.lock().unwrap_or_else(PoisonError::into_inner)
 }

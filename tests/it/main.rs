@@ -2,3 +2,4 @@
 
 mod support;
 mod ui_parts;
+mod ui_table;

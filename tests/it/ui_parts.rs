@@ -2,7 +2,7 @@
 use egui::Vec2;
 use sessionscope::ui::widgets::{self, Icon, Tone, Weight};
 
-use crate::support::{THEMES, harness};
+use crate::support::THEMES;
 
 /// Pictures to look at, on demand: `LOOK=folder cargo test --test it look_`.
 fn look(name: &str, harness: &mut egui_kittest::Harness<'_>) {

@@ -29,6 +29,7 @@ fn surfaces(t: &Tokens) -> Vec<(&'static str, Color32)> {
         ("overlay", s.overlay),
         ("selected", s.selected),
         ("selected quiet", s.selected_quiet),
+        ("lit", t.lit),
     ]
 }
 
@@ -64,7 +65,7 @@ fn pairs(t: &Tokens) -> Vec<(&'static str, Color32, Color32)> {
         ("on accent under the pointer", t.text.on_accent, t.accent_fill_hover),
         ("placeholder", t.placeholder.ink, t.placeholder.fill),
     ];
-    for (name, fill) in [("lit", t.lit), ("added", t.added), ("removed", t.removed)] {
+    for (name, fill) in [("added", t.added), ("removed", t.removed)] {
         pairs.extend(
             inks(t)
                 .into_iter()

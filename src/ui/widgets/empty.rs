@@ -23,14 +23,12 @@ pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, keys: &[(&s
         ui.label(RichText::new(text).color(t.text.weak));
         ui.add_space(space::NORMAL);
         for (what, keys) in keys {
-            let width = 280.0_f32.min(ui.available_width());
-            ui.allocate_ui_with_layout(vec2(width, 24.0), Layout::left_to_right(Align::Center), |ui| {
-                ui.label(RichText::new(*what).color(t.text.normal));
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.allocate_ui_with_layout(vec2(120.0, 24.0), Layout::right_to_left(Align::Center), |ui| {
-                        key_caps(ui, keys);
-                    });
+            ui.allocate_ui_with_layout(vec2(260.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                ui.allocate_ui_with_layout(vec2(150.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                    ui.set_width(150.0);
+                    ui.label(RichText::new(*what).color(t.text.normal));
                 });
+                key_caps(ui, keys);
             });
         }
     });

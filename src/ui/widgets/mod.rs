@@ -8,6 +8,7 @@ mod icons;
 mod progress;
 mod report;
 mod ring;
+mod scroller;
 mod segmented;
 
 pub use button::{Weight, button, copy_button, focus_ring, icon_button, icon_toggle, text_toggle};
@@ -17,4 +18,5 @@ pub use icons::Icon;
 pub use progress::progress;
 pub use report::{ReportAction, disclosure, report_card};
 pub use ring::{RingClock, paint_ring, phase_word};
+pub use scroller::{BAR, Extent, Scroller};
 pub use segmented::segmented;

@@ -41,7 +41,7 @@ pub fn report_card(
                     let (rect, _) = ui.allocate_exact_size(vec2(16.0, 20.0), Sense::hover());
                     Icon::Warning.paint(ui.painter(), rect, ink);
                     // The buttons stand at the right edge; the title takes the rest and wraps.
-                    let room = if dismissible { 56.0 } else { 28.0 };
+                    let room = if dismissible { 64.0 } else { 36.0 };
                     ui.vertical(|ui| {
                         ui.set_width((ui.available_width() - room).max(60.0));
                         ui.label(RichText::new(&report.title).font(font.strong()).color(t.text.strong));

@@ -1,5 +1,6 @@
 //! What the tests of the window share.
 
+pub mod records;
 mod renderer;
 
 pub use renderer::CpuRenderer;

@@ -1,0 +1,91 @@
+//! What went wrong with a file, as a report for people.
+use std::path::Path;
+
+use rusqlite::{Error, ErrorCode};
+
+use crate::model::Report;
+
+/// Turns an error of SQLite into a report. `doing` completes "The capture could not be …".
+pub fn report(error: &Error, doing: &str, place: &str) -> Report {
+    let title = format!("The capture could not be {doing}");
+    let made = match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => Report::new("disk-full", title, format!("There is no space left for {place}."))
+            .remedy("Free some space on that disk; writing goes on by itself.")
+            .remedy("Delete old captures in the settings."),
+        Some(ErrorCode::NotADatabase) => not_sqlite(place),
+        Some(ErrorCode::DatabaseCorrupt) => damaged(place),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            Report::new("capture-in-use", title, format!("Another program holds {place} locked."))
+                .remedy("Close the program that uses it and try again.")
+        }
+        Some(ErrorCode::ReadOnly) => {
+            Report::new("capture-read-only", title, format!("{place} lies where nothing can be written."))
+                .remedy("Copy it, with the -wal file beside it, to a folder that can be written.")
+        }
+        Some(ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied) => {
+            Report::new("capture-denied", title, format!("The system refuses access to {place}."))
+                .remedy("Check the permissions of the file and its folder.")
+        }
+        Some(ErrorCode::CannotOpen) => {
+            Report::new("capture-not-opened", title, format!("{place} could not be opened."))
+                .remedy("Check the permissions of the file and its folder.")
+        }
+        Some(ErrorCode::SystemIoFailure) => {
+            Report::new("capture-io", title, format!("Reading or writing {place} failed."))
+                .remedy("Check the disk, or whether a network folder is still there.")
+        }
+        _ => Report::new("capture-failed", title, format!("The database refused an operation on {place}.")),
+    };
+    made.detail(format!("SQLite: {error}"))
+}
+
+pub fn damaged(place: &str) -> Report {
+    Report::new(
+        "capture-damaged",
+        "The capture is damaged",
+        format!("{place} is a capture, but parts of it cannot be read. It was not changed."),
+    )
+    .remedy("Open an intact copy of the file, if there is one.")
+    .remedy("Run the doctor on it for the extent of the damage.")
+}
+
+pub fn not_sqlite(place: &str) -> Report {
+    Report::new("not-a-capture", "This is not a capture", format!("{place} is not a database file."))
+        .remedy("Choose a file that this program has written (.sscope).")
+}
+
+pub fn not_ours(place: &str) -> Report {
+    Report::new("not-a-capture", "This is not a capture", format!("{place} is a database of another program."))
+        .remedy("Choose a file that this program has written (.sscope).")
+}
+
+pub fn newer(place: &str, found: i32, known: i32) -> Report {
+    Report::new(
+        "capture-newer",
+        "The capture is from a newer version",
+        format!("{place} has schema version {found}; this program knows versions up to {known}."),
+    )
+    .remedy("Open it with a newer version of this program.")
+}
+
+/// Turns an error of the file system into a report.
+pub fn io(error: &std::io::Error, doing: &str, path: &Path) -> Report {
+    use std::io::ErrorKind as K;
+    let (code, why) = match error.kind() {
+        K::NotFound => ("file-missing", "does not exist"),
+        K::PermissionDenied => ("file-denied", "may not be accessed"),
+        K::StorageFull | K::QuotaExceeded => ("disk-full", "does not fit on the disk any more"),
+        K::ReadOnlyFilesystem => ("file-read-only", "lies on a read-only file system"),
+        K::AlreadyExists => ("file-exists", "exists already"),
+        K::IsADirectory => ("file-is-folder", "is a folder"),
+        _ => ("file-failed", "could not be used"),
+    };
+    let report = Report::new(code, format!("The file could not be {doing}"), format!("{} {why}.", path.display()))
+        .detail(error.to_string());
+    match error.kind() {
+        K::StorageFull | K::QuotaExceeded => report.remedy("Free some space on that disk and try again."),
+        K::PermissionDenied | K::ReadOnlyFilesystem => report.remedy("Choose a folder that you may write to."),
+        K::NotFound => report.remedy("Check the path."),
+        _ => report,
+    }
+}
