@@ -50,8 +50,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
 fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
     let general = &scene.board.general;
     let now = general.server_now(scene.now);
-    let mut out: Vec<Placed<'_>> =
-        general.clocks.iter().map(|clock| Placed { clock, session: None, now }).collect();
+    let mut out: Vec<Placed<'_>> = general.clocks.iter().map(|clock| Placed { clock, session: None, now }).collect();
     if let Some(view) = scene.session {
         let now = view.server_now(scene.now);
         out.extend(view.clocks.iter().map(|clock| Placed { clock, session: Some(view), now }));
@@ -80,7 +79,8 @@ fn one(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
     };
     let response = ring.show(ui);
     let hint = if fact.breaks.is_empty() { String::new() } else { format!("Then fails: {}. ", fact.breaks) };
-    let response = response.on_hover_text(format!("{hint}Click for claims and history, right-click for what can be done."));
+    let response =
+        response.on_hover_text(format!("{hint}Click for claims and history, right-click for what can be done."));
     Popup::menu(&response)
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .accessible_name(format!("Clock {}", fact.title))

@@ -239,14 +239,7 @@ pub const ALL: &[Entry] = &[
         &[],
         N::LiveSession,
     ),
-    entry(
-        Cmd::Send,
-        S::Conversation,
-        "Send",
-        "Send what the composer holds.",
-        &[ctrl(Key::Enter)],
-        N::LiveSession,
-    ),
+    entry(Cmd::Send, S::Conversation, "Send", "Send what the composer holds.", &[ctrl(Key::Enter)], N::LiveSession),
     entry(
         Cmd::WriteMessage,
         S::Conversation,
@@ -340,14 +333,7 @@ pub const ALL: &[Entry] = &[
     entry(Cmd::PageDown, S::Records, "Page down", "Move down by what is visible.", &[bare(Key::PageDown)], N::Nothing),
     entry(Cmd::First, S::Records, "First record", "Select the first record shown.", &[bare(Key::Home)], N::Nothing),
     entry(Cmd::Last, S::Records, "Last record", "Select the last record shown.", &[bare(Key::End)], N::Nothing),
-    entry(
-        Cmd::Back,
-        S::Records,
-        "Back",
-        "Go to what was selected before.",
-        &[ctrl(Key::OpenBracket)],
-        N::HistoryBack,
-    ),
+    entry(Cmd::Back, S::Records, "Back", "Go to what was selected before.", &[ctrl(Key::OpenBracket)], N::HistoryBack),
     entry(
         Cmd::Forward,
         S::Records,
@@ -490,10 +476,7 @@ fn is_function_key(key: Key) -> bool {
 
 /// Keys that move the focus or press what has it, unless nothing has.
 pub fn is_navigation(key: Key) -> bool {
-    matches!(
-        key,
-        Key::ArrowUp | Key::ArrowDown | Key::PageUp | Key::PageDown | Key::Home | Key::End | Key::Space
-    )
+    matches!(key, Key::ArrowUp | Key::ArrowDown | Key::PageUp | Key::PageDown | Key::Home | Key::End | Key::Space)
 }
 
 #[cfg(test)]

@@ -1,5 +1,31 @@
 //! The window: everything that names egui.
+//!
+//! `app` takes in events, paints and carries out; everything else is a part that it paints. Parts look at a
+//! [`app::Scene`] and collect [`app::Act`]s; nothing changes while it is being painted.
 
+pub mod app;
+mod clock_strip;
+pub mod commands;
+pub mod composer;
+mod conversation;
+pub mod dialogs;
+pub mod drafts;
+mod first_run;
+mod format;
+mod inspector_slot;
+mod keys;
+mod menu;
+mod palette;
+pub mod picker;
+mod rail;
+mod records;
+pub mod seams;
+pub mod settings;
+mod status_bar;
 pub mod table;
 pub mod theme;
+mod toolbar;
 pub mod widgets;
+mod window;
+
+pub use window::{Wake, run};

@@ -100,10 +100,8 @@ impl Palette {
         if field.changed() {
             self.at = 0;
         }
-        let mut found: Vec<(u32, Item)> = items(scene, ui.ctx())
-            .into_iter()
-            .filter_map(|i| score(&self.text, &i.title).map(|s| (s, i)))
-            .collect();
+        let mut found: Vec<(u32, Item)> =
+            items(scene, ui.ctx()).into_iter().filter_map(|i| score(&self.text, &i.title).map(|s| (s, i))).collect();
         if !self.text.trim().is_empty() {
             found.sort_by_key(|(s, i)| (std::cmp::Reverse(*s), !i.enabled));
         }

@@ -115,11 +115,7 @@ fn dialog(q: &Question) -> Made {
     if let Some((name, endings)) = &q.filter {
         dialog = dialog.add_filter(name, endings);
     }
-    if q.save {
-        Box::pin(dialog.set_file_name(&q.name).save_file())
-    } else {
-        Box::pin(dialog.pick_file())
-    }
+    if q.save { Box::pin(dialog.set_file_name(&q.name).save_file()) } else { Box::pin(dialog.pick_file()) }
 }
 
 /// Waits for a future on this thread.
@@ -147,7 +143,13 @@ fn ready(portal: &Mutex<Option<Result<(), String>>>) -> Result<(), String> {
 
 /// Whether a dialog can be shown at all. `rfd` cannot tell a missing portal from a cancelled dialog, so the portal
 /// is asked for its version first. Takes at most `limit`: a stale session bus may never answer.
-#[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly", target_os = "netbsd", target_os = "openbsd"))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
 pub fn probe(limit: Duration) -> Result<(), String> {
     let (sender, receiver) = sync_channel(1);
     let spawned = std::thread::Builder::new().name("portal-probe".into()).spawn(move || {
@@ -172,7 +174,13 @@ pub fn probe(_limit: Duration) -> Result<(), String> {
     Ok(())
 }
 
-#[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly", target_os = "netbsd", target_os = "openbsd"))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
 fn portal_version() -> zbus::Result<u32> {
     let bus = zbus::blocking::Connection::session()?;
     let portal = zbus::blocking::Proxy::new(
@@ -185,7 +193,13 @@ fn portal_version() -> zbus::Result<u32> {
 }
 
 /// `rfd` falls back to it.
-#[cfg(any(target_os = "linux", target_os = "freebsd", target_os = "dragonfly", target_os = "netbsd", target_os = "openbsd"))]
+#[cfg(any(
+    target_os = "linux",
+    target_os = "freebsd",
+    target_os = "dragonfly",
+    target_os = "netbsd",
+    target_os = "openbsd"
+))]
 fn has_zenity() -> bool {
     std::env::var_os("PATH").is_some_and(|p| std::env::split_paths(&p).any(|d| d.join("zenity").is_file()))
 }

@@ -126,8 +126,8 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     Popup::context_menu(&response).show(|ui| menu_items(ui, view, scene, acts));
 }
 
-fn cut(ui: &Ui, text: &str, font: egui::FontId, color: egui::Color32, room: f32) -> std::sync::Arc<egui::Galley> {
-    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, color);
+fn cut(ui: &Ui, text: &str, id: egui::FontId, color: egui::Color32, room: f32) -> std::sync::Arc<egui::Galley> {
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), id, color);
     job.wrap = egui::text::TextWrapping::truncate_at_width(room.max(20.0));
     ui.painter().layout_job(job)
 }

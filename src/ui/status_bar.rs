@@ -81,7 +81,8 @@ fn meters(ui: &mut Ui, meters: &[Meter], now: Now) {
         } else {
             format!("At the limit: one more is safe in {:.1} s.", wait.as_secs_f64())
         };
-        ui.add(Label::new(RichText::new(text).font(font.small()).color(color)).sense(Sense::hover())).on_hover_text(tip);
+        ui.add(Label::new(RichText::new(text).font(font.small()).color(color)).sense(Sense::hover()))
+            .on_hover_text(tip);
     }
 }
 

@@ -38,8 +38,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
                     acts.run(cmd);
                 }
             }
-            for (cmd, text, icon) in
-                [(Cmd::Palette, "Commands", Icon::ChevronRight), (Cmd::Find, "Find", Icon::Search)]
+            for (cmd, text, icon) in [(Cmd::Palette, "Commands", Icon::ChevronRight), (Cmd::Find, "Find", Icon::Search)]
             {
                 let tip = cmd.entry().tooltip(ui.ctx());
                 if button(ui, Some(icon), text, Weight::Quiet).on_hover_text(tip).clicked() {
@@ -86,7 +85,8 @@ fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
             acts.run(Cmd::BackToLive);
         }
     } else if scene.book.capture_failed.is_some() {
-        badge(ui, Some(Icon::Warning), "not recording", Tone::Red).on_hover_text("The capture cannot be written any more.");
+        badge(ui, Some(Icon::Warning), "not recording", Tone::Red)
+            .on_hover_text("The capture cannot be written any more.");
     } else if let Some(file) = live_file {
         badge(ui, Some(Icon::Dot), "recording", Tone::Ok).on_hover_text(file.display().to_string());
     } else {

@@ -22,8 +22,18 @@ pub enum Act {
     /// Give a column the focus.
     Focus(usize),
     Close(SessionId),
-    /// Select these records everywhere.
+    /// Select these records everywhere, and bring them into view.
     Select(Vec<u64>),
+    /// The table selected these; it shows them already.
+    SelectedInTable(Vec<u64>),
+    /// Show a record in the inspector.
+    Inspect(u64),
+    /// Set or take away a mark.
+    Mark(u64),
+    /// Compare two records, or one with the one before of its kind.
+    Diff(u64, Option<u64>),
+    /// Put this into the filter of the records.
+    Filter(String),
     OpenSession {
         environment: Box<Environment>,
         name: String,

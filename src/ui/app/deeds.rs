@@ -31,9 +31,23 @@ impl App {
             Act::Focus(column) => self.focus = column.min(self.columns.len().saturating_sub(1)),
             Act::Close(session) => self.close(session),
             Act::Select(seqs) => {
+                self.selection.set(seqs);
+                self.selection_changed();
+            }
+            Act::SelectedInTable(seqs) => {
                 if self.selection.set(seqs) {
-                    self.selection_changed();
+                    self.reveal_bubble();
                 }
+            }
+            Act::Inspect(seq) => {
+                self.selection.set(vec![seq]);
+                self.settings.panes.show_inspector = true;
+            }
+            Act::Mark(seq) => self.toggle_mark(seq),
+            Act::Diff(a, b) => self.compare(a, b),
+            Act::Filter(text) => {
+                self.settings.panes.show_records = true;
+                self.records.set_filter(text);
             }
             Act::OpenSession { environment, name, token, kept, connect } => {
                 self.back_to_live();
@@ -155,6 +169,38 @@ impl App {
         }
     }
 
+    /// Something was selected elsewhere than in the table: table and conversation follow.
+    pub(super) fn selection_changed(&mut self) {
+        let lead = self.selection.seqs().first().copied();
+        self.records.select(lead);
+        self.reveal_bubble();
+    }
+
+    fn reveal_bubble(&mut self) {
+        let board = self.log().board();
+        for column in &mut self.columns {
+            if let Some(view) = column.session.and_then(|id| board.session(id)) {
+                column.list.reveal(view, self.selection.seqs());
+            }
+        }
+    }
+
+    pub(super) fn toggle_mark(&mut self, seq: u64) {
+        if self.saved_log.is_some() {
+            self.toasts.info("A saved capture is read-only: marks are set in the live one.");
+            return;
+        }
+        let set = !self.records.is_marked(seq);
+        self.send(Command::Mark { on: seq, set });
+    }
+
+    pub(super) fn compare(&mut self, a: u64, b: Option<u64>) {
+        self.settings.panes.show_inspector = true;
+        let mut seqs = vec![a];
+        seqs.extend(b);
+        self.selection.set(seqs);
+    }
+
     /// What is in view counts as read.
     pub(super) fn mark_read(&mut self, board: &Board) {
         for column in &self.columns {
@@ -171,7 +217,7 @@ impl App {
             *column = super::Column::default();
         }
         self.book.seen.clear();
-        self.table_other_log();
+        self.records.other_log();
     }
 }
 
@@ -180,7 +226,7 @@ pub fn secret_key(environment_id: &str) -> String {
     format!("{environment_id}/client-secret")
 }
 
-fn draft_key(book: &super::Book, view: &crate::projection::SessionView) -> String {
+pub(super) fn draft_key(book: &super::Book, view: &crate::projection::SessionView) -> String {
     let environment = view.start.as_ref().map_or("", |s| s.environment.as_str());
     session_key(environment, &book.name(view))
 }

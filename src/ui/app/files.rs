@@ -186,19 +186,13 @@ pub(super) fn waker(ctx: &egui::Context) -> Arc<dyn Fn() + Send + Sync> {
 }
 
 fn question(purpose: &FilePurpose) -> Question {
-    let q = |title: &str, save: bool, name: &str| Question {
-        title: title.into(),
-        save,
-        name: name.into(),
-        filter: None,
-    };
+    let q =
+        |title: &str, save: bool, name: &str| Question { title: title.into(), save, name: name.into(), filter: None };
     match purpose {
         FilePurpose::OpenCapture => q("Open a capture", false, ""),
         FilePurpose::SaveCapture => q("Save the capture as", true, "session.capture"),
         FilePurpose::Export { format: ExportFormat::Har, .. } => q("Export as HAR", true, "session.har"),
-        FilePurpose::Export { format: ExportFormat::JsonLines, .. } => {
-            q("Export as JSON Lines", true, "session.jsonl")
-        }
+        FilePurpose::Export { format: ExportFormat::JsonLines, .. } => q("Export as JSON Lines", true, "session.jsonl"),
         FilePurpose::Export { format: ExportFormat::Transcript, .. } => {
             q("Export the transcript", true, "transcript.md")
         }

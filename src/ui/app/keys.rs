@@ -38,9 +38,10 @@ pub(super) fn take(ctx: &Context, keyboard: Keyboard) -> Vec<Cmd> {
     ctx.input_mut(|input| {
         input.events.retain(|event| {
             let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
-            let found = ALL.iter().find(|e| {
-                e.keys.iter().any(|k| k.logical_key == *key && fits(k, *modifiers) && keyboard.leaves(k))
-            });
+            let found = ALL
+                .iter()
+                .filter(|e| !is_of_table(e.cmd))
+                .find(|e| e.keys.iter().any(|k| k.logical_key == *key && fits(k, *modifiers) && keyboard.leaves(k)));
             match found {
                 Some(entry) => {
                     out.push(entry.cmd);
@@ -55,6 +56,22 @@ pub(super) fn take(ctx: &Context, keyboard: Keyboard) -> Vec<Cmd> {
         }
     });
     out
+}
+
+/// The record table takes these itself.
+fn is_of_table(cmd: Cmd) -> bool {
+    matches!(
+        cmd,
+        Cmd::RowUp
+            | Cmd::RowDown
+            | Cmd::PageUp
+            | Cmd::PageDown
+            | Cmd::First
+            | Cmd::Last
+            | Cmd::Follow
+            | Cmd::TimeZero
+            | Cmd::Diff
+    )
 }
 
 fn is_letter(cmd: Cmd) -> bool {
@@ -92,8 +109,8 @@ mod tests {
 
     #[test]
     fn a_text_field_keeps_its_letters_but_not_the_keys_with_ctrl() {
-        assert_eq!(press(Key::T, Modifiers::NONE, FREE), (vec![Cmd::TimeZero], 0));
-        assert_eq!(press(Key::T, Modifiers::NONE, TYPING), (vec![], 1));
+        assert_eq!(press(Key::M, Modifiers::NONE, FREE), (vec![Cmd::Mark], 0));
+        assert_eq!(press(Key::M, Modifiers::NONE, TYPING), (vec![], 1));
         assert_eq!(press(Key::Space, Modifiers::NONE, TYPING), (vec![], 1));
         assert_eq!(press(Key::K, Modifiers::COMMAND, TYPING), (vec![Cmd::Palette], 0));
         assert_eq!(press(Key::Enter, Modifiers::COMMAND, TYPING), (vec![Cmd::Send], 0));
@@ -113,7 +130,8 @@ mod tests {
         let button = Keyboard { text: false, widget: true, over: false };
         assert_eq!(press(Key::Space, Modifiers::NONE, button).1, 1);
         assert_eq!(press(Key::ArrowDown, Modifiers::NONE, button).1, 1);
-        assert_eq!(press(Key::J, Modifiers::NONE, button).0, [Cmd::RowDown]);
+        assert_eq!(press(Key::M, Modifiers::NONE, button).0, [Cmd::Mark]);
+        assert_eq!(press(Key::J, Modifiers::NONE, FREE).1, 1, "the table takes it itself");
     }
 
     #[test]

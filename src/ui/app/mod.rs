@@ -11,9 +11,9 @@ mod run;
 mod selection;
 mod toasts;
 
-pub use deeds::secret_key;
 pub use act::{Act, Acts, FilePurpose};
 pub use book::{Book, Job, Pending, Probe, entries};
+pub use deeds::secret_key;
 pub use files::Done;
 pub use selection::Selection;
 pub use toasts::{Toast, Toasts};
@@ -27,7 +27,9 @@ use super::commands::Situation;
 use super::composer::Composer;
 use super::conversation::ConversationList;
 use super::dialogs::{Confirm, Dialog, PathDialog, SandboxPanel};
+use super::inspector_slot::InspectorPane;
 use super::picker::FilePicker;
+use super::records::RecordsPane;
 use super::seams::{Backend, Log, Mask, OpenLog};
 use super::settings::{Settings, Store};
 use crate::model::{Clock, Now, Report, SessionId};
@@ -86,6 +88,8 @@ pub struct App {
     confirm: Option<Confirm>,
     path: Option<PathDialog>,
     sandbox: SandboxPanel,
+    records: RecordsPane,
+    inspector: InspectorPane,
     toasts: Toasts,
     sender: SyncSender<Done>,
     done: Receiver<Done>,
@@ -122,7 +126,8 @@ impl App {
         for report in parts.reports {
             toasts.report(report);
         }
-        let book = Book { vault: parts.vault, ..Book::default() };
+        let mut book = Book::default();
+        book.vault = parts.vault;
         let columns = if parts.settings.panes.split { 2 } else { 1 };
         let mut app = Self {
             backend: parts.backend,
@@ -132,7 +137,6 @@ impl App {
             open_log: parts.open_log,
             mask: parts.mask,
             stored: parts.settings.clone(),
-            settings: parts.settings,
             store: parts.store,
             picker: parts.picker,
             asked: None,
@@ -147,6 +151,9 @@ impl App {
             confirm: None,
             path: None,
             sandbox: SandboxPanel::default(),
+            records: RecordsPane::restored(&parts.settings.table),
+            inspector: InspectorPane::default(),
+            settings: parts.settings,
             toasts,
             sender,
             done,

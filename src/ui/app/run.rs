@@ -99,17 +99,24 @@ impl App {
                     self.toggle_mark(on);
                 }
             }
-            Cmd::Find
-            | Cmd::Follow
+            Cmd::Find => {
+                self.settings.panes.show_records = true;
+                self.records.find();
+            }
+            Cmd::Noise => self.records.toggle_noise(),
+            Cmd::Follow
             | Cmd::TimeZero
             | Cmd::Diff
-            | Cmd::Noise
             | Cmd::RowUp
             | Cmd::RowDown
             | Cmd::PageUp
             | Cmd::PageDown
             | Cmd::First
-            | Cmd::Last => self.run_in_table(cmd),
+            | Cmd::Last => {
+                if let Some(key) = cmd.entry().keys.first() {
+                    self.records.press(key.logical_key);
+                }
+            }
         }
     }
 

@@ -215,7 +215,9 @@ impl Form {
                 Err(e) => out.push(format!("Not JSON ({e}). It will be sent as it stands.")),
                 Ok(v) if !v.is_object() => out.push("JSON, but not an object. It will be sent as it stands.".into()),
                 Ok(v) if v.get("action").is_none() => {
-                    out.push("No “action”: the server will not know what this is. It will be sent as it stands.".into());
+                    out.push(
+                        "No “action”: the server will not know what this is. It will be sent as it stands.".into(),
+                    );
                 }
                 Ok(_) => {}
             }

@@ -94,9 +94,7 @@ fn head(ui: &mut Ui, who: &str, side: Side, entry: &Entry, scene: &Scene<'_>) {
     ui.horizontal(|ui| {
         ui.label(RichText::new(format::shown(who)).font(font.small_strong()).color(t.side(side).ink));
         ui.label(
-            RichText::new(format::time_of_day(entry.at, scene.settings.utc))
-                .font(font.small_data())
-                .color(t.text.weak),
+            RichText::new(format::time_of_day(entry.at, scene.settings.utc)).font(font.small_data()).color(t.text.weak),
         )
         .on_hover_text(format::full_time(entry.at, scene.settings.utc));
         if entry.cleared {

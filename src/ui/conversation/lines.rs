@@ -63,7 +63,9 @@ pub(super) fn presence(
     let who = side.word();
     let text = match what {
         Presence::Joined => format!("{who} joined"),
-        Presence::Disconnected { read_only: Some(true) } => format!("{who} disconnected; the conversation is read-only"),
+        Presence::Disconnected { read_only: Some(true) } => {
+            format!("{who} disconnected; the conversation is read-only")
+        }
         Presence::Disconnected { .. } => format!("{who} disconnected"),
         Presence::ClearAsked => format!("{who} asked to clear the conversation"),
         Presence::SignedIn { name } if name.is_empty() => format!("{who} signed in"),

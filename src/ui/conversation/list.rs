@@ -98,7 +98,7 @@ impl ConversationList {
             }
             viewport.max.y >= total + typing - GUESS
         });
-        self.offset = output.state.offset().y;
+        self.offset = output.state.clamped_offset().y;
         let at_end = output.inner;
         if at_end {
             self.seen = entries.len();

@@ -132,7 +132,8 @@ fn attachment(ui: &mut Ui, file: &Attachment, view: &SessionView, live: bool, ac
     ui.horizontal(|ui| {
         match &file.url {
             Some(url) => {
-                if button(ui, Some(Icon::ArrowDown), "Download…", Weight::Quiet).on_hover_text(url.as_str()).clicked() {
+                if button(ui, Some(Icon::ArrowDown), "Download…", Weight::Quiet).on_hover_text(url.as_str()).clicked()
+                {
                     acts.push(Act::Link(url.clone()));
                 }
             }

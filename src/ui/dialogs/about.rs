@@ -14,7 +14,9 @@ static CRATES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| crates(LOCK));
 
 pub(super) fn paint(ui: &mut Ui, filter: &mut String) {
     let t = tokens(ui);
-    ui.label(RichText::new(format!("Sessionscope {}", env!("CARGO_PKG_VERSION"))).font(font.strong()).color(t.text.strong));
+    ui.label(
+        RichText::new(format!("Sessionscope {}", env!("CARGO_PKG_VERSION"))).font(font.strong()).color(t.text.strong),
+    );
     ui.add(Label::new(env!("CARGO_PKG_DESCRIPTION")).wrap());
     ui.label(format!("Licence: {}", env!("CARGO_PKG_LICENSE")));
     ui.add_space(space::NORMAL);

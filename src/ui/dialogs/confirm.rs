@@ -36,7 +36,12 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
         let mut done = false;
         match confirm {
             Confirm::DeleteEnvironment { name, .. } => {
-                ui.add(Label::new(format!("“{name}” and its client secret in the keyring will be gone. Records of its sessions stay.")).wrap());
+                ui.add(
+                    Label::new(format!(
+                        "“{name}” and its client secret in the keyring will be gone. Records of its sessions stay."
+                    ))
+                    .wrap(),
+                );
             }
             Confirm::Link { url } => {
                 ui.label("It came with the conversation and opens in your browser:");

@@ -90,7 +90,9 @@ impl Form {
             ui.horizontal(|ui| {
                 let title = match &e.region {
                     None => "Own hosts".to_owned(),
-                    Some(name) => Region::find(name).map_or_else(|| name.clone(), |r| format!("{} · {}", r.title, r.domain)),
+                    Some(name) => {
+                        Region::find(name).map_or_else(|| name.clone(), |r| format!("{} · {}", r.title, r.domain))
+                    }
                 };
                 ComboBox::new("region", "")
                     .selected_text(title)
@@ -140,7 +142,8 @@ impl Form {
         optional(ui, "OAuth client id", &mut e.client_id, "only for calls of the Platform API");
         field(ui, "Client secret", |ui| {
             ui.horizontal(|ui| {
-                let edit = TextEdit::singleline(&mut self.secret.0).password(true).hint_text("unchanged").desired_width(260.0);
+                let edit =
+                    TextEdit::singleline(&mut self.secret.0).password(true).hint_text("unchanged").desired_width(260.0);
                 ui.add(edit).accessible_name("Client secret");
                 ui.checkbox(&mut self.forget_secret, "Forget the kept one");
             });
@@ -225,7 +228,8 @@ mod tests {
     #[test]
     fn a_form_says_what_is_missing() {
         let settings = Settings::default();
-        let mut form = Form::of(Environment { id: "1".into(), region: Some("mypurecloud.ie".into()), ..Environment::default() });
+        let mut form =
+            Form::of(Environment { id: "1".into(), region: Some("mypurecloud.ie".into()), ..Environment::default() });
         let what = |f: &Form, s: &Settings| f.problem(s, true).map(|r| r.what).unwrap_or_default();
         assert!(what(&form, &settings).contains("name"));
         form.environment.name = "Test".into();

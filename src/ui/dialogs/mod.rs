@@ -20,7 +20,7 @@ use std::path::Path;
 
 use egui::{Context, Frame, Id, Modal, RichText, Role, Ui};
 
-use super::app::{Act, Acts, Scene};
+use super::app::{Acts, Scene};
 use super::palette::Palette;
 use super::settings::Settings;
 use super::theme::{font, space, tokens};
@@ -203,10 +203,4 @@ fn text(ui: &mut Ui, name: &str, value: &mut String, hint: &str) -> egui::Respon
 fn hint(ui: &mut Ui, text: &str) {
     let t = tokens(ui);
     ui.add(egui::Label::new(RichText::new(text).small().color(t.text.weak)).wrap());
-}
-
-impl Act {
-    fn close() -> Self {
-        Self::CloseDialog
-    }
 }

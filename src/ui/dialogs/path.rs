@@ -23,7 +23,8 @@ pub struct PathDialog {
 
 impl PathDialog {
     pub fn new(question: Question, purpose: FilePurpose, why: String) -> Self {
-        let text = if question.save { usual_folder().join(&question.name).display().to_string() } else { String::new() };
+        let text =
+            if question.save { usual_folder().join(&question.name).display().to_string() } else { String::new() };
         Self { question, purpose, why, text, problem: None, asked: false, overwrite: false }
     }
 

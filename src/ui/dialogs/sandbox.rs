@@ -45,7 +45,10 @@ impl SandboxPanel {
         ui.spacing_mut().item_spacing.y = space::SMALL;
         match &scene.book.sandbox {
             SandboxState::Stopped => {
-                hint(ui, "A server on this computer's loopback interface that speaks the server's side of the protocol.");
+                hint(
+                    ui,
+                    "A server on this computer's loopback interface that speaks the server's side of the protocol.",
+                );
                 if button(ui, Some(Icon::Play), "Start sandbox", Weight::Primary).clicked() {
                     acts.push(Act::Sandbox(true));
                 }
@@ -142,7 +145,9 @@ fn one(ui: &mut Ui, name: &str, kind: Kind, value: &mut String, status: Option<&
             return;
         }
         Kind::Maybe => [("", "leave"), ("true", "yes"), ("false", "no")].map(|(v, t)| (v.into(), t.into())).to_vec(),
-        Kind::Word(words) => words.iter().map(|w| ((*w).into(), if w.is_empty() { "leave" } else { w }.into())).collect(),
+        Kind::Word(words) => {
+            words.iter().map(|w| ((*w).into(), if w.is_empty() { "leave" } else { w }.into())).collect()
+        }
         Kind::Session => {
             let known = status.map(|s| s.sessions.iter().map(|g| (g.id.clone(), g.id.clone())).collect());
             let mut words: Vec<_> = vec![(String::new(), "not named".to_owned())];

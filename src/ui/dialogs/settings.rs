@@ -50,7 +50,10 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>) {
                 ui.label("for ever");
             }
         });
-        hint(ui, "Older captures in the folder below are deleted when the program starts. Saved copies elsewhere stay.");
+        hint(
+            ui,
+            "Older captures in the folder below are deleted when the program starts. Saved copies elsewhere stay.",
+        );
     });
     field(ui, "Folder", |ui| match scene.captures {
         Some(folder) => {

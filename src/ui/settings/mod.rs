@@ -36,14 +36,7 @@ pub struct Panes {
 
 impl Default for Panes {
     fn default() -> Self {
-        Self {
-            rail: 220.0,
-            inspector: 380.0,
-            records: 290.0,
-            show_records: true,
-            show_inspector: true,
-            split: false,
-        }
+        Self { rail: 220.0, inspector: 380.0, records: 290.0, show_records: true, show_inspector: true, split: false }
     }
 }
 
@@ -220,8 +213,8 @@ fn clamp(n: f32, low: f32, high: f32, usual: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::environment::ClientSecret;
     use crate::model::Secret;
+    use crate::model::environment::ClientSecret;
 
     fn example() -> Settings {
         let mut s = Settings { theme: Choice::Dark, keep_days: 3, scale: 1.5, utc: true, ..Settings::default() };
