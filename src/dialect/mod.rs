@@ -9,6 +9,12 @@ use bytes::Bytes;
 
 use crate::model::{DialectId, Fact, Flags, Happening, Now, Record, Report, Secret, SecretKind, Wall};
 
+pub mod backoff;
+pub mod budget;
+pub mod heartbeat;
+pub mod jwt;
+pub mod keeper;
+pub mod seeded;
 pub mod web_messaging;
 
 /// The instant of a step: both local clocks and what the server's clock says.

@@ -2,15 +2,34 @@
 //! seen live.
 //!
 //! [`Board`] is the pure fold; [`Projector`] runs it on a thread of its own behind a capture and publishes snapshots.
+//!
+//! Everything here is bounded, and what is bounded is counted: entries of a conversation ([`KEPT`]), names by which
+//! messages are known again, faults, latencies, clocks. The log itself keeps all.
 
 mod board;
+pub mod causality;
 mod clocks;
 mod conversation;
+mod identity;
+mod label;
+mod latency;
+mod markdown;
+mod merge;
 mod meters;
 mod projector;
+mod session;
+pub mod text;
+mod thread;
+pub mod transcript;
+mod weight;
 
-pub use board::{Board, SessionView};
-pub use clocks::{ClockPhase, ClockView};
-pub use conversation::{Conversation, Entry, EntryState, What};
+pub use board::Board;
+pub use clocks::{ClockPhase, ClockView, in_order};
+pub use conversation::{Conversation, Entry, EntryState, KEPT, What};
+pub use latency::{Latencies, LatencyFigures};
 pub use meters::{Meter, Meters};
 pub use projector::Projector;
+pub use session::SessionView;
+
+#[cfg(test)]
+mod tests;

@@ -1,12 +1,254 @@
 //! Web Messaging, the vendor's Guest API over one socket.
-use crate::model::{Happening, Record};
+//!
+//! [`WebMessaging`] is the machine; its parts live in files of their own, each with the piece of state that it owns:
+//! `session` (open, configure, end, reconnect), `frames` (what arrives), `messages` (what the guest says and what
+//! becomes of it), `requests` (everything else that is asked over the socket), `history` (JWT and REST), `attachments`,
+//! `idle` (clocks of the session and of the connection), `deeds` (what a person does to a clock).
+//! [`read`] and [`line`] tell records, and need no machine.
 
-use super::Line;
+mod attachments;
+mod content;
+mod deeds;
+mod frames;
+mod history;
+mod idle;
+mod line;
+mod messages;
+mod read;
+mod requests;
+mod session;
+#[cfg(test)]
+mod tests;
+pub mod wire;
 
-/// See [`super::read`].
-pub fn read(_record: &Record, _out: &mut Vec<Happening>) {}
+pub use line::line;
+pub use read::read;
 
-/// See [`super::line`].
-pub fn line(_record: &Record) -> Line {
-    Line::default()
+use std::time::Duration;
+
+use super::heartbeat::{Beat, Heartbeat};
+use super::seeded::Seeded;
+use super::{Action, At, CallId, Dialect, Input, Seen, Wish};
+use crate::model::environment::secs;
+use crate::model::fact::{Delivery, DeliveryChange, End, Expiry, SessionState, StateChange};
+use crate::model::{Environment, Fact, Flags, Hosts, Mono, Report, Secret, Wall};
+
+/// What a session is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub hosts: Hosts,
+    pub environment: Environment,
+    /// The guest's identity: a UUID made by the client.
+    pub token: Secret<String>,
+    /// The token was used before: the server is expected to know it.
+    pub resumed: bool,
+    /// For tracing ids and for the jitter of waits.
+    pub seed: u64,
+}
+
+/// One guest session.
+pub struct WebMessaging {
+    hosts: Hosts,
+    env: Environment,
+    token: Secret<String>,
+    chance: Seeded,
+    state: SessionState,
+    socket: Socket,
+    /// Number of the newest socket.
+    conn: u32,
+    calls: u64,
+    heartbeat: Heartbeat,
+    session: session::Session,
+    requests: requests::Requests,
+    outbox: messages::Outbox,
+    history: history::History,
+    attachments: attachments::Attachments,
+    idle: idle::Idle,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Socket {
+    None,
+    Opening,
+    Open,
+}
+
+/// The instant of a step, and where its actions go.
+struct Cx<'a> {
+    at: At,
+    out: &'a mut Vec<Action>,
+}
+
+impl Cx<'_> {
+    fn now(&self) -> Mono {
+        self.at.now.mono
+    }
+
+    fn server(&self) -> Wall {
+        self.at.server
+    }
+
+    /// The local wall clock after a wait.
+    fn wall_in(&self, wait: Duration) -> Wall {
+        self.at.now.wall + wait
+    }
+
+    fn act(&mut self, action: Action) {
+        self.out.push(action);
+    }
+
+    fn fault(&mut self, report: Report) {
+        self.act(Action::State(Fact::Fault(report)));
+    }
+
+    fn expiry(&mut self, expiry: Expiry) {
+        self.act(Action::State(Fact::Expiry(expiry)));
+    }
+
+    fn delivery(&mut self, tracing: &str, delivery: Delivery) {
+        self.act(Action::State(Fact::Delivery(DeliveryChange { tracing: tracing.to_owned(), delivery })));
+    }
+}
+
+impl WebMessaging {
+    pub fn new(config: Config) -> Self {
+        let Config { hosts, environment: env, token, resumed, seed } = config;
+        let mut chance = Seeded::new(seed);
+        let timings = &env.timings;
+        Self {
+            heartbeat: Heartbeat::new(secs(timings.ping_secs), secs(timings.pong_secs)),
+            session: session::Session::new(&env, resumed, chance.number()),
+            requests: requests::Requests::default(),
+            outbox: messages::Outbox::new(&env),
+            history: history::History::new(&env, chance.number()),
+            attachments: attachments::Attachments::default(),
+            idle: idle::Idle::new(&env),
+            state: SessionState::New,
+            socket: Socket::None,
+            conn: 0,
+            calls: 0,
+            hosts,
+            env,
+            token,
+            chance,
+        }
+    }
+
+    /// Where the session is, as last stated.
+    pub fn state(&self) -> &SessionState {
+        &self.state
+    }
+
+    fn go(&mut self, cx: &mut Cx<'_>, to: SessionState, why: impl Into<String>) {
+        self.state = to.clone();
+        cx.act(Action::State(Fact::State(StateChange { to, why: why.into() })));
+    }
+
+    /// Something worth a line while the state stays as it is.
+    fn remark(&mut self, cx: &mut Cx<'_>, why: impl Into<String>) {
+        self.go(cx, self.state.clone(), why);
+    }
+
+    /// The server knows who we are on the open socket.
+    fn is_configured(&self) -> bool {
+        self.socket == Socket::Open && matches!(self.state, SessionState::Ready | SessionState::ReadOnly)
+    }
+
+    fn send(&mut self, cx: &mut Cx<'_>, text: String, flags: Flags, tracing: Option<String>) {
+        self.idle.traffic(cx);
+        cx.act(Action::Text { conn: self.conn, text, flags, tracing });
+    }
+
+    fn next_call(&mut self) -> CallId {
+        self.calls += 1;
+        CallId(self.calls)
+    }
+
+    fn wish(&mut self, cx: &mut Cx<'_>, wish: Wish) {
+        match wish {
+            Wish::Connect => self.connect(cx),
+            Wish::Configure { start_new } => self.wish_configure(cx, start_new),
+            Wish::StartNew => self.start_new(cx),
+            Wish::Leave { code, reason } => self.leave(cx, code, reason),
+            Wish::CloseSession { all_connections } => self.close_session(cx, all_connections, false),
+            Wish::SetReconnect(on) => self.set_reconnect(cx, on),
+            Wish::Text { .. } | Wish::Answer { .. } | Wish::Typing { .. } | Wish::Join { .. } | Wish::Clear { .. } => {
+                self.wish_to_say(cx, wish);
+            }
+            Wish::Raw { text } => self.raw(cx, text),
+            Wish::Echo => self.wish_echo(cx),
+            Wish::GetJwt => self.wish_jwt(cx),
+            Wish::History { all } => self.wish_history(cx, all),
+            Wish::GetConfiguration => self.wish_configuration(cx),
+            Wish::Attach { attachment, name, mime, bytes } => self.attach(cx, attachment, name, mime, bytes),
+            Wish::RefreshLink { attachment } => self.refresh_link(cx, attachment),
+            Wish::DeleteAttachment { attachment } => self.delete_attachment(cx, attachment),
+            Wish::Clock { id, deed } => self.clock_deed(cx, &id, deed),
+        }
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        match self.heartbeat.tick(cx.now()) {
+            Beat::Ping => cx.act(Action::Ping { conn: self.conn }),
+            Beat::Lost => self.no_pong(cx),
+            Beat::Nothing => {}
+        }
+        self.tick_requests(cx);
+        self.tick_session(cx);
+        self.tick_outbox(cx);
+        self.tick_history(cx);
+        self.tick_attachments(cx);
+        self.tick_idle(cx);
+    }
+}
+
+impl Dialect for WebMessaging {
+    fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
+        let cx = &mut Cx { at, out };
+        match input {
+            Input::Wish(wish) => self.wish(cx, wish),
+            Input::Opened { conn } => self.opened(cx, conn),
+            Input::NotOpened { conn, status, report } => self.not_opened(cx, conn, status, &report),
+            Input::Text { conn, text } => return self.frame(cx, conn, text),
+            // The protocol knows text frames only.
+            Input::Bytes { .. } => return Seen { flags: Flags::MALFORMED, ..Seen::default() },
+            Input::Pong { conn } => {
+                if conn == self.conn {
+                    self.heartbeat.pong(cx.now());
+                }
+                return Seen { flags: Flags::HEARTBEAT, ..Seen::default() };
+            }
+            Input::Closed { conn, code, reason } => {
+                self.closed(cx, conn, End::ByServer { code, reason: reason.to_owned() });
+            }
+            Input::Lost { conn, why } => self.lost(cx, conn, why),
+            Input::Answer { call, status, retry_after, body } => {
+                return self.answer(cx, call, status, retry_after, body);
+            }
+            Input::CallFailed { call, report } => self.call_failed(cx, call, &report),
+            Input::Tick => self.tick(cx),
+        }
+        Seen::default()
+    }
+
+    fn wait(&self, at: At) -> Option<Duration> {
+        [
+            self.heartbeat.wait(at.now.mono),
+            self.requests.wait(at),
+            self.session.wait(at),
+            self.outbox.wait(at, self.can_retry()),
+            self.history.wait(at),
+            self.attachments.wait(at),
+            self.idle.wait(at, self.can_check()),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+}
+
+/// Time until an instant on the server's clock. That clock may be set or jump after a sleep, so that nobody waits for
+/// longer than a minute without looking again.
+fn until(at: At, instant: Wall) -> Duration {
+    Duration::from_micros(instant.micros_since(at.server).max(0) as u64).min(Duration::from_secs(60))
 }

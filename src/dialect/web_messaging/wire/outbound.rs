@@ -1,0 +1,135 @@
+//! Frames of the client: written by the machine, and read back from records.
+
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
+
+use super::inbound::ChannelMetadata;
+use super::lenient::{Audit, Audited, Bool, Int, Raw, Str, otherwise_wrong, shape};
+
+/// Any request. Members that are none are left out.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request<'a> {
+    pub action: &'static str,
+    pub token: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deployment_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_new: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub close_all_connections: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attachment_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_type: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_size: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub errors_as_json: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<Say<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel<'a>>,
+    pub tracing_id: &'a str,
+}
+
+impl Request<'_> {
+    pub fn json(&self) -> String {
+        // Strings, numbers and lists of them: this cannot fail.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// The `message` of onMessage and echo.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Say<'a> {
+    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
+    pub kind: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub content: Vec<Piece<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<Occasion>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "contentType")]
+pub enum Piece<'a> {
+    Attachment {
+        attachment: Id<'a>,
+    },
+    #[serde(rename_all = "camelCase")]
+    ButtonResponse {
+        button_response: Pressed<'a>,
+    },
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Id<'a> {
+    pub id: &'a str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Pressed<'a> {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    pub text: &'a str,
+    pub payload: &'a str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "eventType")]
+pub enum Occasion {
+    Typing { typing: Word },
+    Presence { presence: Word },
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Word {
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Channel<'a> {
+    pub metadata: Custom<'a>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Custom<'a> {
+    #[serde(serialize_with = "as_map")]
+    pub custom_attributes: &'a [(String, String)],
+}
+
+fn as_map<S: serde::Serializer>(pairs: &&[(String, String)], s: S) -> Result<S::Ok, S::Error> {
+    s.collect_map(pairs.iter().map(|(k, v)| (k, v)))
+}
+
+shape! {
+    /// A request as it stands in a record; also one that was written by hand.
+    Asked {
+        action: Str<'a> = "action",
+        token: Str<'a> = "token",
+        tracing: Str<'a> = "tracingId",
+        deployment: Raw<'a> = "deploymentId",
+        start_new: Bool = "startNew",
+        close_all: Bool = "closeAllConnections",
+        attachment: Str<'a> = "attachmentId",
+        file_name: Str<'a> = "fileName",
+        file_type: Str<'a> = "fileType",
+        file_size: Int = "fileSize",
+        message: super::inbound::Message<'a> = "message",
+        channel: AskedChannel<'a> = "channel",
+    }
+
+    AskedChannel {
+        metadata: ChannelMetadata<'a> = "metadata",
+    }
+}

@@ -1,0 +1,234 @@
+//! One session: folds its records into what the window shows of it.
+
+use std::sync::Arc;
+
+use super::clocks::{self, ClockView};
+use super::conversation::{Conversation, What};
+use super::latency::Latencies;
+use super::meters::Meters;
+use super::thread::{Thread, Told};
+use crate::model::clock::jump;
+use crate::model::environment::Limits;
+use crate::model::fact::{SessionState, Skew, StateChange};
+use crate::model::happening::Source;
+use crate::model::record::{Lane, SessionStart};
+use crate::model::{Direction, Fact, Happening, Kind, Now, Record, Report, SessionId, Wall};
+
+/// So many of the newest faults are kept with a session; all stay in the log.
+pub const FAULTS_KEPT: usize = 100;
+
+/// What the window shows of one session.
+#[derive(Clone, Debug, Default)]
+pub struct SessionView {
+    pub id: SessionId,
+    pub start: Option<SessionStart>,
+    pub started: Now,
+    pub state: Option<SessionState>,
+    /// Record of the last state change.
+    pub state_seq: u64,
+    pub conversation: Conversation,
+    /// In the order in which they will break; dead ones last. For the order at an instant see [`clocks::in_order`].
+    pub clocks: Vec<ClockView>,
+    pub meters: Meters,
+    pub latencies: Latencies,
+    pub skew: Option<Skew>,
+    /// Local instant at which `skew` was learnt.
+    pub skew_at: Now,
+    /// The newest [`FAULTS_KEPT`], newest last, with the record that told them.
+    pub faults: Vec<(u64, Arc<Report>)>,
+    /// All faults there ever were.
+    pub faults_told: u64,
+    /// Records that told something (those that the projections need).
+    pub records: u64,
+}
+
+impl SessionView {
+    pub(super) fn new(id: SessionId) -> Self {
+        Self { id, meters: Meters::of(&Limits::default()), ..Self::default() }
+    }
+
+    /// The server's clock at a local instant: the local wall clock where no skew is known. As in
+    /// [`crate::model::ServerTime::at`], neither a clock set back nor a sleep of the machine revives a token.
+    pub fn server_now(&self, now: Now) -> Wall {
+        let Some(skew) = self.skew else { return now.wall };
+        let behind = jump(self.skew_at, now).min(0).saturating_neg();
+        now.wall.plus_micros(behind).plus_micros(skew.skew_us)
+    }
+}
+
+/// What the fold of a session remembers beside the view.
+#[derive(Clone, Debug, Default)]
+pub(super) struct SessionFold {
+    pub thread: Thread,
+    /// Numbers of the open connections, in the order of their opening.
+    open: Vec<u32>,
+}
+
+impl SessionFold {
+    /// Keeps what falls out of a window of so many entries and bytes, for the transcript.
+    pub fn windowed(kept: usize, kept_bytes: usize) -> Self {
+        let mut thread = Thread::keeping(kept, kept_bytes, usize::MAX);
+        thread.cut = Some(Default::default());
+        Self { thread, open: Vec::new() }
+    }
+
+    /// Folds one record of this session. `told` is a buffer.
+    pub fn fold(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>) {
+        view.records += 1;
+        if view.records == 1 {
+            view.started = record.at;
+        }
+        match record.kind {
+            Kind::SessionStart => {
+                view.started = record.at;
+                view.start = record.head_as::<SessionStart>();
+            }
+            Kind::State
+            | Kind::Expiry
+            | Kind::Delivery
+            | Kind::Fault
+            | Kind::Skew
+            | Kind::Note
+            | Kind::Mark
+            | Kind::LeftOut => {
+                if let Some(fact) = record.fact() {
+                    self.fact(view, record, fact);
+                }
+            }
+            _ => {
+                if matches!(record.kind, Kind::HttpFailed | Kind::SocketRefused | Kind::SocketLost)
+                    && let Some(Fact::Fault(report)) = record.fact()
+                {
+                    fault(view, record.seq, report);
+                }
+                view.meters.count(record, &mut self.open);
+                self.read(view, record, told, false);
+            }
+        }
+    }
+
+    /// Takes from a record that is no part of the story what is of interest for a moment: who types.
+    pub fn fold_live(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>) {
+        self.read(view, record, told, true);
+    }
+
+    fn read(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>, typing_only: bool) {
+        told.clear();
+        let dialect = view.start.as_ref().map(|s| s.dialect).unwrap_or_default();
+        crate::dialect::read(dialect, record, told);
+        let mut at = self.at(view, record);
+        for happening in told.drain(..) {
+            if !typing_only || matches!(happening, Happening::Typing { .. }) {
+                self.happening(view, at, happening);
+            }
+            at.n = at.n.saturating_add(1);
+        }
+    }
+
+    fn at(&self, view: &SessionView, record: &Record) -> Told {
+        let source = match (record.direction, record.kind.lane()) {
+            (Direction::Sent, _) => Source::Outgoing,
+            (_, Lane::Http) => Source::History,
+            _ => Source::Live,
+        };
+        Told { seq: record.seq, n: 0, now: record.at, server: view.server_now(record.at), source: Some(source) }
+    }
+
+    pub fn happening(&mut self, view: &mut SessionView, at: Told, happening: Happening) {
+        let conv = &mut view.conversation;
+        match happening {
+            Happening::Said(message) => {
+                if let Some((seq, micros)) = self.thread.said(conv, at, *message) {
+                    view.latencies.add(seq, micros);
+                }
+            }
+            // Our own typing is no news.
+            Happening::Typing { side, millis } if at.source != Some(Source::Outgoing) => {
+                self.thread.typing(conv, at, side, millis);
+            }
+            Happening::Typing { .. } | Happening::HistoryRead { .. } => {}
+            Happening::Presence { side, what, key, at: when, tracing } => {
+                self.thread.presence(conv, at, (side, what), (key, when, tracing));
+            }
+            Happening::Refused { tracing, code, text } => {
+                let refused = crate::model::fact::Delivery::Refused { code, text };
+                self.thread.deliver(conv, at, &tracing, refused);
+            }
+            Happening::Attachment { id, state } => self.thread.attachment(conv, at, id, state),
+            Happening::Cleared => self.thread.cleared(conv),
+        }
+    }
+
+    fn fact(&mut self, view: &mut SessionView, record: &Record, fact: Fact) {
+        let at = self.at(view, record);
+        match fact {
+            Fact::State(change) => {
+                view.conversation.read_only = match change.to {
+                    SessionState::ReadOnly => true,
+                    SessionState::Ready => false,
+                    _ => view.conversation.read_only,
+                };
+                if change.to.is_ended() {
+                    view.conversation.typing = None;
+                }
+                let remark = view.state.as_ref() == Some(&change.to) && !change.why.is_empty();
+                let line = if remark { Some(change.why.clone()) } else { line_of(&change) };
+                if let Some(line) = line {
+                    self.thread.line(&mut view.conversation, at, What::State(line));
+                }
+                view.state = Some(change.to);
+                view.state_seq = record.seq;
+            }
+            Fact::Expiry(expiry) => clocks::take(&mut view.clocks, expiry, record, at.server),
+            Fact::Delivery(change) => {
+                use crate::model::fact::Delivery;
+                let never_left = match &change.delivery {
+                    Delivery::NotSent { why } => Some(why.clone()),
+                    _ => None,
+                };
+                let known = self.thread.deliver(&mut view.conversation, at, &change.tracing, change.delivery);
+                // What never left has no frame to show: its reason must still be seen.
+                if let (false, Some(why)) = (known, never_left) {
+                    self.thread.line(&mut view.conversation, at, What::State(format!("not sent: {why}")));
+                }
+            }
+            Fact::Fault(report) => fault(view, record.seq, report),
+            Fact::Skew(skew) => {
+                view.skew = Some(skew);
+                view.skew_at = record.at;
+            }
+            Fact::Note { text } => self.thread.line(&mut view.conversation, at, What::Note(text)),
+            Fact::LeftOut { payloads, .. } => {
+                let line = format!("{payloads} payloads were not stored: the conversation may have gaps here");
+                self.thread.line(&mut view.conversation, at, What::State(line));
+            }
+            Fact::Mark { .. } => {}
+        }
+    }
+}
+
+fn fault(view: &mut SessionView, seq: u64, report: Report) {
+    // A socket's or call's own record and the dialect may tell the same one.
+    if view.faults.last().is_some_and(|(_, last)| **last == report) {
+        return;
+    }
+    if view.faults.len() == FAULTS_KEPT {
+        view.faults.remove(0);
+    }
+    view.faults.push((seq, Arc::new(report)));
+    view.faults_told += 1;
+}
+
+/// The line between the bubbles for a change of state, none for steps that a person need not see.
+fn line_of(change: &StateChange) -> Option<String> {
+    let line = match &change.to {
+        SessionState::New | SessionState::Configuring => return None,
+        SessionState::Connecting => "connecting".to_owned(),
+        SessionState::Connected => "connected".to_owned(),
+        SessionState::Ready => "configured".to_owned(),
+        SessionState::ReadOnly => "read-only".to_owned(),
+        SessionState::Reconnecting { attempt, .. } => format!("reconnecting, try {attempt}"),
+        SessionState::Ended(end) => format!("ended: {}", end.sentence()),
+    };
+    Some(if change.why.is_empty() { line } else { format!("{line} ({})", change.why) })
+}
