@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use egui::{Event, Key, Modifiers, Ui};
 use serde::{Deserialize, Serialize};
@@ -11,11 +10,11 @@ use serde_json::Value;
 use super::app::{Act, Acts, Scene};
 use super::dialogs::Dialog;
 use super::table::{Columns, FilterBox, RecordSource, RecordTable, Show, TableEvent};
-use super::theme::tokens;
 use super::widgets::{Icon, empty_state};
 use crate::capture::{Filter, Reader, Rows, Search};
 use crate::dialect::Line;
 use crate::model::{DialectId, Record, Report, SessionId};
+use crate::projection::Board;
 
 /// Payload bytes read for a row.
 const PREVIEW: usize = 600;
@@ -38,8 +37,6 @@ pub struct RecordsPane {
     /// The filter at work, as text; none before the first.
     applied: Option<String>,
     rows: Rows,
-    marks: Rows,
-    marks_at: Option<(u64, Instant)>,
     identity: u64,
     /// Keys pressed by a menu or the palette in the table's stead.
     keys: Vec<Key>,
@@ -67,7 +64,6 @@ impl RecordsPane {
         self.identity += 1;
         self.search = None;
         self.applied = None;
-        self.marks_at = None;
         self.rows = Rows::None;
         self.table.clear_selection();
         self.table.follow_tail();
@@ -101,10 +97,6 @@ impl RecordsPane {
         }
     }
 
-    pub fn is_marked(&self, seq: u64) -> bool {
-        self.marks.contains(seq)
-    }
-
     /// Paints bar and table. `over` is true under a dialog: the keyboard is not the table's then.
     pub fn paint(&mut self, ui: &mut Ui, reader: Option<&Reader>, scene: &Scene<'_>, over: bool, acts: &mut Acts) {
         let Some(reader) = reader else {
@@ -131,7 +123,7 @@ impl RecordsPane {
         } else {
             let lit: HashSet<u64> = scene.selection.seqs().iter().copied().collect();
             let mut source =
-                Source { reader, rows: &self.rows, marks: &self.marks, lit: &lit, identity: self.identity };
+                Source { reader, rows: &self.rows, board: scene.board, lit: &lit, identity: self.identity };
             events.extend(self.table.show(ui, &mut source));
         }
         if let Some(held) = held {
@@ -151,7 +143,6 @@ impl RecordsPane {
             let keys = [("Change the filter", "Ctrl+F")];
             empty_state(ui, Icon::Filter, "Nothing fits", "No record passes the filter and the lanes.", &keys);
         }
-        let _ = tokens(ui);
     }
 
     fn event(&mut self, event: TableEvent, scene: &Scene<'_>, acts: &mut Acts) {
@@ -175,7 +166,7 @@ impl RecordsPane {
         }
     }
 
-    /// Brings rows and marks up to date; starts a search where the filter changed.
+    /// Brings the rows up to date; starts a search where the filter changed.
     fn refresh(&mut self, reader: &Reader, ctx: &egui::Context) {
         let wanted = self.wanted();
         if self.applied.as_ref() != Some(&wanted) {
@@ -190,12 +181,6 @@ impl RecordsPane {
             self.rows = status.rows;
         } else if wanted_is_all(&self.table.show, &self.filter.text) {
             self.rows = reader.rows(None, self.table.show.noise);
-        }
-        let due =
-            self.marks_at.is_none_or(|(len, at)| len != reader.len() && at.elapsed() > Duration::from_millis(300));
-        if due && let Ok(marks) = reader.marked() {
-            self.marks = marks;
-            self.marks_at = Some((reader.len(), Instant::now()));
         }
     }
 
@@ -259,7 +244,7 @@ fn press(key: Key) -> Event {
 struct Source<'a> {
     reader: &'a Reader,
     rows: &'a Rows,
-    marks: &'a Rows,
+    board: &'a Board,
     lit: &'a HashSet<u64>,
     identity: u64,
 }
@@ -282,7 +267,11 @@ impl RecordSource for Source<'_> {
     }
 
     fn is_marked(&self, seq: u64) -> bool {
-        self.marks.contains(seq)
+        self.board.marks.contains(&seq)
+    }
+
+    fn note(&self, seq: u64) -> Option<&str> {
+        self.board.notes.get(&seq).and_then(|n| n.last()).map(|(_, text)| text.as_str())
     }
 
     fn is_lit(&self, seq: u64) -> bool {

@@ -74,17 +74,13 @@ impl LiveLog {
     pub fn new(writer: Writer, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Report> {
         let opened = writer.opened();
         let projector = Projector::start(Reader::attach(&opened)?, wake);
+        writer.on_commit(Box::new(projector.grown_call()));
         let reader = Reader::attach(&opened)?;
         let file = match opened {
             Opened::File(path) => Some(path),
             Opened::Memory(_) => None,
         };
         Ok(Self { reader, projector, writer, file })
-    }
-
-    /// To be called after each commit of the writer.
-    pub fn projector(&self) -> &Projector {
-        &self.projector
     }
 }
 

@@ -1,5 +1,7 @@
 //! All integration tests in one binary.
 
 mod support;
+mod ui_app;
+mod ui_look;
 mod ui_parts;
 mod ui_table;

@@ -190,7 +190,7 @@ impl App {
             self.toasts.info("A saved capture is read-only: marks are set in the live one.");
             return;
         }
-        let set = !self.records.is_marked(seq);
+        let set = !self.log().board().marks.contains(&seq);
         self.send(Command::Mark { on: seq, set });
     }
 

@@ -208,6 +208,22 @@ impl App {
         }
     }
 
+    /// As they are now.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The session of each column.
+    pub fn shown(&self) -> Vec<Option<SessionId>> {
+        self.columns.iter().map(|c| c.session).collect()
+    }
+
+    /// Takes a session as live and shows it, as if the engine had just made it.
+    pub fn adopt(&mut self, session: SessionId) {
+        self.book.live.insert(session);
+        self.show(session);
+    }
+
     /// One frame without eframe: what a test calls.
     pub fn frame(&mut self, ui: &mut egui::Ui) {
         let ctx = ui.ctx().clone();

@@ -93,8 +93,7 @@ pub(super) fn older(ui: &mut Ui, view: &SessionView) {
 }
 
 fn who_types(view: &SessionView, scene: &Scene<'_>) -> Option<Side> {
-    let (side, until) = view.conversation.typing?;
-    (until > scene.now.mono && !scene.situation.saved).then_some(side)
+    view.conversation.typing_now(scene.now.mono).filter(|_| !scene.situation.saved)
 }
 
 pub(super) fn typing_height(view: &SessionView, scene: &Scene<'_>) -> f32 {

@@ -2,6 +2,7 @@
 
 pub mod records;
 mod renderer;
+pub mod scene;
 
 pub use renderer::CpuRenderer;
 
