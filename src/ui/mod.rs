@@ -1,5 +1,6 @@
 //! The window: everything that names egui.
 
+pub mod inspector;
 pub mod table;
 pub mod theme;
 pub mod widgets;
