@@ -34,7 +34,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
         ScrollArea::horizontal().id_salt("clocks").auto_shrink([false, true]).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.set_height(30.0);
-                ui.label(RichText::new("Clocks").font(font.small_strong()).color(t.text.weak));
+                ui.label(RichText::new("Clocks").font(font::small_strong()).color(t.text.weak));
                 if clocks.is_empty() {
                     ui.label(RichText::new("Nothing expires yet.").color(t.text.weak));
                 }
@@ -137,7 +137,7 @@ fn details(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts)
     let utc = scene.settings.utc;
     ui.set_width(340.0);
     ui.spacing_mut().item_spacing.y = space::TIGHT;
-    ui.label(RichText::new(&fact.title).font(font.title()));
+    ui.label(RichText::new(&fact.title).font(font::title()));
     let phase = phase_word(placed.clock.phase(placed.now));
     let mut lines = vec![
         ("State", format!("{phase}; {:?} by {}", fact.event, fact.by)),
@@ -162,13 +162,13 @@ fn details(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts)
         }
     });
     if let Some(claims) = &fact.claims {
-        ui.label(RichText::new("Claims").font(font.small_strong()));
+        ui.label(RichText::new("Claims").font(font::small_strong()));
         let text = serde_json::to_string_pretty(claims).unwrap_or_default();
         ScrollArea::vertical().id_salt("claims").max_height(180.0).show(ui, |ui| {
-            ui.add(Label::new(RichText::new(format::shown(&text)).font(font.small_data())).wrap());
+            ui.add(Label::new(RichText::new(format::shown(&text)).font(font::small_data())).wrap());
         });
     }
-    ui.label(RichText::new("History").font(font.small_strong()));
+    ui.label(RichText::new("History").font(font::small_strong()));
     ui.horizontal_wrapped(|ui| {
         for seq in placed.clock.history.iter().rev().take(20) {
             if button(ui, None, &format!("#{seq}"), Weight::Quiet).on_hover_text("Show this record").clicked() {

@@ -15,7 +15,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
     ui.vertical_centered(|ui| {
         ui.add_space((ui.available_height() * 0.26).max(16.0));
         ui.label(
-            RichText::new("A live conversation, with every frame on record").font(font.heading()).color(t.text.strong),
+            RichText::new("A live conversation, with every frame on record").font(font::heading()).color(t.text.strong),
         );
         ui.add_space(space::TIGHT);
         ui.label(

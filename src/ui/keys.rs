@@ -31,7 +31,7 @@ pub fn paint(ui: &mut Ui, filter: &mut String) {
             if entries.is_empty() {
                 continue;
             }
-            ui.label(RichText::new(section.title()).font(font.strong()).color(t.text.strong));
+            ui.label(RichText::new(section.title()).font(font::strong()).color(t.text.strong));
             Grid::new(("keys", section.title())).num_columns(3).spacing([16.0, 5.0]).show(ui, |ui| {
                 for e in entries {
                     ui.horizontal(|ui| {

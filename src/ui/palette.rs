@@ -128,7 +128,7 @@ impl Palette {
                         let button = egui::Button::selectable(n == self.at, item.title.as_str())
                             .min_size(egui::vec2(ui.available_width() - 200.0, 22.0));
                         let response = ui.add_enabled(item.enabled, button);
-                        ui.label(RichText::new(kind).font(font.small()).color(t.text.weak));
+                        ui.label(RichText::new(kind).font(font::small()).color(t.text.weak));
                         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                             if !item.hint.is_empty() {
                                 key_caps(ui, &item.hint);

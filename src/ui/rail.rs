@@ -29,7 +29,7 @@ pub fn state_mark(view: &SessionView) -> (Icon, &'static str, Tone) {
 pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
     let t = tokens(ui);
     ui.horizontal(|ui| {
-        ui.label(RichText::new("Sessions").font(font.small_strong()).color(t.text.weak));
+        ui.label(RichText::new("Sessions").font(font::small_strong()).color(t.text.weak));
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if icon_button(ui, Icon::Plus, "New session").clicked() {
                 acts.run(Cmd::NewSession);
@@ -101,13 +101,13 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     let number = if place.0 <= 9 { place.0.to_string() } else { String::new() };
     let mark = if unread > 0 { format!("{unread} new") } else { number };
     let color = if unread > 0 { t.accent } else { t.text.weak };
-    let mark = painter.layout_no_wrap(mark, font.small_data(), color);
+    let mark = painter.layout_no_wrap(mark, font::small_data(), color);
     let room = right - text_at - mark.size().x - space::SMALL;
     painter.galley(pos2(right - mark.size().x, upper - mark.size().y / 2.0), mark, color);
-    let title = cut(ui, &format::shown(&name), font.strong(), t.text.strong, room);
+    let title = cut(ui, &format::shown(&name), font::strong(), t.text.strong, room);
     painter.galley(pos2(text_at, upper - title.size().y / 2.0), title, t.text.strong);
     let ink = if tone == Tone::Plain { t.text.weak } else { tone.ink(ui) };
-    let word = painter.layout_no_wrap(word.to_owned(), font.small(), ink);
+    let word = painter.layout_no_wrap(word.to_owned(), font::small(), ink);
     let mut x = text_at + word.size().x + space::NORMAL;
     painter.galley(pos2(text_at, lower - word.size().y / 2.0), word, ink);
     if let Some(clock) = next_clock(view, scene) {
@@ -118,7 +118,7 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
         paint_ring(&painter, ring, clock.share(now), phase, egui::Stroke::new(2.0, t.line.normal), ink);
         x += 16.0;
         let left = clock.left(now).map_or_else(String::new, super::widgets::format::countdown);
-        let galley = painter.layout_no_wrap(left, font.small_data(), ink);
+        let galley = painter.layout_no_wrap(left, font::small_data(), ink);
         painter.galley(pos2(x, lower - galley.size().y / 2.0), galley, ink);
     }
     let hint = format!("{name}: {}", view.state.as_ref().map_or("new".to_owned(), sentence));

@@ -16,7 +16,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, log: &LogStatus, behind: Option<(u6
         ui.set_height(22.0);
         ui.spacing_mut().item_spacing.x = space::WIDE;
         let text = |ui: &mut Ui, text: String, tip: &str| {
-            ui.add(Label::new(RichText::new(text).font(font.small()).color(t.text.weak)).sense(Sense::hover()))
+            ui.add(Label::new(RichText::new(text).font(font::small()).color(t.text.weak)).sense(Sense::hover()))
                 .on_hover_text(tip);
         };
         text(ui, format::plural(log.records, "record", "records"), "Records in the capture that is shown.");
@@ -81,7 +81,7 @@ fn meters(ui: &mut Ui, meters: &[Meter], now: Now) {
         } else {
             format!("At the limit: one more is safe in {:.1} s.", wait.as_secs_f64())
         };
-        ui.add(Label::new(RichText::new(text).font(font.small()).color(color)).sense(Sense::hover()))
+        ui.add(Label::new(RichText::new(text).font(font::small()).color(color)).sense(Sense::hover()))
             .on_hover_text(tip);
     }
 }

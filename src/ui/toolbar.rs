@@ -113,6 +113,6 @@ fn warnings(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
     }
     if matches!(scene.book.sandbox, SandboxState::Starting) {
         let t = tokens(ui);
-        ui.label(RichText::new("sandbox starting…").font(font.small()).color(t.text.weak));
+        ui.label(RichText::new("sandbox starting…").font(font::small()).color(t.text.weak));
     }
 }

@@ -2,6 +2,8 @@
 
 mod support;
 mod ui_app;
+mod ui_gallery;
+mod ui_inspector;
 mod ui_look;
 mod ui_parts;
 mod ui_table;

@@ -54,6 +54,8 @@ pub enum Act {
     OpenFile(PathBuf),
     /// Redacted, then put into the clipboard.
     Copy(String),
+    /// Put into the clipboard as it is: it is redacted already, or the user revealed it on purpose.
+    CopyAsIs(String),
     /// Ask before opening an address.
     Link(String),
     OpenLink(String),

@@ -87,8 +87,10 @@ impl App {
             Act::File(purpose, path) => self.file_chosen(purpose, path, ctx),
             Act::OpenFile(path) => self.perform_open(path, Some(ctx)),
             Act::Copy(text) => ctx.copy_text(self.mask.text(&text)),
+            Act::CopyAsIs(text) => ctx.copy_text(text),
             Act::Link(url) => self.confirm = Some(crate::ui::dialogs::Confirm::link(url)),
-            Act::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(url)),
+            // An address of the conversation has placeholders where its signature was; the browser needs the real one.
+            Act::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(self.mask.reveal(&url).expose())),
             Act::Rename(session, name) => {
                 self.book.names.insert(session, name);
             }
@@ -196,9 +198,8 @@ impl App {
 
     pub(super) fn compare(&mut self, a: u64, b: Option<u64>) {
         self.settings.panes.show_inspector = true;
-        let mut seqs = vec![a];
-        seqs.extend(b);
-        self.selection.set(seqs);
+        self.inspector.compare(b.is_none());
+        self.selection.set(b.into_iter().chain([a]).collect());
     }
 
     /// What is in view counts as read.
@@ -218,6 +219,7 @@ impl App {
         }
         self.book.seen.clear();
         self.records.other_log();
+        self.inspector.other_log();
     }
 }
 

@@ -65,6 +65,7 @@ impl App {
             selection: &self.selection,
             captures: self.captures.as_deref(),
             folder_size: self.folder_size,
+            mask: self.mask.as_ref(),
         };
         let t = tokens(ui);
         let bar = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 3));

@@ -27,7 +27,7 @@ use super::commands::Situation;
 use super::composer::Composer;
 use super::conversation::ConversationList;
 use super::dialogs::{Confirm, Dialog, PathDialog, SandboxPanel};
-use super::inspector_slot::InspectorPane;
+use super::inspector_pane::InspectorPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
 use super::seams::{Backend, Log, Mask, OpenLog};
@@ -110,6 +110,7 @@ pub struct Scene<'a> {
     pub selection: &'a Selection,
     pub captures: Option<&'a std::path::Path>,
     pub folder_size: Option<(u64, u64)>,
+    pub mask: &'a dyn Mask,
 }
 
 impl Scene<'_> {

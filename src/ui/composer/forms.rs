@@ -100,7 +100,7 @@ fn text_field(ui: &mut Ui, c: &mut Composer, name: &str, width: f32, rows: usize
     let edit = TextEdit::multiline(&mut text)
         .id_salt(("composer", name))
         .hint_text(hint)
-        .font(if mono { font.data() } else { font.body() })
+        .font(if mono { font::data() } else { font::body() })
         .desired_rows(rows)
         .desired_width(width)
         .return_key(NEWLINE);

@@ -36,7 +36,7 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
         let color = if over { t.red.ink } else { t.text.weak };
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             if !text.is_empty() {
-                ui.label(RichText::new(text).font(font.small_data()).color(color));
+                ui.label(RichText::new(text).font(font::small_data()).color(color));
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 ui.add(Label::new(RichText::new(composer.action.about()).small().color(t.text.weak)).truncate());

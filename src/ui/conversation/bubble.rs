@@ -35,7 +35,7 @@ pub(super) fn message(
         if let Some(text) = message.text.as_deref().filter(|t| !t.is_empty()) {
             let t = tokens(ui);
             let color = if entry.cleared { t.text.weak } else { t.text.strong };
-            ui.add(Label::new(RichText::new(format::shown(text)).font(font.body()).color(color)).wrap());
+            ui.add(Label::new(RichText::new(format::shown(text)).font(font::body()).color(color)).wrap());
         }
         parts::paint(ui, message, view, scene, acts);
         if !message.attributes.is_empty() {
@@ -92,9 +92,11 @@ fn frame(ui: &mut Ui, side: Side, lit: bool, add: impl FnOnce(&mut Ui)) -> Respo
 fn head(ui: &mut Ui, who: &str, side: Side, entry: &Entry, scene: &Scene<'_>) {
     let t = tokens(ui);
     ui.horizontal(|ui| {
-        ui.label(RichText::new(format::shown(who)).font(font.small_strong()).color(t.side(side).ink));
+        ui.label(RichText::new(format::shown(who)).font(font::small_strong()).color(t.side(side).ink));
         ui.label(
-            RichText::new(format::time_of_day(entry.at, scene.settings.utc)).font(font.small_data()).color(t.text.weak),
+            RichText::new(format::time_of_day(entry.at, scene.settings.utc))
+                .font(font::small_data())
+                .color(t.text.weak),
         )
         .on_hover_text(format::full_time(entry.at, scene.settings.utc));
         if entry.cleared {
@@ -145,7 +147,7 @@ fn attributes(ui: &mut Ui, attributes: &[(String, String)]) {
     let t = tokens(ui);
     let text: Vec<String> = attributes.iter().map(|(k, v)| format!("{k}={v}")).collect();
     let text = format::shown(&text.join("  ")).into_owned();
-    ui.add(Label::new(RichText::new(text).font(font.small_data()).color(t.text.weak)).wrap())
+    ui.add(Label::new(RichText::new(text).font(font::small_data()).color(t.text.weak)).wrap())
         .on_hover_text("Custom attributes sent with this message");
 }
 

@@ -37,7 +37,7 @@ fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     ui.horizontal(|ui| {
         ui.set_height(space::CONTROL);
         let name = scene.book.name(view);
-        ui.add(Label::new(RichText::new(format::shown(&name)).font(font.title())).truncate());
+        ui.add(Label::new(RichText::new(format::shown(&name)).font(font::title())).truncate());
         let (icon, word, tone) = state_mark(view);
         badge(ui, Some(icon), word, tone);
         if let Some(start) = &view.start {

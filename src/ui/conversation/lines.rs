@@ -24,11 +24,12 @@ fn line(ui: &mut Ui, icon: Icon, text: &str, entry: &Entry, scene: &Scene<'_>, l
                     ui.horizontal_wrapped(|ui| {
                         let room = ui.available_width();
                         let time = format::time_of_day(entry.at, scene.settings.utc);
-                        let needed = ui.painter().layout_no_wrap(format!("{text}   {time}"), font.small(), t.text.weak);
+                        let needed =
+                            ui.painter().layout_no_wrap(format!("{text}   {time}"), font::small(), t.text.weak);
                         ui.add_space(((room - needed.size().x - 26.0) / 2.0).max(0.0));
                         mark(ui, icon, t.text.weak);
                         ui.add(Label::new(RichText::new(format::shown(text)).small().color(t.text.weak)).wrap());
-                        ui.label(RichText::new(time).font(font.small_data()).color(t.text.weak))
+                        ui.label(RichText::new(time).font(font::small_data()).color(t.text.weak))
                             .on_hover_text(format::full_time(entry.at, scene.settings.utc));
                     });
                 });

@@ -50,8 +50,8 @@ fn answer(ui: &mut Ui, kind: &str, text: &str, payload: &str) {
     let t = tokens(ui);
     ui.horizontal_wrapped(|ui| {
         mark(ui, Icon::Check, t.accent);
-        ui.label(RichText::new(format::shown(&format!("{kind}: {text}"))).font(font.strong()));
-        ui.label(RichText::new(format::shown(payload)).font(font.small_data()).color(t.text.weak));
+        ui.label(RichText::new(format::shown(&format!("{kind}: {text}"))).font(font::strong()));
+        ui.label(RichText::new(format::shown(payload)).font(font::small_data()).color(t.text.weak));
     });
 }
 
@@ -66,7 +66,7 @@ fn card(ui: &mut Ui, card: &Card, view: &SessionView, live: bool, acts: &mut Act
             ui.set_max_width(ui.available_width().min(260.0));
             ui.vertical(|ui| {
                 ui.spacing_mut().item_spacing.y = space::TIGHT;
-                ui.add(Label::new(RichText::new(format::shown(&card.title)).font(font.strong())).wrap());
+                ui.add(Label::new(RichText::new(format::shown(&card.title)).font(font::strong())).wrap());
                 if !card.description.is_empty() {
                     ui.add(Label::new(RichText::new(format::shown(&card.description)).color(t.text.normal)).wrap());
                 }
@@ -123,7 +123,7 @@ fn attachment(ui: &mut Ui, file: &Attachment, view: &SessionView, live: bool, ac
     ui.horizontal(|ui| {
         mark(ui, Icon::Clip, t.text.normal);
         let name = if file.name.is_empty() { file.id.as_str() } else { file.name.as_str() };
-        ui.add(Label::new(RichText::new(format::shown(name)).font(font.strong())).truncate());
+        ui.add(Label::new(RichText::new(format::shown(name)).font(font::strong())).truncate());
         let mut facts = vec![if file.mime.is_empty() { file.media_type.clone() } else { file.mime.clone() }];
         facts.extend(file.size.map(format::bytes));
         facts.retain(|f| !f.is_empty());
@@ -150,6 +150,6 @@ fn attachment(ui: &mut Ui, file: &Attachment, view: &SessionView, live: bool, ac
 fn other(ui: &mut Ui, kind: &str, json: &serde_json::Value) {
     CollapsingHeader::new(format!("{kind} (shown as received)")).show(ui, |ui| {
         let text = serde_json::to_string_pretty(json).unwrap_or_default();
-        ui.add(Label::new(RichText::new(format::shown(&text)).font(font.small_data())).wrap());
+        ui.add(Label::new(RichText::new(format::shown(&text)).font(font::small_data())).wrap());
     });
 }

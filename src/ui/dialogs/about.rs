@@ -15,7 +15,7 @@ static CRATES: LazyLock<Vec<(&str, &str)>> = LazyLock::new(|| crates(LOCK));
 pub(super) fn paint(ui: &mut Ui, filter: &mut String) {
     let t = tokens(ui);
     ui.label(
-        RichText::new(format!("Sessionscope {}", env!("CARGO_PKG_VERSION"))).font(font.strong()).color(t.text.strong),
+        RichText::new(format!("Sessionscope {}", env!("CARGO_PKG_VERSION"))).font(font::strong()).color(t.text.strong),
     );
     ui.add(Label::new(env!("CARGO_PKG_DESCRIPTION")).wrap());
     ui.label(format!("Licence: {}", env!("CARGO_PKG_LICENSE")));
@@ -28,7 +28,7 @@ pub(super) fn paint(ui: &mut Ui, filter: &mut String) {
         .wrap(),
     );
     ui.add_space(space::NORMAL);
-    ui.label(RichText::new(format!("Made with {} libraries", CRATES.len())).font(font.strong()));
+    ui.label(RichText::new(format!("Made with {} libraries", CRATES.len())).font(font::strong()));
     hint(
         ui,
         "Which of them are in a build depends on the system. Their licences are MIT, Apache-2.0, BSD, ISC, Zlib, \
@@ -44,7 +44,7 @@ pub(super) fn paint(ui: &mut Ui, filter: &mut String) {
         found.len(),
         |ui, rows| {
             for (name, version) in &found[rows] {
-                ui.label(RichText::new(format!("{name} {version}")).font(font.small_data()));
+                ui.label(RichText::new(format!("{name} {version}")).font(font::small_data()));
             }
         },
     );

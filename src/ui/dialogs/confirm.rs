@@ -45,7 +45,7 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
             }
             Confirm::Link { url } => {
                 ui.label("It came with the conversation and opens in your browser:");
-                ui.add(Label::new(RichText::new(format::shown(url)).font(font.data())).wrap());
+                ui.add(Label::new(RichText::new(format::shown(url)).font(font::data())).wrap());
                 if let Ok(parsed) = url::Url::parse(url)
                     && !matches!(parsed.scheme(), "http" | "https")
                 {

@@ -217,7 +217,7 @@ fn warn(ui: &mut Ui, text: &str) {
     ui.horizontal_wrapped(|ui| {
         badge(ui, Some(Icon::Warning), "", Tone::Amber);
         let t = tokens(ui);
-        ui.label(RichText::new(text).font(font.small()).color(t.amber.ink));
+        ui.label(RichText::new(text).font(font::small()).color(t.amber.ink));
     });
 }
 

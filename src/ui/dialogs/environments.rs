@@ -152,7 +152,7 @@ fn probe(ui: &mut Ui, probe: &Probe) {
         Probe::Done(checks) => checks,
     };
     ui.add_space(space::NORMAL);
-    ui.label(RichText::new("Last test").font(font.strong()));
+    ui.label(RichText::new("Last test").font(font::strong()));
     for (n, check) in checks.iter().enumerate() {
         ui.push_id(n, |ui| match check {
             Ok(text) => {

@@ -169,7 +169,7 @@ fn frame(ctx: &Context, title: &str, width: f32, bare: bool, add: impl FnOnce(&m
             let mut close = false;
             if !bare {
                 ui.horizontal(|ui| {
-                    ui.label(RichText::new(title).font(font.title()).color(tokens(ui).text.strong));
+                    ui.label(RichText::new(title).font(font::title()).color(tokens(ui).text.strong));
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                         close |= icon_button(ui, Icon::Cross, "Close dialog").clicked();
                     });
@@ -186,7 +186,7 @@ fn field<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     let t = tokens(ui);
     ui.horizontal(|ui| {
         let (rect, _) = ui.allocate_exact_size(egui::vec2(150.0, space::CONTROL), egui::Sense::hover());
-        ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, name, font.body(), t.text.normal);
+        ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, name, font::body(), t.text.normal);
         ui.vertical(|ui| add(ui)).inner
     })
     .inner

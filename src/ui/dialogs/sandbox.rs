@@ -88,7 +88,7 @@ impl SandboxPanel {
             if form.group != group {
                 group = form.group;
                 ui.add_space(space::TIGHT);
-                ui.label(RichText::new(group).font(font.small_strong()).color(tokens(ui).text.weak));
+                ui.label(RichText::new(group).font(font::small_strong()).color(tokens(ui).text.weak));
             }
             ui.push_id(form.key, |ui| self.order(ui, form, status, acts));
         }
@@ -155,7 +155,7 @@ fn one(ui: &mut Ui, name: &str, kind: Kind, value: &mut String, status: Option<&
             words
         }
         Kind::Json(_) => {
-            let edit = TextEdit::multiline(value).font(font.small_data()).desired_rows(3);
+            let edit = TextEdit::multiline(value).font(font::small_data()).desired_rows(3);
             ui.add(edit.desired_width(ui.available_width())).accessible_name(name);
             return;
         }
@@ -194,7 +194,7 @@ fn addresses(ui: &mut Ui, ready: &Ready) {
             ui.horizontal(|ui| {
                 copy_button(ui, &format!("Copy {name}"), || value.clone());
                 ui.add(Label::new(RichText::new(name).small()).truncate());
-                ui.add(Label::new(RichText::new(value).font(font.small_data())).truncate());
+                ui.add(Label::new(RichText::new(value).font(font::small_data())).truncate());
             });
         }
     });

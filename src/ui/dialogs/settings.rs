@@ -60,7 +60,7 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>) {
             ui.horizontal(|ui| {
                 let path = folder.display().to_string();
                 copy_button(ui, "Copy path of the captures", || path.clone());
-                ui.add(Label::new(RichText::new(&path).font(font.small_data())).truncate());
+                ui.add(Label::new(RichText::new(&path).font(font::small_data())).truncate());
             });
             if let Some((files, bytes)) = scene.folder_size {
                 hint(ui, &format!("{}, {}", format::plural(files, "file", "files"), format::bytes(bytes)));
@@ -73,5 +73,5 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>) {
 fn section(ui: &mut Ui, title: &str) {
     let t = tokens(ui);
     ui.add_space(space::TIGHT);
-    ui.label(RichText::new(title).font(font.strong()).color(t.text.strong));
+    ui.label(RichText::new(title).font(font::strong()).color(t.text.strong));
 }

@@ -63,7 +63,7 @@ impl RecordTable {
             } else {
                 format!("{} of {} records", format::count(shown), format::count(total))
             };
-            ui.label(RichText::new(text).font(font.small()).color(t.text.weak));
+            ui.label(RichText::new(text).font(font::small()).color(t.text.weak));
             if let Follow::Held { .. } = self.follow {
                 badge(ui, Some(Icon::Pause), "held", Tone::Amber);
             }
@@ -77,7 +77,7 @@ impl RecordTable {
             }
         });
         if let Some(error) = &filter.error {
-            ui.label(RichText::new(error).font(font.small()).color(t.red.ink));
+            ui.label(RichText::new(error).font(font::small()).color(t.red.ink));
         }
         events
     }
@@ -100,7 +100,7 @@ impl RecordTable {
         let edit = TextEdit::singleline(&mut filter.text)
             .id(id)
             .hint_text("Filter: words, kind:text, code:4011 …")
-            .font(font.data())
+            .font(font::data())
             .text_color(ink)
             .event_filter(EventFilter { horizontal_arrows: true, vertical_arrows: true, tab: false, escape: true })
             .desired_width(240.0);

@@ -1,6 +1,6 @@
 //! Records around the view and their laid-out text, bounded.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use egui::Galley;
@@ -45,12 +45,19 @@ pub(super) struct Cache {
     frame: u64,
     missing: Vec<u64>,
     asked: Vec<u64>,
+    /// Asked for and not given; asked again when the number of rows changes.
+    absent: HashSet<u64>,
+    len: u64,
 }
 
 impl Cache {
     /// Starts a frame. Forgets all where the source is another one.
-    pub fn begin(&mut self, identity: u64) {
+    pub fn begin(&mut self, identity: u64, len: u64) {
         self.frame += 1;
+        if self.identity != identity || self.len != len {
+            self.len = len;
+            self.absent.clear();
+        }
         if self.identity != identity {
             self.identity = identity;
             self.rows.clear();
@@ -80,7 +87,7 @@ impl Cache {
     /// Reads what is missing of these records. Gives how many were read.
     pub fn load(&mut self, source: &mut dyn RecordSource, wanted: impl Iterator<Item = u64>) -> Result<usize, Report> {
         self.missing.clear();
-        self.missing.extend(wanted.filter(|seq| !self.rows.contains_key(seq)));
+        self.missing.extend(wanted.filter(|seq| !self.rows.contains_key(seq) && !self.absent.contains(seq)));
         if self.missing.is_empty() {
             return Ok(0);
         }
@@ -110,6 +117,9 @@ impl Cache {
             };
             let row = self.row(source, record, asked_at);
             self.rows.insert(record.seq, row);
+        }
+        if count < self.missing.len() {
+            self.absent.extend(self.missing.iter().filter(|seq| here(**seq).is_none()));
         }
         self.trim();
         Ok(count)

@@ -167,7 +167,7 @@ impl Columns {
             } else {
                 (Align2::LEFT_CENTER, pos2(cell.left() + space::SMALL, cell.center().y))
             };
-            ui.painter().with_clip_rect(cell).text(at, anchor, text, font.small_strong(), t.text.weak);
+            ui.painter().with_clip_rect(cell).text(at, anchor, text, font::small_strong(), t.text.weak);
             Popup::context_menu(&response).show(|ui| self.menu(ui));
             response.on_hover_text(column.help());
         }

@@ -33,7 +33,7 @@ pub(super) struct Stock {
 
 impl Stock {
     pub fn new(painter: &Painter) -> Self {
-        let word = |text: &str| painter.layout_no_wrap(text.to_owned(), font.small(), Color32::PLACEHOLDER);
+        let word = |text: &str| painter.layout_no_wrap(text.to_owned(), font::small(), Color32::PLACEHOLDER);
         Self {
             flags: FLAGS.map(|(_, _, text)| word(text)),
             sent: word("sent"),
@@ -78,14 +78,14 @@ pub(super) fn full_time(at: Now, zone: &jiff::tz::TimeZone) -> String {
 
 pub(super) fn lay_out(painter: &Painter, seq: u64, row: &Cached, stock: &Stock, setting: &Setting<'_>) -> Text {
     let t = setting.tokens;
-    let data = |text: String, ink: Color32| painter.layout_no_wrap(text, font.small_data(), ink);
+    let data = |text: String, ink: Color32| painter.layout_no_wrap(text, font::small_data(), ink);
     let time = match setting.zero {
         Some(zero) => format::signed_span(micros_between(zero, row.at)),
         None => clock_time(row.at, setting.zone),
     };
     let bad = row.flags.has(Flags::FAULT);
     let mut job = LayoutJob::default();
-    let part = |ink| TextFormat { font_id: font.body(), color: ink, valign: Align::Center, ..TextFormat::default() };
+    let part = |ink| TextFormat { font_id: font::body(), color: ink, valign: Align::Center, ..TextFormat::default() };
     job.append(&format::visible_controls(&row.line.name), 0.0, part(if bad { t.red.ink } else { t.text.strong }));
     if !row.line.text.is_empty() {
         job.append(&format::visible_controls(&row.line.text), space::NORMAL, part(t.text.normal));
@@ -96,7 +96,7 @@ pub(super) fn lay_out(painter: &Painter, seq: u64, row: &Cached, stock: &Stock, 
     Text {
         seq: data(seq.to_string(), t.text.weak),
         time: data(time, t.text.normal),
-        kind: painter.layout_no_wrap(row.kind.word().to_owned(), font.small(), t.text.normal),
+        kind: painter.layout_no_wrap(row.kind.word().to_owned(), font::small(), t.text.normal),
         summary: painter.layout_job(job),
         bytes: has_payload(row).then(|| data(size(row.size), t.text.normal)),
         latency: row.latency.map(|us| {
@@ -108,7 +108,7 @@ pub(super) fn lay_out(painter: &Painter, seq: u64, row: &Cached, stock: &Stock, 
 
 /// The time since the row above.
 pub(super) fn delta(painter: &Painter, above: Now, at: Now, t: &Tokens) -> Arc<Galley> {
-    painter.layout_no_wrap(format::signed_span(micros_between(above, at)), font.small_data(), t.text.weak)
+    painter.layout_no_wrap(format::signed_span(micros_between(above, at)), font::small_data(), t.text.weak)
 }
 
 fn has_payload(row: &Cached) -> bool {

@@ -43,6 +43,7 @@ pub struct RecordTable {
     stock: Option<(Stamp, Arc<Stock>)>,
     failed: Option<(u64, Report)>,
     menu: Option<u64>,
+    want_focus: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -90,6 +91,7 @@ impl Default for RecordTable {
             stock: None,
             failed: None,
             menu: None,
+            want_focus: false,
         }
     }
 }
@@ -164,7 +166,7 @@ impl RecordTable {
         let mut events = Vec::new();
         let (_, rect) = ui.allocate_space(ui.available_size());
         let rows = source.rows();
-        self.cache.begin(source.identity());
+        self.cache.begin(source.identity(), rows.len());
         let head = Rect::from_min_max(rect.min, pos2(rect.right(), rect.top() + HEAD));
         let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), pos2(rect.right() - BAR, rect.bottom()));
         self.extent = Extent { rows: rows.len(), row_height: space::ROW, view_height: body.height().max(1.0) };
@@ -193,6 +195,10 @@ impl RecordTable {
                 self.failure(ui, body);
             }
         });
+        // Only now: the click was "elsewhere" for the list under the row, which gives the keyboard away for that.
+        if std::mem::take(&mut self.want_focus) {
+            ui.memory_mut(|m| m.request_focus(self.focus_id()));
+        }
         list.response.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, "Records"));
         let bar = Rect::from_min_max(pos2(body.right(), body.top()), rect.max);
         let extent = self.extent;
@@ -273,7 +279,7 @@ impl RecordTable {
             return false;
         }
         let visible = self.scroller.visible(&self.extent);
-        let here = |seq: &u64| rows.contains(*seq) || *seq <= rows.len();
+        let here = |seq: &u64| rows.contains(*seq);
         let extra = [self.selected, self.second].into_iter().flatten().filter(here);
         let wide = visible.start.saturating_sub(MARGIN)..(visible.end + MARGIN).min(rows.len());
         // The margin is read only when something visible is missing: then at once, and not a row per frame.
@@ -287,7 +293,7 @@ impl RecordTable {
         }
         self.failed = None;
         let stamp = Stamp {
-            canary: ui.painter().layout_no_wrap("0123456789:.".to_owned(), font.small_data(), Color32::PLACEHOLDER),
+            canary: ui.painter().layout_no_wrap("0123456789:.".to_owned(), font::small_data(), Color32::PLACEHOLDER),
             dark: ui.visuals().dark_mode,
             zero: self.time_zero(),
             summary: places.width(Column::Summary),
@@ -372,7 +378,7 @@ impl RecordTable {
 
     fn row_clicks(&mut self, ui: &Ui, response: &egui::Response, seq: u64, rows: &Rows, events: &mut Vec<TableEvent>) {
         if response.clicked() || response.secondary_clicked() {
-            ui.memory_mut(|m| m.request_focus(self.focus_id()));
+            self.want_focus = true;
             // What is being looked at must not run away.
             if self.follow.is_following() {
                 self.hold(rows);
@@ -453,7 +459,7 @@ impl RecordTable {
         }
         let t = tokens(ui);
         let text = format!("{} new", crate::ui::widgets::format::count(new));
-        let galley = ui.painter().layout_no_wrap(text.clone(), font.strong(), t.text.on_accent);
+        let galley = ui.painter().layout_no_wrap(text.clone(), font::strong(), t.text.on_accent);
         let size = galley.size() + vec2(2.0 * space::WIDE + 16.0, 10.0);
         let rect = Rect::from_center_size(pos2(body.center().x, body.bottom() - size.y / 2.0 - 10.0), size);
         let response = ui.interact(rect, self.focus_id().with("new"), Sense::click());

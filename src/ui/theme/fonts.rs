@@ -4,9 +4,7 @@
 
 use std::sync::Arc;
 
-use egui::{FontData, FontDefinitions, FontFamily, FontId};
-
-use super::tokens::size;
+use egui::{FontData, FontDefinitions, FontFamily};
 
 /// Name of the family of titles.
 pub const STRONG: &str = "strong";
@@ -16,43 +14,42 @@ const SANS_STRONG: &[u8] = include_bytes!("../../../assets/fonts/NotoSans-SemiBo
 const MONO: &[u8] = include_bytes!("../../../assets/fonts/JetBrainsMonoNL-Regular.ttf");
 
 /// Ready font ids by role.
-pub struct Fonts;
+pub mod font {
+    use egui::{FontFamily, FontId};
 
-/// Shorthand for the ids of [`Fonts`].
-#[allow(non_upper_case_globals)]
-pub const font: Fonts = Fonts;
+    use super::super::tokens::size;
+    use super::strong as semi_bold;
 
-impl Fonts {
-    pub fn body(&self) -> FontId {
+    pub fn body() -> FontId {
         FontId::new(size::BODY, FontFamily::Proportional)
     }
 
-    pub fn small(&self) -> FontId {
+    pub fn small() -> FontId {
         FontId::new(size::SMALL, FontFamily::Proportional)
     }
 
     /// Body size, semi-bold.
-    pub fn strong(&self) -> FontId {
-        FontId::new(size::BODY, strong())
+    pub fn strong() -> FontId {
+        FontId::new(size::BODY, semi_bold())
     }
 
-    pub fn small_strong(&self) -> FontId {
-        FontId::new(size::SMALL, strong())
+    pub fn small_strong() -> FontId {
+        FontId::new(size::SMALL, semi_bold())
     }
 
-    pub fn title(&self) -> FontId {
-        FontId::new(size::TITLE, strong())
+    pub fn title() -> FontId {
+        FontId::new(size::TITLE, semi_bold())
     }
 
-    pub fn heading(&self) -> FontId {
-        FontId::new(size::HEADING, strong())
+    pub fn heading() -> FontId {
+        FontId::new(size::HEADING, semi_bold())
     }
 
-    pub fn data(&self) -> FontId {
+    pub fn data() -> FontId {
         FontId::new(size::DATA, FontFamily::Monospace)
     }
 
-    pub fn small_data(&self) -> FontId {
+    pub fn small_data() -> FontId {
         FontId::new(size::SMALL, FontFamily::Monospace)
     }
 }

@@ -11,7 +11,7 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-pub use fonts::{Fonts, STRONG, font};
+pub use fonts::{STRONG, font};
 pub use palette::{DARK, LIGHT};
 pub use tokens::{Chip, Lines, Side, State, Surfaces, Syntax, Texts, Tokens, radius, size, space};
 

@@ -164,7 +164,7 @@ fn the_fonts_hold_the_signs_that_we_use() {
     super::install(&ctx);
     let mut missing = Vec::new();
     let mut output = ctx.run_ui(Default::default(), |ui| {
-        for id in [super::font.body(), super::font.strong(), super::font.data()] {
+        for id in [super::font::body(), super::font::strong(), super::font::data()] {
             ui.ctx().fonts_mut(|fonts| {
                 for c in "→←↑↓▶●○✓×…Δ·–—“”µ−≥≤".chars() {
                     if !fonts.has_glyph(&id, c) {
@@ -183,7 +183,7 @@ fn figures_have_one_width() {
     let ctx = egui::Context::default();
     super::install(&ctx);
     let mut output = ctx.run_ui(Default::default(), |ui| {
-        for id in [super::font.body(), super::font.small(), super::font.strong(), super::font.data()] {
+        for id in [super::font::body(), super::font::small(), super::font::strong(), super::font::data()] {
             ui.ctx().fonts_mut(|fonts| {
                 let one = fonts.glyph_width(&id, '1');
                 assert!("0123456789".chars().all(|c| (fonts.glyph_width(&id, c) - one).abs() < 1e-3), "{id:?}");

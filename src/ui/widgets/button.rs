@@ -56,7 +56,7 @@ pub fn copy_button(ui: &mut Ui, name: &str, text: impl FnOnce() -> String) -> Re
 
 fn draw(ui: &mut Ui, icon: Option<Icon>, text: Option<&str>, name: &str, weight: Weight, on: Option<bool>) -> Response {
     let t = tokens(ui);
-    let galley = text.map(|text| ui.painter().layout_no_wrap(text.to_owned(), font.body(), Color32::PLACEHOLDER));
+    let galley = text.map(|text| ui.painter().layout_no_wrap(text.to_owned(), font::body(), Color32::PLACEHOLDER));
     let side = 15.0;
     let pad = if galley.is_some() { space::NORMAL + 2.0 } else { 4.5 };
     let gap = if icon.is_some() && galley.is_some() { space::SMALL } else { 0.0 };

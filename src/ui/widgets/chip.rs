@@ -76,7 +76,7 @@ fn pill(
     sense: Sense,
     role: Role,
 ) -> Response {
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font.small(), ink);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font::small(), ink);
     let side = if icon.is_some() { 11.0 } else { 0.0 };
     let gap = if icon.is_some() && !text.is_empty() { 5.0 } else { 0.0 };
     let size = vec2(galley.size().x + side + gap + 2.0 * space::NORMAL, 19.0);
@@ -104,7 +104,7 @@ fn pill(
 /// A key as it stands on the keyboard: "Ctrl", "K".
 pub fn key_cap(ui: &mut Ui, key: &str) -> Response {
     let t = tokens(ui);
-    let galley = ui.painter().layout_no_wrap(key.to_owned(), font.small_data(), t.text.normal);
+    let galley = ui.painter().layout_no_wrap(key.to_owned(), font::small_data(), t.text.normal);
     let size = vec2((galley.size().x + 10.0).max(20.0), 20.0);
     let (rect, response) = ui.allocate_exact_size(size, Sense::hover());
     response.widget_info(|| WidgetInfo::labeled(Role::Label, true, key));
@@ -145,7 +145,7 @@ pub fn paint_direction(ui: &Ui, rect: Rect, direction: Direction, with_word: boo
     icon.paint(ui.painter(), spot, color);
     if with_word {
         let at = pos2(spot.right() + 5.0, rect.center().y);
-        ui.painter().text(at, Align2::LEFT_CENTER, direction.word(), font.small(), color);
+        ui.painter().text(at, Align2::LEFT_CENTER, direction.word(), font::small(), color);
     }
 }
 

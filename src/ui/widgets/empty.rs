@@ -19,7 +19,7 @@ pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, keys: &[(&s
         let (spot, _) = ui.allocate_exact_size(vec2(28.0, 28.0), egui::Sense::hover());
         icon.paint(ui.painter(), spot, t.line.strong);
         ui.add_space(space::SMALL);
-        ui.label(RichText::new(title).font(font.title()).color(t.text.strong));
+        ui.label(RichText::new(title).font(font::title()).color(t.text.strong));
         ui.label(RichText::new(text).color(t.text.weak));
         ui.add_space(space::NORMAL);
         for (what, keys) in keys {

@@ -8,6 +8,7 @@ mod icons;
 mod progress;
 mod report;
 mod ring;
+mod row_list;
 mod scroller;
 mod segmented;
 
@@ -18,5 +19,6 @@ pub use icons::Icon;
 pub use progress::progress;
 pub use report::{ReportAction, disclosure, report_card};
 pub use ring::{RingClock, paint_ring, phase_word};
+pub use row_list::row_list;
 pub use scroller::{BAR, Extent, Scroller};
 pub use segmented::segmented;

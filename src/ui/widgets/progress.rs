@@ -26,7 +26,7 @@ pub fn progress(ui: &mut Ui, what: &str, done: u64, total: u64) -> bool {
         filled.set_width(rect.width() * share);
         painter.rect_filled(filled, 3, t.accent);
         let figures = if total == 0 { super::format::count(done) } else { format!("{:.0} %", share * 100.0) };
-        ui.label(egui::RichText::new(figures).font(font.small()).color(t.text.weak));
+        ui.label(egui::RichText::new(figures).font(font::small()).color(t.text.weak));
         ui.add_space(space::TIGHT);
         icon_button(ui, Icon::Cross, &format!("Cancel: {what}")).clicked()
     })

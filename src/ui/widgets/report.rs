@@ -44,7 +44,7 @@ pub fn report_card(
                     let room = if dismissible { 64.0 } else { 36.0 };
                     ui.vertical(|ui| {
                         ui.set_width((ui.available_width() - room).max(60.0));
-                        ui.label(RichText::new(&report.title).font(font.strong()).color(t.text.strong));
+                        ui.label(RichText::new(&report.title).font(font::strong()).color(t.text.strong));
                     });
                     ui.spacing_mut().item_spacing.x = space::HAIR;
                     copy_button(ui, "Copy report", || report.text());
@@ -83,7 +83,7 @@ fn details(ui: &mut Ui, report: &Report) {
     }
     if open {
         for line in &report.details {
-            ui.label(RichText::new(line).font(font.small_data()).color(t.text.weak));
+            ui.label(RichText::new(line).font(font::small_data()).color(t.text.weak));
         }
     }
 }
@@ -91,7 +91,7 @@ fn details(ui: &mut Ui, report: &Report) {
 /// A small triangle with a word that opens and closes what follows. Gives true when clicked.
 pub fn disclosure(ui: &mut Ui, text: &str, open: &mut bool) -> bool {
     let t = tokens(ui);
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font.body(), t.text.weak);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font::body(), t.text.weak);
     let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 18.0, 20.0), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, ui.is_enabled(), *open, text));
     let ink = if response.hovered() { t.text.strong } else { t.text.weak };

@@ -80,8 +80,8 @@ impl RingClock<'_> {
             _ => ink,
         };
         let painter = ui.painter();
-        let title = painter.layout_no_wrap(self.title.to_owned(), font.body(), text_ink);
-        let left = painter.layout_no_wrap(self.left_text(), font.data(), left_ink);
+        let title = painter.layout_no_wrap(self.title.to_owned(), font::body(), text_ink);
+        let left = painter.layout_no_wrap(self.left_text(), font::data(), left_ink);
         let tail = match self.phase {
             ClockPhase::Fine | ClockPhase::Open => String::new(),
             ClockPhase::Dead if self.breaks.is_empty() => phase_word(self.phase).to_owned(),
@@ -89,7 +89,7 @@ impl RingClock<'_> {
             ClockPhase::Margin | ClockPhase::Last if self.breaks.is_empty() => phase_word(self.phase).to_owned(),
             ClockPhase::Margin | ClockPhase::Last => format!("{} · then: {}", phase_word(self.phase), self.breaks),
         };
-        let tail = (!tail.is_empty()).then(|| painter.layout_no_wrap(tail, font.small(), ink));
+        let tail = (!tail.is_empty()).then(|| painter.layout_no_wrap(tail, font::small(), ink));
         let ring = 16.0;
         let width = space::NORMAL
             + ring

@@ -24,7 +24,7 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, op
 
 fn segment(ui: &mut Ui, text: &str, on: bool, first: bool, last: bool) -> bool {
     let t = tokens(ui);
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font.body(), t.text.normal);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font::body(), t.text.normal);
     let (rect, response) =
         ui.allocate_exact_size(vec2(galley.size().x + 2.0 * space::NORMAL, space::CONTROL), Sense::click());
     response.widget_info(|| WidgetInfo::selected(Role::RadioButton, ui.is_enabled(), on, text));

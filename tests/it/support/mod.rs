@@ -6,7 +6,7 @@ pub mod scene;
 
 pub use renderer::CpuRenderer;
 
-use egui::{Theme, Ui, Vec2};
+use egui::{Theme, Vec2};
 use egui_kittest::{Harness, HarnessBuilder};
 use sessionscope::ui::theme;
 
@@ -19,10 +19,14 @@ pub fn builder<State>(size: impl Into<Vec2>, theme: Theme) -> HarnessBuilder<Sta
         .renderer(CpuRenderer::default())
 }
 
-/// A harness around a part of the window.
-pub fn harness<'a>(size: impl Into<Vec2>, theme: Theme, part: impl FnMut(&mut Ui) + 'a) -> Harness<'a> {
-    builder(size, theme).build_ui(part)
-}
-
 /// Both themes by name, for pictures.
 pub const THEMES: [(&str, Theme); 2] = [("dark", Theme::Dark), ("light", Theme::Light)];
+
+/// True where this text stands somewhere as a label.
+pub fn says<State>(harness: &Harness<'_, State>, text: &str) -> bool {
+    use egui_kittest::kittest::NodeT as _;
+    harness.root().children_recursive().any(|node| {
+        let node = node.accesskit_node();
+        node.role() == egui::Role::Label && node.value().as_deref() == Some(text)
+    })
+}

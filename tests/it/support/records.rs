@@ -1,9 +1,7 @@
 //! Records out of nothing, for tables of any length.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 
-use roaring::RoaringBitmap;
 use sessionscope::capture::Rows;
 use sessionscope::dialect::Line;
 use sessionscope::model::{Direction, Draft, Flags, Kind, Mono, Now, Record, Report, SessionId, Wall};
@@ -24,8 +22,8 @@ impl FakeLog {
     }
 
     /// Shows only these.
-    pub fn filter(&mut self, seqs: impl IntoIterator<Item = u32>) {
-        self.rows = Rows::Some(Arc::new(RoaringBitmap::from_iter(seqs)));
+    pub fn filter(&mut self, seqs: impl IntoIterator<Item = u64>) {
+        self.rows = Rows::from_iter(seqs);
     }
 }
 
