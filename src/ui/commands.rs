@@ -453,16 +453,29 @@ impl Entry {
 
     /// The first key as text, with the names of this system.
     pub fn key_text(&self, ctx: &egui::Context) -> String {
-        self.keys.first().map_or_else(String::new, |k| ctx.format_shortcut(k))
+        self.keys.first().map_or_else(String::new, |k| key_text(ctx, k))
     }
 
     /// Tooltip: what it does, and its key.
     pub fn tooltip(&self, ctx: &egui::Context) -> String {
         match self.keys.first() {
-            Some(k) => format!("{}  ({})", self.tip, ctx.format_shortcut(k)),
+            Some(k) => format!("{}  ({})", self.tip, key_text(ctx, k)),
             None => self.tip.to_owned(),
         }
     }
+}
+
+/// A key with the names of this system: "Ctrl+Shift+K", "?".
+pub fn key_text(ctx: &egui::Context, key: &KeyboardShortcut) -> String {
+    let name = match key.logical_key {
+        Key::ArrowUp => "Up",
+        Key::ArrowDown => "Down",
+        Key::Enter | Key::Space => key.logical_key.name(),
+        Key::Minus => "-",
+        other => other.symbol_or_name(),
+    };
+    let modifiers = ctx.format_modifiers(key.modifiers);
+    if modifiers.is_empty() { name.to_owned() } else { format!("{modifiers}+{name}") }
 }
 
 /// A key without Ctrl or Command: a text field that has the focus keeps it.

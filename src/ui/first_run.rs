@@ -1,6 +1,6 @@
 //! What a person sees who has no session yet.
 
-use egui::{RichText, Ui};
+use egui::{Align, Layout, RichText, Ui, vec2};
 
 use super::app::{Act, Acts, Scene};
 use super::commands::Cmd;
@@ -45,12 +45,16 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
         }
         ui.add_space(space::HALL + space::NORMAL);
         let keys = [Cmd::StartInSandbox, Cmd::Palette, Cmd::OpenCapture, Cmd::Keys];
-        egui::Grid::new("first-keys").num_columns(2).spacing([24.0, 8.0]).show(ui, |ui| {
-            for cmd in keys {
+        for cmd in keys {
+            let width = 340.0_f32.min(ui.available_width());
+            ui.allocate_ui_with_layout(vec2(width, 24.0), Layout::left_to_right(Align::Center), |ui| {
                 ui.label(RichText::new(cmd.title()).color(t.text.weak));
-                super::keys::caps(ui, cmd);
-                ui.end_row();
-            }
-        });
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.allocate_ui_with_layout(vec2(120.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                        super::keys::caps(ui, cmd);
+                    });
+                });
+            });
+        }
     });
 }

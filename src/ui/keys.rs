@@ -2,14 +2,14 @@
 
 use egui::{Grid, RichText, ScrollArea, TextEdit, Ui};
 
-use super::commands::{ALL, Cmd, Section};
+use super::commands::{ALL, Cmd, Section, key_text};
 use super::theme::{font, space, tokens};
 use super::widgets::key_caps;
 
 /// The caps of a command's first key.
 pub fn caps(ui: &mut Ui, cmd: Cmd) {
     if let Some(key) = cmd.entry().keys.first() {
-        let text = ui.ctx().format_shortcut(key);
+        let text = key_text(ui.ctx(), key);
         key_caps(ui, &text);
     }
 }
@@ -40,7 +40,7 @@ pub fn paint(ui: &mut Ui, filter: &mut String) {
                             if n > 0 {
                                 ui.label(RichText::new("or").small().color(t.text.weak));
                             }
-                            let text = ui.ctx().format_shortcut(key);
+                            let text = key_text(ui.ctx(), key);
                             key_caps(ui, &text);
                         }
                     });

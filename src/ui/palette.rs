@@ -34,7 +34,7 @@ struct Item {
 /// beginning of words and side by side count more.
 pub fn score(wanted: &str, text: &str) -> Option<u32> {
     let text: Vec<char> = text.to_lowercase().chars().collect();
-    let (mut at, mut total, mut last) = (0, 0, None);
+    let (mut at, mut total, mut last) = (0, 0_u32, None);
     for w in wanted.to_lowercase().chars().filter(|c| !c.is_whitespace()) {
         let found = (at..text.len()).find(|i| text[*i] == w)?;
         let starts_word = found == 0 || !text[found - 1].is_alphanumeric();
@@ -44,7 +44,7 @@ pub fn score(wanted: &str, text: &str) -> Option<u32> {
         at = found + 1;
     }
     // A short title that is matched whole stands before a long one.
-    Some(total * 100 - (text.len() as u32).min(99))
+    Some((total * 100 + 100).saturating_sub((text.len() as u32).min(99)))
 }
 
 fn items(scene: &Scene<'_>, ctx: &egui::Context) -> Vec<Item> {

@@ -19,6 +19,9 @@ use crate::projection::Board;
 /// Payload bytes read for a row.
 const PREVIEW: usize = 600;
 
+/// Head and a row need so much.
+const LEAST: f32 = 60.0;
+
 /// What of the pane survives a restart.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -118,7 +121,9 @@ impl RecordsPane {
             let id = self.table.filter_id();
             ui.memory_mut(|m| m.request_focus(id));
         }
-        if self.rows.is_empty() {
+        if ui.available_height() < LEAST {
+            ui.label("Drag the edge up to see records.");
+        } else if self.rows.is_empty() {
             self.nothing(ui, reader);
         } else {
             let lit: HashSet<u64> = scene.selection.seqs().iter().copied().collect();

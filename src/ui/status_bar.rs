@@ -74,8 +74,14 @@ fn meters(ui: &mut Ui, meters: &[Meter], now: Now) {
         }
         let full = used >= meter.limit;
         let color = if full { t.amber.ink } else { t.text.weak };
-        let unit = if meter.window_secs == 1 { "s".to_owned() } else { format!("{} s", meter.window_secs) };
-        let text = format!("{} {used}/{} per {unit}", meter.name, meter.limit);
+        let unit = match meter.window_secs {
+            // Not a rate but how many there are now.
+            0 => String::new(),
+            1 => " per s".to_owned(),
+            60 => " per min".to_owned(),
+            n => format!(" per {n} s"),
+        };
+        let text = format!("{} {used}/{}{unit}", meter.name, meter.limit);
         let tip = if wait.is_zero() {
             "Within the limit: one more is safe now.".to_owned()
         } else {

@@ -28,7 +28,7 @@ fn live(desk: &Desk) -> (Harness<'static, App>, SessionId) {
     desk.writer.flush().unwrap();
     let mut h = desk.harness(SIZE, Theme::Dark);
     h.state_mut().adopt(session);
-    until(&mut h, "the composer", |h| h.query_by_label("Message").is_some());
+    until(&mut h, "the composer", |h| h.query_all_by_label("Message").next().is_some());
     (h, session)
 }
 
@@ -80,9 +80,9 @@ fn the_first_button_starts_the_sandbox_and_then_a_session() {
     let session = desk.session(1, "Guest 1", "Sandbox", SessionState::Ready);
     desk.writer.flush().unwrap();
     desk.listener.tell(Event::SessionMade { ticket: *ticket, result: Ok(session) });
-    until(&mut h, "the composer", |h| h.query_by_label("Message").is_some());
+    until(&mut h, "the composer", |h| h.query_all_by_label("Message").next().is_some());
     assert!(h.get_by_role_and_label(Role::MultilineTextInput, "Message").is_focused(), "one can write at once");
-    assert!(h.query_by_label("Start a conversation in the sandbox").is_none());
+    assert!(h.query_all_by_label("Start a conversation in the sandbox").next().is_none());
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn a_draft_stays_when_it_was_refused_and_says_why() {
     desk.listener.refuse(false);
     press(&mut h, "Send");
     assert_eq!(wishes(desk.listener.take()).len(), 1);
-    assert!(h.query_by_label("The engine is busy").is_none());
+    assert!(h.query_all_by_label("The engine is busy").next().is_none());
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn every_action_has_a_form_that_makes_its_wish() {
     assert!(matches!(sent[9], Wish::CloseSession { all_connections: false }));
     choose(&mut h, "Raw frame");
     write(&mut h, "Raw frame", "{oops");
-    assert!(h.query_by_label_contains("Not JSON").is_some());
+    assert!(h.query_all_by_label_contains("Not JSON").next().is_some());
     keys(&mut h, Modifiers::COMMAND, Key::Enter);
     assert_eq!(wishes(desk.listener.take()), [Wish::Raw { text: "{oops".into() }]);
 }
@@ -195,7 +195,7 @@ fn quick_replies_and_card_buttons_answer() {
     let session = desk.rich();
     let mut h = desk.harness(SIZE, Theme::Light);
     h.state_mut().adopt(session);
-    until(&mut h, "the offers", |h| h.query_by_label("Pick large").is_some());
+    until(&mut h, "the offers", |h| h.query_all_by_label("Pick large").next().is_some());
     press(&mut h, "Pick large");
     let sent = wishes(desk.listener.take());
     let [Wish::Answer { button: Button::Postback, text, payload, .. }] = &sent[..] else { panic!("{sent:?}") };
@@ -208,12 +208,12 @@ fn a_link_of_others_is_shown_before_it_is_opened() {
     let session = desk.rich();
     let mut h = desk.harness(SIZE, Theme::Light);
     h.state_mut().adopt(session);
-    until(&mut h, "the link", |h| h.query_by_label("More").is_some());
+    until(&mut h, "the link", |h| h.query_all_by_label("More").next().is_some());
     h.get_by_role_and_label(Role::Link, "More").click();
     h.run_ok();
     h.get_by_label("https://example.invalid/small");
     press(&mut h, "Cancel");
-    assert!(h.query_by_label("Open this address?").is_none());
+    assert!(h.query_all_by_label("Open this address?").next().is_none());
 }
 
 #[test]
@@ -224,9 +224,9 @@ fn the_palette_runs_a_command() {
     fill(&mut h, "Find a command", "settings");
     keys(&mut h, Modifiers::NONE, Key::Enter);
     h.get_by_label("Private mode");
-    assert!(h.query_by_label("Find a command").is_none());
+    assert!(h.query_all_by_label("Find a command").next().is_none());
     keys(&mut h, Modifiers::NONE, Key::Escape);
-    assert!(h.query_by_label("Private mode").is_none());
+    assert!(h.query_all_by_label("Private mode").next().is_none());
 }
 
 #[test]
@@ -297,7 +297,7 @@ fn sessions_stand_side_by_side_and_are_chosen_by_number() {
     desk.session(2, "Guest 2", "Sandbox", SessionState::Ready);
     desk.writer.flush().unwrap();
     let mut h = desk.harness(SIZE, Theme::Dark);
-    until(&mut h, "two rows", |h| h.query_by_label_contains("Session Guest 2").is_some());
+    until(&mut h, "two rows", |h| h.query_all_by_label_contains("Session Guest 2").next().is_some());
     keys(&mut h, Modifiers::COMMAND, Key::Num2);
     assert_eq!(h.state().shown(), [Some(SessionId(2))]);
     keys(&mut h, Modifiers::COMMAND, Key::Backslash);
@@ -309,7 +309,7 @@ fn letters_go_into_a_text_field_and_are_commands_elsewhere() {
     let desk = Desk::default();
     let (mut h, _) = live(&desk);
     write(&mut h, "Message", "?n");
-    assert!(h.query_by_label("Filter keys").is_none());
+    assert!(h.query_all_by_label("Filter keys").next().is_none());
     assert_eq!(h.get_by_label("Message").value().as_deref(), Some("?n"));
 }
 
@@ -354,7 +354,7 @@ fn a_clock_is_painted_again_when_it_changes_and_not_before() {
     desk.writer.flush().unwrap();
     let mut h = desk.harness(SIZE, Theme::Dark);
     h.state_mut().adopt(session);
-    until(&mut h, "the clock", |h| h.query_by_label_contains("clock guest JWT, 01:00").is_some());
+    until(&mut h, "the clock", |h| h.query_all_by_label_contains("clock guest JWT, 01:00").next().is_some());
     let delay = h.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay;
     assert!(delay > std::time::Duration::ZERO && delay <= std::time::Duration::from_secs(1), "{delay:?}");
     desk.clock.advance(std::time::Duration::from_secs(30));
@@ -374,7 +374,9 @@ fn orders_of_the_sandbox_are_given_from_its_panel() {
         matches!(&commands[..], [Command::Order { order: sessionscope::sandbox::Order::StaleLinks }]),
         "{commands:?}"
     );
-    desk.sandbox_status(sessionscope::sandbox::Faults { stall: true, ..Default::default() });
+    let mut faults = sessionscope::sandbox::Faults::default();
+    faults.stall = true;
+    desk.sandbox_status(faults);
     h.run_ok();
     h.get_by_label("faults on");
 }

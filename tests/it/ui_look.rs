@@ -44,7 +44,7 @@ fn look_conversation() {
             desk.writer.flush().unwrap();
             let mut h = desk.harness(size, theme);
             h.state_mut().adopt(session);
-            until(&mut h, "the conversation", |h| h.query_by_label_contains("Thank you!").is_some());
+            until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
             h.run_ok();
             save(&mut h, &format!("live_{theme_name}_{size_name}"));
         }
@@ -65,7 +65,7 @@ fn look_split_and_scaled() {
     desk.writer.flush().unwrap();
     let mut h = desk.harness([1440.0, 900.0], egui::Theme::Dark);
     h.state_mut().adopt(session);
-    until(&mut h, "the conversation", |h| h.query_by_label_contains("Thank you!").is_some());
+    until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
     h.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Backslash);
     h.run_ok();
     save(&mut h, "split_dark");
@@ -74,7 +74,7 @@ fn look_split_and_scaled() {
     let desk = Desk { settings, ..desk };
     let mut h = desk.harness([1440.0, 900.0], egui::Theme::Light);
     h.state_mut().adopt(session);
-    until(&mut h, "the conversation", |h| h.query_by_label_contains("Thank you!").is_some());
+    until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
     save(&mut h, "scaled_light");
 }
 
@@ -85,10 +85,12 @@ fn look_dialogs() {
         let desk = Desk::default();
         let session = desk.rich();
         desk.sandbox_running();
-        desk.sandbox_status(Faults { delay_millis: 1500, stop_pongs: true, ..Faults::default() });
+        let mut faults = Faults::default();
+        (faults.delay_millis, faults.stop_pongs) = (1500, true);
+        desk.sandbox_status(faults);
         let mut h = desk.harness([1440.0, 900.0], theme);
         h.state_mut().adopt(session);
-        until(&mut h, "the conversation", |h| h.query_by_label_contains("Thank you!").is_some());
+        until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
         let both = Modifiers::COMMAND | Modifiers::SHIFT;
         for (name, modifiers, key) in [
             ("palette", Modifiers::COMMAND, Key::K),

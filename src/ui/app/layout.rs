@@ -97,7 +97,7 @@ impl App {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
                 let shown = Panel::right("inspector")
                     .frame(frame)
-                    .default_size(panes.inspector.min(size.x * 0.32))
+                    .default_size(panes.inspector.min(size.x * 0.28))
                     .size_range(220.0..=(size.x * 0.5).max(240.0))
                     .show(ui, |ui| self.inspector.paint(ui, log.reader(), &scene, acts));
                 settings.panes.inspector = shown.response.rect.width();
@@ -107,7 +107,7 @@ impl App {
                 let shown = Panel::bottom("records")
                     .frame(frame)
                     .resizable(true)
-                    .default_size(panes.records.min(size.y * 0.45))
+                    .default_size(panes.records.min(size.y * 0.36))
                     .size_range(90.0..=(size.y * 0.7).max(100.0))
                     .show(ui, |ui| self.records.paint(ui, log.reader(), &scene, over, acts));
                 settings.panes.records = shown.response.rect.height();

@@ -9,7 +9,7 @@ use crate::model::happening::AttachmentState;
 use crate::projection::{SessionView, What};
 use crate::ui::app::{Act, Acts, FilePurpose};
 use crate::ui::theme::{font, space, tokens};
-use crate::ui::widgets::{Icon, Weight, button, icon_button};
+use crate::ui::widgets::{Icon, Weight, button, disclosure, icon_button};
 
 pub(super) fn paint(
     ui: &mut Ui,
@@ -182,31 +182,30 @@ fn uploads(ui: &mut Ui, composer: &mut Composer, view: &SessionView) {
     });
 }
 
-/// Custom attributes as rows of key and value.
-fn attributes(ui: &mut Ui, composer: &mut Composer, limits: &Limits) {
+/// Opens and closes the custom attributes, and says how many there are.
+pub(super) fn attributes_toggle(ui: &mut Ui, composer: &mut Composer, limits: &Limits) {
     let form = composer.form(Action::Text);
     let (used, rows) = (form.attribute_bytes(), form.attributes.len());
-    let title = if rows == 0 {
-        "Custom attributes".to_owned()
-    } else {
-        format!("Custom attributes: {rows}, {used} of {} bytes", limits.attribute_bytes)
-    };
-    ui.horizontal(|ui| {
-        let icon = if composer.show_attributes { Icon::ChevronDown } else { Icon::ChevronRight };
-        if button(ui, Some(icon), &title, Weight::Quiet).clicked() {
-            composer.show_attributes = !composer.show_attributes;
-            if composer.show_attributes && rows == 0 {
-                composer.form_mut(Action::Text).attributes.push(Default::default());
-            }
-        }
-        if used > limits.attribute_bytes as usize {
-            let t = tokens(ui);
-            ui.label(RichText::new("too many bytes").small().color(t.red.ink));
-        }
-    });
+    let title = if used == 0 { "Attributes".to_owned() } else { format!("Attributes: {rows}, {used} B") };
+    let mut open = composer.show_attributes;
+    let tip = format!("Custom attributes sent with the message: {used} of {} bytes", limits.attribute_bytes);
+    ui.scope(|ui| ui.push_id("attributes", |ui| disclosure(ui, &title, &mut open))).response.on_hover_text(tip);
+    if open && !composer.show_attributes && rows == 0 {
+        composer.form_mut(Action::Text).attributes.push(Default::default());
+    }
+    composer.show_attributes = open;
+}
+
+/// Custom attributes as rows of key and value.
+fn attributes(ui: &mut Ui, composer: &mut Composer, limits: &Limits) {
     if !composer.show_attributes {
         return;
     }
+    let t = tokens(ui);
+    let used = composer.form(Action::Text).attribute_bytes();
+    let color = if used > limits.attribute_bytes as usize { t.red.ink } else { t.text.weak };
+    let text = format!("Custom attributes: {used} of {} bytes", limits.attribute_bytes);
+    ui.label(RichText::new(text).small().color(color));
     let mut form = composer.form(Action::Text).clone();
     let mut changed = false;
     let mut gone = None;

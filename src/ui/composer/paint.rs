@@ -38,6 +38,9 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
             if !text.is_empty() {
                 ui.label(RichText::new(text).font(font::small_data()).color(color));
             }
+            if composer.action == Action::Text {
+                forms::attributes_toggle(ui, composer, limits);
+            }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 ui.add(Label::new(RichText::new(composer.action.about()).small().color(t.text.weak)).truncate());
             });

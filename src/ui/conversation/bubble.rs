@@ -63,13 +63,21 @@ fn title(side: Side) -> &'static str {
     }
 }
 
-/// The coloured box, at its side of the list.
+/// The coloured box, as wide as its content, at its side of the list. How wide that is is known after the first paint.
 fn frame(ui: &mut Ui, side: Side, lit: bool, add: impl FnOnce(&mut Ui)) -> Response {
     let t = tokens(ui);
-    let width = bubble_width(ui);
-    let align = if side == Side::Guest { Align::Max } else { Align::Min };
-    ui.with_layout(Layout::top_down(align), |ui| {
-        ui.scope_builder(UiBuilder::new().id_salt("bubble").sense(Sense::click()), |ui| {
+    let most = bubble_width(ui);
+    let id = ui.scope_id().with("bubble width");
+    let known = ui.data(|d| d.get_temp::<f32>(id));
+    let mut place = ui.available_rect_before_wrap();
+    if side == Side::Guest {
+        place.min.x = place.max.x - known.unwrap_or(most).min(most);
+    }
+    place.set_width(most);
+    let builder =
+        UiBuilder::new().id_salt("bubble").max_rect(place).layout(Layout::top_down(Align::Min)).sense(Sense::click());
+    let response = ui
+        .scope_builder(builder, |ui| {
             let edge = if lit { (2.0, t.focus) } else { (1.0, t.line.faint) };
             Frame::new()
                 .fill(t.side(side).bubble)
@@ -77,16 +85,17 @@ fn frame(ui: &mut Ui, side: Side, lit: bool, add: impl FnOnce(&mut Ui)) -> Respo
                 .corner_radius(radius::ROUND)
                 .inner_margin(Margin::symmetric(10, 7))
                 .show(ui, |ui| {
-                    ui.set_max_width(width - 20.0);
-                    ui.with_layout(Layout::top_down(Align::Min), |ui| {
-                        ui.spacing_mut().item_spacing.y = space::TIGHT;
-                        add(ui);
-                    });
+                    ui.spacing_mut().item_spacing.y = space::TIGHT;
+                    add(ui);
                 });
         })
-        .response
-    })
-    .inner
+        .response;
+    let width = response.rect.width();
+    if known.is_none_or(|k| (k - width).abs() > 0.5) {
+        ui.data_mut(|d| d.insert_temp(id, width));
+        ui.ctx().request_repaint();
+    }
+    response
 }
 
 fn head(ui: &mut Ui, who: &str, side: Side, entry: &Entry, scene: &Scene<'_>) {

@@ -154,7 +154,10 @@ impl Desk {
             egui::Theme::Light => sessionscope::ui::theme::Choice::Light,
         };
         let app = self.app_with(Settings { theme: choice, ..self.settings.clone() });
-        super::builder(size, theme).with_max_steps(40).build_ui_state(|ui, app: &mut App| app.frame(ui), app)
+        super::builder(size, theme)
+            .with_max_steps(40)
+            .allow_missing_glyphs()
+            .build_ui_state(|ui, app: &mut App| app.frame(ui), app)
     }
 
     /// At this many milliseconds after the start.
