@@ -1,9 +1,32 @@
-//! ui
+//! The window: everything that names egui.
+//!
+//! `app` takes in events, paints and carries out; everything else is a part that it paints. Parts look at a
+//! [`app::Scene`] and collect [`app::Act`]s; nothing changes while it is being painted.
 
-use crate::model::Report;
-/// Stand-in.
-pub fn show(_f: Option<&std::path::Path>) -> Result<(), Report> { Err(Report::new("no-display", "no", "DISPLAY is not set").remedy("apt install x")) }
-/// Stand-in.
-pub fn probe() -> Result<String, Report> { Err(Report::new("no-display", "no", "DISPLAY is not set").remedy("apt install x")) }
-/// Stand-in.
-pub fn dialogs() -> Result<String, Report> { Ok("none".into()) }
+pub mod app;
+mod clock_strip;
+pub mod commands;
+pub mod composer;
+mod conversation;
+pub mod dialogs;
+pub mod drafts;
+mod first_run;
+mod format;
+pub mod inspector;
+mod inspector_pane;
+mod keys;
+mod menu;
+mod palette;
+pub mod picker;
+mod rail;
+mod records;
+pub mod seams;
+pub mod settings;
+mod status_bar;
+pub mod table;
+pub mod theme;
+mod toolbar;
+pub mod widgets;
+mod window;
+
+pub use window::{Wake, run};

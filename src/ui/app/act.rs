@@ -1,0 +1,93 @@
+//! What the parts of the window want done. They paint from what is, and collect acts; the app carries them out after
+//! painting, so that nothing changes under the brush.
+
+use std::path::PathBuf;
+
+use crate::dialect::Wish;
+use crate::engine::{Command, ExportFormat};
+use crate::model::{Environment, SessionId};
+use crate::ui::commands::Cmd;
+use crate::ui::dialogs::{Confirm, Dialog};
+
+#[derive(Debug)]
+pub enum Act {
+    Run(Cmd),
+    /// Send this to the engine; a refusal becomes a toast.
+    Engine(Command),
+    Wish(SessionId, Wish),
+    /// Send what the composer of this session holds.
+    SendDraft(SessionId),
+    /// Show a session in the column that has the focus.
+    Show(SessionId),
+    /// Give a column the focus.
+    Focus(usize),
+    Close(SessionId),
+    /// Select these records everywhere, and bring them into view.
+    Select(Vec<u64>),
+    /// The table selected these; it shows them already.
+    SelectedInTable(Vec<u64>),
+    /// Show a record in the inspector.
+    Inspect(u64),
+    /// Set or take away a mark.
+    Mark(u64),
+    /// Compare two records, or one with the one before of its kind.
+    Diff(u64, Option<u64>),
+    /// Put this into the filter of the records.
+    Filter(String),
+    OpenSession {
+        environment: Box<Environment>,
+        name: String,
+        token: Option<crate::model::Secret<String>>,
+        kept: Option<String>,
+        connect: bool,
+    },
+    ChooseEnvironment(String),
+    SaveEnvironment(Box<Environment>),
+    DeleteEnvironment(String),
+    Probe(Box<Environment>),
+    Open(Box<Dialog>),
+    CloseDialog,
+    Ask(Confirm),
+    AskFile(FilePurpose),
+    /// A file was chosen, by the system's dialog or by our path field.
+    File(FilePurpose, PathBuf),
+    OpenFile(PathBuf),
+    /// Redacted, then put into the clipboard.
+    Copy(String),
+    /// Put into the clipboard as it is: it is redacted already, or the user revealed it on purpose.
+    CopyAsIs(String),
+    /// Ask before opening an address.
+    Link(String),
+    OpenLink(String),
+    Rename(SessionId, String),
+    Info(String),
+    Sandbox(bool),
+}
+
+/// What a file is chosen for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FilePurpose {
+    OpenCapture,
+    SaveCapture,
+    Export { format: ExportFormat, session: Option<SessionId> },
+    Attach(SessionId),
+    CaFile,
+}
+
+/// Acts in the order in which they were wanted.
+#[derive(Default)]
+pub struct Acts(pub Vec<Act>);
+
+impl Acts {
+    pub fn push(&mut self, act: Act) {
+        self.0.push(act);
+    }
+
+    pub fn run(&mut self, cmd: Cmd) {
+        self.0.push(Act::Run(cmd));
+    }
+
+    pub fn wish(&mut self, session: SessionId, wish: Wish) {
+        self.0.push(Act::Wish(session, wish));
+    }
+}

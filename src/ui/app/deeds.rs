@@ -1,0 +1,234 @@
+//! Carries out what the painting wanted.
+
+use super::{Act, App, Probe, entries};
+use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
+use crate::model::{DialectId, SessionId};
+use crate::projection::Board;
+use crate::ui::app::Pending;
+use crate::ui::composer::{Action, Composer, Outcome};
+use crate::ui::dialogs::sandbox_options;
+use crate::ui::drafts::session_key;
+
+impl App {
+    pub(super) fn perform(&mut self, acts: Vec<Act>, board: &Board, ctx: &egui::Context) {
+        for act in acts {
+            self.act(act, board, ctx);
+        }
+        self.keep_drafts();
+        if self.settings != self.stored {
+            self.stored = self.settings.clone();
+            self.store.put(self.settings.clone());
+        }
+    }
+
+    fn act(&mut self, act: Act, board: &Board, ctx: &egui::Context) {
+        match act {
+            Act::Run(cmd) => self.run(cmd, board, ctx),
+            Act::Engine(command) => self.engine(command),
+            Act::Wish(session, wish) => self.wish(session, wish),
+            Act::SendDraft(session) => self.send_draft(session, ctx),
+            Act::Show(session) => self.show(session),
+            Act::Focus(column) => self.focus = column.min(self.columns.len().saturating_sub(1)),
+            Act::Close(session) => self.close(session),
+            Act::Select(seqs) => {
+                self.selection.set(seqs);
+                self.selection_changed();
+            }
+            Act::SelectedInTable(seqs) => {
+                if self.selection.set(seqs) {
+                    self.reveal_bubble();
+                }
+            }
+            Act::Inspect(seq) => {
+                self.selection.set(vec![seq]);
+                self.settings.panes.show_inspector = true;
+            }
+            Act::Mark(seq) => self.toggle_mark(seq),
+            Act::Diff(a, b) => self.compare(a, b),
+            Act::Filter(text) => {
+                self.settings.panes.show_records = true;
+                self.records.set_filter(text);
+            }
+            Act::OpenSession { environment, name, token, kept, connect } => {
+                self.back_to_live();
+                let name = if name.trim().is_empty() { self.next_name() } else { name };
+                let dialect = DialectId::WebMessaging;
+                let spec = SessionSpec { name, dialect, environment: *environment, token, kept };
+                self.open_spec(spec, connect);
+            }
+            Act::ChooseEnvironment(id) => self.settings.chosen = id,
+            Act::SaveEnvironment(environment) => {
+                match self.settings.environments.iter_mut().find(|e| e.id == environment.id) {
+                    Some(old) => *old = *environment,
+                    None => {
+                        self.settings.chosen.clone_from(&environment.id);
+                        self.settings.environments.push(*environment);
+                    }
+                }
+            }
+            Act::DeleteEnvironment(id) => {
+                self.settings.environments.retain(|e| e.id != id);
+                if self.settings.chosen == id {
+                    self.settings.chosen = crate::ui::settings::SANDBOX.to_owned();
+                }
+                self.send(Command::ForgetSecret { key: secret_key(&id) });
+            }
+            Act::Probe(environment) => {
+                let ticket = Ticket(self.book.number());
+                if self.send(Command::Probe { ticket, environment: *environment }) {
+                    self.book.pending.insert(ticket, Pending::Probe);
+                    self.book.probe = Probe::Running(ticket);
+                }
+            }
+            Act::Open(dialog) => self.dialog = Some(*dialog),
+            Act::CloseDialog => self.dialog = None,
+            Act::Ask(confirm) => self.confirm = Some(confirm),
+            Act::AskFile(purpose) => self.ask_file(purpose, ctx),
+            Act::File(purpose, path) => self.file_chosen(purpose, path, ctx),
+            Act::OpenFile(path) => self.perform_open(path, Some(ctx)),
+            Act::Copy(text) => ctx.copy_text(self.mask.text(&text)),
+            Act::CopyAsIs(text) => ctx.copy_text(text),
+            Act::Link(url) => self.confirm = Some(crate::ui::dialogs::Confirm::link(url)),
+            // An address of the conversation has placeholders where its signature was; the browser needs the real one.
+            Act::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(self.mask.reveal(&url).expose())),
+            Act::Rename(session, name) => {
+                self.book.names.insert(session, name);
+            }
+            Act::Info(text) => self.toasts.info(text),
+            Act::Sandbox(on) => self.switch_sandbox(on),
+        }
+    }
+
+    fn engine(&mut self, command: Command) {
+        let order = match &command {
+            Command::Order { order } => Some(crate::ui::dialogs::order_name(order)),
+            _ => None,
+        };
+        if self.send(command)
+            && let Some(name) = order
+        {
+            self.toasts.info(format!("Ordered: {name}"));
+        }
+    }
+
+    fn switch_sandbox(&mut self, on: bool) {
+        if on {
+            if self.send(Command::StartSandbox { options: sandbox_options() }) {
+                self.book.sandbox = SandboxState::Starting;
+            }
+        } else {
+            self.send(Command::StopSandbox);
+        }
+    }
+
+    pub(super) fn close(&mut self, session: SessionId) {
+        if self.book.live.contains(&session) && !self.send(Command::CloseSession { session }) {
+            return;
+        }
+        self.book.closed.insert(session);
+        self.composers.remove(&session);
+        for column in &mut self.columns {
+            if column.session == Some(session) {
+                column.session = None;
+            }
+        }
+    }
+
+    /// The composer of a session, with the drafts that were stored for it.
+    pub(super) fn composer(&mut self, session: SessionId) -> &mut Composer {
+        let (log, book, settings) = (&self.live_log, &self.book, &self.settings);
+        self.composers.entry(session).or_insert_with(|| {
+            let board = log.board();
+            let stored = board.session(session).map(|view| settings.drafts.of(&draft_key(book, view)));
+            Composer::new(stored.unwrap_or_default())
+        })
+    }
+
+    pub(super) fn send_draft(&mut self, session: SessionId, ctx: &egui::Context) {
+        let tracing = uuid::Uuid::new_v4().to_string();
+        let backend = &self.backend;
+        let Some(composer) = self.composers.get_mut(&session) else { return };
+        let outcome = composer.send(tracing, |wish| backend.send(Command::Wish { session, wish }));
+        match outcome {
+            Outcome::Read(path) => self.read_attachment(session, path, ctx),
+            Outcome::Taken | Outcome::Refused => {}
+        }
+    }
+
+    /// Puts unsent drafts into the settings, masked.
+    pub(super) fn keep_drafts(&mut self) {
+        let board = self.live_log.board();
+        let mask = self.mask.clone();
+        for (id, composer) in &mut self.composers {
+            if !std::mem::take(&mut composer.touched) {
+                continue;
+            }
+            let Some(view) = board.session(*id) else { continue };
+            let key = draft_key(&self.book, view);
+            for action in Action::ALL {
+                self.settings.drafts.keep(&key, action, composer.unsent(action), &|t| mask.text(t));
+            }
+        }
+    }
+
+    /// Something was selected elsewhere than in the table: table and conversation follow.
+    pub(super) fn selection_changed(&mut self) {
+        let lead = self.selection.seqs().first().copied();
+        self.records.select(lead);
+        self.reveal_bubble();
+    }
+
+    fn reveal_bubble(&mut self) {
+        let board = self.log().board();
+        for column in &mut self.columns {
+            if let Some(view) = column.session.and_then(|id| board.session(id)) {
+                column.list.reveal(view, self.selection.seqs());
+            }
+        }
+    }
+
+    pub(super) fn toggle_mark(&mut self, seq: u64) {
+        if self.saved_log.is_some() {
+            self.toasts.info("A saved capture is read-only: marks are set in the live one.");
+            return;
+        }
+        let set = !self.log().board().marks.contains(&seq);
+        self.send(Command::Mark { on: seq, set });
+    }
+
+    pub(super) fn compare(&mut self, a: u64, b: Option<u64>) {
+        self.settings.panes.show_inspector = true;
+        self.inspector.compare(b.is_none());
+        self.selection.set(b.into_iter().chain([a]).collect());
+    }
+
+    /// What is in view counts as read.
+    pub(super) fn mark_read(&mut self, board: &Board) {
+        for column in &self.columns {
+            if let Some(view) = column.session.and_then(|id| board.session(id)) {
+                self.book.seen.insert(view.id, entries(view));
+            }
+        }
+    }
+
+    /// Another capture is shown: what pointed into the old one means nothing now.
+    pub(super) fn other_log(&mut self) {
+        self.selection.reset();
+        for column in &mut self.columns {
+            *column = super::Column::default();
+        }
+        self.book.seen.clear();
+        self.records.other_log();
+        self.inspector.other_log();
+    }
+}
+
+/// Key of an environment's client secret in the vault.
+pub fn secret_key(environment_id: &str) -> String {
+    format!("{environment_id}/client-secret")
+}
+
+pub(super) fn draft_key(book: &super::Book, view: &crate::projection::SessionView) -> String {
+    let environment = view.start.as_ref().map_or("", |s| s.environment.as_str());
+    session_key(environment, &book.name(view))
+}

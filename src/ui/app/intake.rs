@@ -1,0 +1,114 @@
+//! Takes in what the engine and our own threads tell, under a time budget.
+
+use std::time::{Duration, Instant};
+
+use super::{App, Pending, Probe};
+use crate::engine::{Event, SandboxState};
+use crate::model::Report;
+
+/// Events are handled for at most this long before a frame.
+const BUDGET: Duration = Duration::from_millis(2);
+
+impl App {
+    /// Everything that came since the last frame, or as much as fits into the budget.
+    pub(super) fn take_in(&mut self, ctx: &egui::Context) {
+        let start = Instant::now();
+        self.take_files(ctx);
+        loop {
+            if start.elapsed() > BUDGET {
+                ctx.request_repaint();
+                return;
+            }
+            let Some(event) = self.backend.poll() else { return };
+            self.event(event);
+        }
+    }
+
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::SessionMade { ticket, result } => {
+                let pending = self.book.pending.remove(&ticket);
+                match (result, pending) {
+                    (Ok(id), pending) => {
+                        self.book.live.insert(id);
+                        if let Some(Pending::Session(environment)) = pending {
+                            if environment.reconnect {
+                                self.book.reconnect.insert(id);
+                            }
+                            self.book.environments.insert(id, *environment);
+                        }
+                        self.show(id);
+                        self.want_composer = true;
+                    }
+                    (Err(report), _) => self.toasts.report(report),
+                }
+            }
+            Event::SessionClosed { session } => {
+                self.book.live.remove(&session);
+            }
+            Event::Sandbox(state) => self.sandbox_changed(state),
+            Event::SandboxStatus(status) => self.book.sandbox_status = Some(status),
+            Event::Vault(status) => self.book.vault = Some(status),
+            Event::Job { job, done, total } => {
+                if let Some(row) = self.book.jobs.iter_mut().find(|j| j.id == job) {
+                    (row.done, row.total) = (done, total);
+                }
+            }
+            Event::JobDone { job, result } => {
+                self.book.jobs.retain(|j| j.id != job);
+                match result {
+                    Ok(text) => self.toasts.info(text),
+                    Err(report) => self.toasts.report(report),
+                }
+            }
+            Event::Probed { ticket, checks } => {
+                self.book.pending.remove(&ticket);
+                if matches!(self.book.probe, Probe::Running(t) if t == ticket) {
+                    self.book.probe = Probe::Done(checks);
+                }
+            }
+            Event::Fault(report) => self.toasts.report(report),
+            Event::CaptureFailed(report) => {
+                self.book.capture_failed = Some(report.clone());
+                self.toasts.report(report);
+            }
+        }
+    }
+
+    fn sandbox_changed(&mut self, state: SandboxState) {
+        match &state {
+            SandboxState::Running { environment, .. } if self.book.after_sandbox => {
+                self.book.after_sandbox = false;
+                let environment = environment.clone();
+                self.book.sandbox = state;
+                self.open_session(*environment, None);
+                return;
+            }
+            SandboxState::Failed(report) => {
+                self.book.after_sandbox = false;
+                self.toasts.report(report.clone());
+            }
+            SandboxState::Stopped => {
+                self.book.after_sandbox = false;
+                self.book.sandbox_status = None;
+            }
+            _ => {}
+        }
+        self.book.sandbox = state;
+    }
+
+    /// Hands a command to the engine; a refusal is shown. True where it was taken.
+    pub(super) fn send(&mut self, command: crate::engine::Command) -> bool {
+        match self.backend.send(command) {
+            Ok(()) => true,
+            Err(report) => {
+                self.toasts.report(report);
+                false
+            }
+        }
+    }
+
+    pub(super) fn fail(&mut self, code: &str, title: &str, what: impl Into<String>) {
+        self.toasts.report(Report::new(code, title, what));
+    }
+}

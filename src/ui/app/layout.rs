@@ -1,0 +1,293 @@
+//! Where the parts of the window stand.
+
+use egui::{CentralPanel, Frame, Margin, Panel, Rect, Ui, UiBuilder, pos2, vec2};
+
+use super::keys::{Keyboard, take};
+use super::{Act, Acts, App, Scene, Toast};
+use crate::model::environment::Limits;
+use crate::projection::SessionView;
+use crate::ui::composer;
+use crate::ui::conversation::paint_column;
+use crate::ui::dialogs;
+use crate::ui::theme::{radius, space, tokens, tokens_of};
+use crate::ui::widgets::{Icon, ReportAction, Tone, icon_button, progress, report_card};
+use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
+
+impl App {
+    /// Paints the window and carries out what came of it.
+    pub(super) fn paint(&mut self, ui: &mut Ui) {
+        let ctx = ui.ctx().clone();
+        self.style(&ctx);
+        let board = self.log().board();
+        self.settle_columns(&board);
+        let mut acts = Acts::default();
+        let over = self.dialog.is_some() || self.confirm.is_some() || self.path.is_some();
+        for cmd in take(&ctx, Keyboard::of(&ctx, over)) {
+            acts.run(cmd);
+        }
+        self.remember_window(&ctx);
+        self.mark_read(&board);
+        self.window(ui, &board, over, &mut acts);
+        self.perform(acts.0, &board, &ctx);
+    }
+
+    /// Columns show sessions that are there; the first one that is made is shown by itself.
+    fn settle_columns(&mut self, board: &crate::projection::Board) {
+        let first = self.book.listed(board).first().map(|s| s.id);
+        for column in &mut self.columns {
+            if column.session.is_some_and(|id| self.book.closed.contains(&id)) {
+                column.session = None;
+            }
+        }
+        if let Some(column) = self.columns.first_mut()
+            && column.session.is_none()
+        {
+            column.session = first;
+        }
+        self.focus = self.focus.min(self.columns.len().saturating_sub(1));
+    }
+
+    fn window(&mut self, ui: &mut Ui, board: &crate::projection::Board, over: bool, acts: &mut Acts) {
+        let now = self.clock.now();
+        let situation = self.situation(board);
+        let log = self.saved_log.as_deref().unwrap_or(self.live_log.as_ref());
+        let (status, behind) = (log.status(), log.behind());
+        let panes = self.settings.panes.clone();
+        let mut settings = self.settings.clone();
+        let session = self.columns.get(self.focus).and_then(|c| c.session).and_then(|id| board.session(id));
+        let scene = Scene {
+            board,
+            book: &self.book,
+            settings: &self.settings,
+            now,
+            situation,
+            session: session.map(AsRef::as_ref),
+            selection: &self.selection,
+            captures: self.captures.as_deref(),
+            folder_size: self.folder_size,
+            mask: self.mask.as_ref(),
+        };
+        let t = tokens(ui);
+        let bar = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 3));
+        Panel::top("toolbar").frame(bar).resizable(false).show(ui, |ui| {
+            toolbar::paint(ui, &scene, self.live_log.file(), acts);
+        });
+        let empty = self.book.listed(board).is_empty();
+        if !empty {
+            let strip = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 3));
+            Panel::top("clocks").frame(strip).resizable(false).show(ui, |ui| clock_strip::paint(ui, &scene, acts));
+        }
+        let foot = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 2));
+        Panel::bottom("status").frame(foot).resizable(false).show(ui, |ui| {
+            status_bar::paint(ui, &scene, &status, behind, acts);
+        });
+        let ground = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(10));
+        if empty {
+            CentralPanel::default().frame(ground).show(ui, |ui| first_run::paint(ui, &scene, acts));
+        } else {
+            let size = ui.available_size();
+            let rail_frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 8));
+            let shown = Panel::left("rail")
+                .frame(rail_frame)
+                .default_size(panes.rail)
+                .size_range(140.0..=(size.x * 0.3).max(150.0))
+                .show(ui, |ui| rail::paint(ui, &scene, acts));
+            settings.panes.rail = shown.response.rect.width();
+            if panes.show_inspector {
+                let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
+                let shown = Panel::right("inspector")
+                    .frame(frame)
+                    .default_size(panes.inspector.min(size.x * 0.28))
+                    .size_range(220.0..=(size.x * 0.5).max(240.0))
+                    .show(ui, |ui| self.inspector.paint(ui, log.reader(), &scene, acts));
+                settings.panes.inspector = shown.response.rect.width();
+            }
+            if panes.show_records {
+                let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 6));
+                let shown = Panel::bottom("records")
+                    .frame(frame)
+                    .resizable(true)
+                    .default_size(panes.records.min(size.y * 0.36))
+                    .size_range(90.0..=(size.y * 0.7).max(100.0))
+                    .show(ui, |ui| self.records.paint(ui, log.reader(), &scene, over, acts));
+                settings.panes.records = shown.response.rect.height();
+            }
+            CentralPanel::default().frame(ground).show(ui, |ui| {
+                let want = std::mem::take(&mut self.want_composer);
+                columns(ui, &mut self.columns, &mut self.composers, self.focus, want, &scene, acts);
+            });
+        }
+        let ctx = ui.ctx().clone();
+        if self.sandbox.open {
+            self.sandbox.paint(&ctx, &scene, acts);
+        }
+        if let Some(dialog) = &mut self.dialog
+            && dialogs::paint(&ctx, dialog, &mut settings, &scene, acts)
+        {
+            self.dialog = None;
+        }
+        if let Some(confirm) = &self.confirm
+            && dialogs::paint_confirm(&ctx, confirm, acts)
+        {
+            self.confirm = None;
+        }
+        if let Some(path) = &mut self.path
+            && dialogs::paint_path(&ctx, path, acts)
+        {
+            self.path = None;
+        }
+        over_window(&ctx, &mut self.toasts, &self.book.jobs, now.mono, acts);
+        settings.table = self.records.kept();
+        self.settings = settings;
+    }
+
+    fn remember_window(&mut self, ctx: &egui::Context) {
+        let (size, maximised) = ctx.input(|i| (i.viewport().inner_rect.map(|r| r.size()), i.viewport().maximized));
+        self.settings.maximised = maximised.unwrap_or(false);
+        if let Some(size) = size.filter(|_| !self.settings.maximised) {
+            self.settings.window = Some([size.x.round(), size.y.round()]);
+        }
+    }
+}
+
+/// One or two conversations, each with its composer.
+fn columns(
+    ui: &mut Ui,
+    columns: &mut [super::Column],
+    composers: &mut std::collections::HashMap<crate::model::SessionId, composer::Composer>,
+    focus: usize,
+    want: bool,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) {
+    let room = ui.available_rect_before_wrap();
+    let count = columns.len().max(1) as f32;
+    let gap = if columns.len() > 1 { space::ROOM } else { 0.0 };
+    let width = (room.width() - gap * (count - 1.0)) / count;
+    let several = columns.len() > 1;
+    for (n, column) in columns.iter_mut().enumerate() {
+        let left = room.left() + n as f32 * (width + gap);
+        let rect = Rect::from_min_size(pos2(left, room.top()), vec2(width, room.height()));
+        let mut inner = ui.new_child(UiBuilder::new().id_salt(("column", n)).max_rect(rect));
+        inner.set_clip_rect(rect.expand(2.0).intersect(ui.clip_rect()));
+        if several {
+            let t = tokens(ui);
+            if n == focus {
+                let line = Rect::from_min_size(rect.left_top() - vec2(0.0, 5.0), vec2(width, 2.0));
+                ui.painter().rect_filled(line, 0, t.accent);
+            } else if ui.input(|i| i.pointer.primary_pressed()) && ui.rect_contains_pointer(rect) {
+                acts.push(Act::Focus(n));
+            }
+        }
+        let Some(view) = column.session.and_then(|id| scene.board.session(id)) else {
+            inner.centered_and_justified(|ui| ui.label("Choose a session at the left."));
+            continue;
+        };
+        one(&mut inner, column, composers, view, want && n == focus, scene, acts);
+    }
+    ui.allocate_rect(room, egui::Sense::hover());
+}
+
+fn one(
+    ui: &mut Ui,
+    column: &mut super::Column,
+    composers: &mut std::collections::HashMap<crate::model::SessionId, composer::Composer>,
+    view: &SessionView,
+    want: bool,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) {
+    if scene.is_live(view.id) {
+        let key = super::deeds::draft_key(scene.book, view);
+        let composer =
+            composers.entry(view.id).or_insert_with(|| composer::Composer::new(scene.settings.drafts.of(&key)));
+        let limits = scene.book.environments.get(&view.id).map_or_else(Limits::default, |e| e.limits.clone());
+        let t = tokens(ui);
+        let frame = Frame::new()
+            .fill(t.surface.raised)
+            .corner_radius(radius::NORMAL)
+            .inner_margin(Margin::same(8))
+            .outer_margin(Margin { top: 6, ..Margin::ZERO });
+        Panel::bottom(("composer", view.id.0))
+            .frame(frame)
+            .resizable(false)
+            .show_separator_line(false)
+            .max_size(ui.available_height() * 0.6)
+            .show(ui, |ui| composer::paint(ui, composer, view, &limits, want, acts));
+    }
+    CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
+        paint_column(ui, &mut column.list, view, scene, acts);
+    });
+}
+
+/// Toasts and long jobs, at the lower right.
+fn over_window(
+    ctx: &egui::Context,
+    toasts: &mut super::Toasts,
+    jobs: &[super::Job],
+    now: crate::model::Mono,
+    acts: &mut Acts,
+) {
+    if let Some(wait) = toasts.expire(now) {
+        ctx.request_repaint_after(wait);
+    }
+    if toasts.list.is_empty() && jobs.is_empty() {
+        return;
+    }
+    let t = tokens_of(ctx);
+    let mut gone = None;
+    egui::Area::new(egui::Id::unique("toasts"))
+        .order(egui::Order::Foreground)
+        .anchor(egui::Align2::RIGHT_BOTTOM, vec2(-12.0, -36.0))
+        .accessible_name("Messages")
+        .role(egui::Role::Group)
+        .show(ctx, |ui| {
+            ui.set_width(380.0);
+            ui.spacing_mut().item_spacing.y = space::SMALL;
+            let card = Frame::new()
+                .fill(t.surface.overlay)
+                .stroke((1.0, t.line.normal))
+                .corner_radius(radius::NORMAL)
+                .inner_margin(Margin::symmetric(10, 6));
+            for job in jobs {
+                card.show(ui, |ui| {
+                    ui.set_width(ui.available_width());
+                    if progress(ui, &job.title, job.done, job.total) {
+                        acts.push(Act::Engine(crate::engine::Command::CancelJob { job: job.id }));
+                    }
+                });
+            }
+            let first = toasts.list.len().saturating_sub(4);
+            for (n, toast) in toasts.list.iter().enumerate().skip(first) {
+                ui.push_id(n, |ui| match toast {
+                    Toast::Info { text, .. } => {
+                        card.show(ui, |ui| {
+                            ui.set_width(ui.available_width());
+                            ui.horizontal(|ui| {
+                                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                                    if icon_button(ui, Icon::Cross, "Dismiss message").clicked() {
+                                        gone = Some(n);
+                                    }
+                                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                                        ui.add(egui::Label::new(text).wrap());
+                                    });
+                                });
+                            });
+                        });
+                    }
+                    Toast::Failed(report) => {
+                        if report_card(ui, report, Tone::Red, None, true) == Some(ReportAction::Dismiss) {
+                            gone = Some(n);
+                        }
+                    }
+                });
+            }
+            let more = first as u64 + toasts.dropped;
+            if more > 0 {
+                ui.label(format!("and {more} older"));
+            }
+        });
+    if let Some(n) = gone {
+        toasts.list.remove(n);
+    }
+}

@@ -1,0 +1,235 @@
+//! Carries out commands.
+
+use super::{App, Column, FilePurpose};
+use crate::dialect::Wish;
+use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
+use crate::model::{DialectId, Environment, SessionId};
+use crate::projection::Board;
+use crate::ui::app::Pending;
+use crate::ui::commands::Cmd;
+use crate::ui::dialogs::{Dialog, sandbox_options};
+use crate::ui::settings::SANDBOX;
+
+impl App {
+    /// Runs a command, or says why it cannot be run now.
+    pub(super) fn run(&mut self, cmd: Cmd, board: &Board, ctx: &egui::Context) {
+        let situation = self.situation(board);
+        if !cmd.entry().enabled(&situation) {
+            self.toasts.info(format!("{}: {}", cmd.title(), cmd.entry().why_not()));
+            return;
+        }
+        let session = self.focused_session().unwrap_or(SessionId::NONE);
+        let lead = self.selection.lead();
+        match cmd {
+            Cmd::StartInSandbox => self.start_in_sandbox(),
+            Cmd::NewSession => self.new_session(),
+            Cmd::NewSessionWith => {
+                let name = self.next_name();
+                self.dialog = Some(Dialog::new_session(&self.settings.chosen, name));
+            }
+            Cmd::CloseSession => self.close(session),
+            Cmd::RenameSession => {
+                if let Some(view) = board.session(session) {
+                    self.dialog = Some(Dialog::rename(session, self.book.name(view)));
+                }
+            }
+            Cmd::Session(n) => {
+                if let Some(view) = self.book.listed(board).get(usize::from(n) - 1) {
+                    self.show(view.id);
+                }
+            }
+            Cmd::Connect => self.wish(session, Wish::Connect),
+            Cmd::Leave => self.wish(session, Wish::Leave { code: 1000, reason: "closed by the tester".into() }),
+            Cmd::StartNew => self.wish(session, Wish::StartNew),
+            Cmd::Reconnect => {
+                let on = !self.book.reconnect.contains(&session);
+                if self.send(Command::Wish { session, wish: Wish::SetReconnect(on) }) {
+                    if on {
+                        self.book.reconnect.insert(session);
+                    } else {
+                        self.book.reconnect.remove(&session);
+                    }
+                }
+            }
+            Cmd::Send => self.send_draft(session, ctx),
+            Cmd::WriteMessage => self.want_composer = true,
+            Cmd::History => self.wish(session, Wish::History { all: false }),
+            Cmd::ClearConversation => {
+                let tracing = uuid::Uuid::new_v4().to_string();
+                self.wish(session, Wish::Clear { tracing });
+            }
+            Cmd::Note => self.dialog = Some(Dialog::note(session, lead.unwrap_or(0))),
+            Cmd::OpenCapture => self.ask_file(FilePurpose::OpenCapture, ctx),
+            Cmd::SaveCapture => self.ask_file(FilePurpose::SaveCapture, ctx),
+            Cmd::Export => self.dialog = Some(Dialog::export(situation.session.then_some(session))),
+            Cmd::BackToLive => {
+                self.saved_log = None;
+                self.other_log();
+            }
+            Cmd::Split => self.split(board),
+            Cmd::ShowRecords => self.settings.panes.show_records = !self.settings.panes.show_records,
+            Cmd::ShowInspector => self.settings.panes.show_inspector = !self.settings.panes.show_inspector,
+            Cmd::Theme => {
+                self.settings.theme = next_theme(self.settings.theme);
+                self.toasts.info(format!("Theme: {}", self.settings.theme.word()));
+            }
+            Cmd::ZoomIn => self.zoom(0.1),
+            Cmd::ZoomOut => self.zoom(-0.1),
+            Cmd::ZoomReset => self.settings.scale = 1.0,
+            Cmd::Palette => self.dialog = Some(Dialog::palette()),
+            Cmd::Environments => self.dialog = Some(Dialog::environments(&self.settings)),
+            Cmd::Sandbox => self.sandbox.open = !self.sandbox.open,
+            Cmd::Settings => {
+                self.measure_folder(ctx);
+                self.dialog = Some(Dialog::Settings);
+            }
+            Cmd::Keys => self.dialog = Some(Dialog::keys()),
+            Cmd::About => self.dialog = Some(Dialog::about()),
+            Cmd::Quit => ctx.send_viewport_cmd(egui::ViewportCommand::Close),
+            Cmd::Back => {
+                self.selection.go_back();
+                self.selection_changed();
+            }
+            Cmd::Forward => {
+                self.selection.go_forward();
+                self.selection_changed();
+            }
+            Cmd::Mark => {
+                if let Some(on) = lead {
+                    self.toggle_mark(on);
+                }
+            }
+            Cmd::Find => {
+                self.settings.panes.show_records = true;
+                self.records.find();
+            }
+            Cmd::Noise => self.records.toggle_noise(),
+            Cmd::Follow
+            | Cmd::TimeZero
+            | Cmd::Diff
+            | Cmd::RowUp
+            | Cmd::RowDown
+            | Cmd::PageUp
+            | Cmd::PageDown
+            | Cmd::First
+            | Cmd::Last => {
+                if let Some(key) = cmd.entry().keys.first() {
+                    self.records.press(key.logical_key);
+                }
+            }
+        }
+    }
+
+    fn zoom(&mut self, by: f32) {
+        self.settings.scale = ((self.settings.scale + by) * 10.0).round() / 10.0;
+        self.settings.scale = self.settings.scale.clamp(0.5, 3.0);
+    }
+
+    /// Starts the sandbox where it does not run, and opens a session in it as soon as it does.
+    pub(super) fn start_in_sandbox(&mut self) {
+        self.settings.chosen = SANDBOX.to_owned();
+        self.back_to_live();
+        match &self.book.sandbox {
+            SandboxState::Running { environment, .. } => {
+                let environment = environment.clone();
+                self.open_session(*environment, None);
+            }
+            SandboxState::Starting => self.book.after_sandbox = true,
+            SandboxState::Stopped | SandboxState::Failed(_) => {
+                if self.send(Command::StartSandbox { options: sandbox_options() }) {
+                    self.book.sandbox = SandboxState::Starting;
+                    self.book.after_sandbox = true;
+                }
+            }
+        }
+    }
+
+    fn new_session(&mut self) {
+        if self.settings.chosen == SANDBOX {
+            self.start_in_sandbox();
+            return;
+        }
+        match self.settings.environment(&self.settings.chosen).cloned() {
+            Some(environment) => {
+                self.back_to_live();
+                self.open_session(environment, None);
+            }
+            None => self.dialog = Some(Dialog::environments(&self.settings)),
+        }
+    }
+
+    /// A new session always lives in the running capture.
+    pub(super) fn back_to_live(&mut self) {
+        if self.saved_log.take().is_some() {
+            self.other_log();
+        }
+    }
+
+    /// "Guest 1", "Guest 2": the first number that no live session has.
+    pub(super) fn next_name(&self) -> String {
+        let board = self.live_log.board();
+        let taken: Vec<String> = board.sessions.iter().map(|s| self.book.name(s)).collect();
+        let waiting = self.book.pending.values().filter(|p| matches!(p, Pending::Session(_))).count();
+        let mut n = 1 + waiting;
+        while taken.contains(&format!("Guest {n}")) {
+            n += 1;
+        }
+        format!("Guest {n}")
+    }
+
+    pub(super) fn open_session(&mut self, environment: Environment, name: Option<String>) {
+        let name = name.unwrap_or_else(|| self.next_name());
+        let spec = SessionSpec { name, dialect: DialectId::WebMessaging, environment, token: None, kept: None };
+        self.open_spec(spec, true);
+    }
+
+    pub(super) fn open_spec(&mut self, spec: SessionSpec, connect: bool) {
+        let ticket = Ticket(self.book.number());
+        let environment = Box::new(spec.environment.clone());
+        if self.send(Command::OpenSession { ticket, spec, connect }) {
+            self.book.pending.insert(ticket, Pending::Session(environment));
+        }
+    }
+
+    pub(super) fn wish(&mut self, session: SessionId, wish: Wish) {
+        self.send(Command::Wish { session, wish });
+    }
+
+    /// Shows a session in the focused column.
+    pub(super) fn show(&mut self, session: SessionId) {
+        let focus = self.focus.min(self.columns.len().saturating_sub(1));
+        if let Some(other) = self.columns.iter().position(|c| c.session == Some(session))
+            && other != focus
+        {
+            self.focus = other;
+            return;
+        }
+        if let Some(column) = self.columns.get_mut(focus)
+            && column.session != Some(session)
+        {
+            *column = Column { session: Some(session), ..Column::default() };
+        }
+    }
+
+    fn split(&mut self, board: &Board) {
+        if self.columns.len() == 2 {
+            let keep = self.columns.swap_remove(self.focus.min(1));
+            self.columns = vec![keep];
+            self.focus = 0;
+        } else {
+            let shown = self.focused_session();
+            let other = self.book.listed(board).into_iter().map(|s| s.id).find(|id| Some(*id) != shown);
+            self.columns.push(Column { session: other, ..Column::default() });
+        }
+        self.settings.panes.split = self.columns.len() == 2;
+    }
+}
+
+fn next_theme(theme: crate::ui::theme::Choice) -> crate::ui::theme::Choice {
+    use crate::ui::theme::Choice;
+    match theme {
+        Choice::System => Choice::Light,
+        Choice::Light => Choice::Dark,
+        Choice::Dark => Choice::System,
+    }
+}

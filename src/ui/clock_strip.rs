@@ -1,0 +1,181 @@
+//! One strip for everything that expires, in the order in which it will break.
+
+use std::time::Duration;
+
+use egui::{Label, Popup, PopupCloseBehavior, RichText, Role, ScrollArea, Ui, UiBuilder};
+
+use super::app::{Act, Acts, Scene};
+use super::format;
+use super::theme::{font, space, tokens};
+use super::widgets::{RingClock, Weight, button, phase_word};
+use crate::dialect::Wish;
+use crate::engine::Command;
+use crate::model::Wall;
+use crate::model::fact::ClockDeed;
+use crate::projection::{ClockPhase, ClockView, SessionView};
+
+/// A clock, whose it is, and the server's time for it.
+struct Placed<'a> {
+    clock: &'a ClockView,
+    /// None for those of no session (OAuth).
+    session: Option<&'a SessionView>,
+    now: Wall,
+}
+
+/// Paints the clocks of the chosen session and those that stand alone. Asks for a repaint at the next change.
+pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+    let t = tokens(ui);
+    let clocks = gather(scene);
+    if let Some(wait) = next_change(&clocks).filter(|_| !scene.situation.saved) {
+        ui.ctx().request_repaint_after(wait);
+    }
+    let builder = UiBuilder::new().accessibility_role(Role::List).accessibility_label("Clocks");
+    ui.scope_builder(builder, |ui| {
+        ScrollArea::horizontal().id_salt("clocks").auto_shrink([false, true]).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.set_height(30.0);
+                ui.label(RichText::new("Clocks").font(font::small_strong()).color(t.text.weak));
+                if clocks.is_empty() {
+                    ui.label(RichText::new("Nothing expires yet.").color(t.text.weak));
+                }
+                for (n, placed) in clocks.iter().enumerate() {
+                    ui.push_id(n, |ui| one(ui, placed, scene, acts));
+                }
+            });
+        });
+    });
+}
+
+/// Living ones by what is left, then those without an end, then dead ones.
+fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
+    let general = &scene.board.general;
+    let now = general.server_now(scene.now);
+    let mut out: Vec<Placed<'_>> = general.clocks.iter().map(|clock| Placed { clock, session: None, now }).collect();
+    if let Some(view) = scene.session {
+        let now = view.server_now(scene.now);
+        out.extend(view.clocks.iter().map(|clock| Placed { clock, session: Some(view), now }));
+    }
+    out.sort_by_key(|p| match (p.clock.phase(p.now), p.clock.left(p.now)) {
+        (ClockPhase::Dead, _) => (2, Duration::ZERO),
+        (ClockPhase::Open, _) | (_, None) => (1, Duration::ZERO),
+        (_, Some(left)) => (0, left),
+    });
+    out
+}
+
+fn next_change(clocks: &[Placed<'_>]) -> Option<Duration> {
+    clocks.iter().filter_map(|p| p.clock.next_change(p.now)).min().map(|d| d.max(Duration::from_millis(5)))
+}
+
+fn one(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
+    let fact = &placed.clock.fact;
+    let ring = RingClock {
+        title: &fact.title,
+        left: placed.clock.left(placed.now),
+        share: placed.clock.share(placed.now),
+        phase: placed.clock.phase(placed.now),
+        breaks: &fact.breaks,
+        assumed: fact.assumed,
+    };
+    let response = ring.show(ui);
+    let hint = if fact.breaks.is_empty() { String::new() } else { format!("Then fails: {}. ", fact.breaks) };
+    let response =
+        response.on_hover_text(format!("{hint}Click for claims and history, right-click for what can be done."));
+    Popup::menu(&response)
+        .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
+        .accessible_name(format!("Clock {}", fact.title))
+        .show(|ui| details(ui, placed, scene, acts));
+    Popup::context_menu(&response).show(|ui| {
+        ui.set_min_width(180.0);
+        deeds(ui, placed, scene, acts);
+    });
+}
+
+fn deeds(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
+    let live = match placed.session {
+        Some(view) => scene.is_live(view.id),
+        None => !scene.situation.saved,
+    };
+    for (deed, title, tip) in [
+        (ClockDeed::Refresh, "Refresh now", "Get a fresh one now."),
+        (ClockDeed::Expire, "Expire now", "Treat it as dead; in the sandbox the server does the same."),
+        (ClockDeed::Corrupt, "Corrupt", "Damage the kept copy, so that the server refuses it."),
+        (ClockDeed::Forget, "Forget", "Remove it from memory and keyring."),
+    ] {
+        let can = live && placed.clock.fact.can.contains(&deed);
+        let response = ui.add_enabled(can, egui::Button::new(title)).on_hover_text(tip);
+        if response.on_disabled_hover_text("Not possible for this clock.").clicked() {
+            acts.push(order(placed, scene, deed));
+            ui.close();
+        }
+    }
+    let token = placed.clock.fact.token.as_deref();
+    if ui.add_enabled(token.is_some(), egui::Button::new("Copy masked")).clicked()
+        && let Some(token) = token
+    {
+        acts.push(Act::Copy(token.to_owned()));
+        ui.close();
+    }
+}
+
+fn order(placed: &Placed<'_>, scene: &Scene<'_>, deed: ClockDeed) -> Act {
+    match placed.session {
+        Some(view) => Act::Wish(view.id, Wish::Clock { id: placed.clock.fact.id.clone(), deed }),
+        None => {
+            // An OAuth clock bears its environment's id behind a colon; where it does not, the chosen one is meant.
+            let id = placed.clock.fact.id.split_once(':').map(|(_, id)| id.to_owned());
+            let environment_id = id.unwrap_or_else(|| scene.settings.chosen.clone());
+            Act::Engine(Command::OauthClock { environment_id, deed })
+        }
+    }
+}
+
+/// Claims and history.
+fn details(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
+    let t = tokens(ui);
+    let fact = &placed.clock.fact;
+    let utc = scene.settings.utc;
+    ui.set_width(340.0);
+    ui.spacing_mut().item_spacing.y = space::TIGHT;
+    ui.label(RichText::new(&fact.title).font(font::title()));
+    let phase = phase_word(placed.clock.phase(placed.now));
+    let mut lines = vec![
+        ("State", format!("{phase}; {:?} by {}", fact.event, fact.by)),
+        ("From", format::full_time(fact.from, utc)),
+        ("Until", fact.until.map_or_else(|| "not known".into(), |u| format::full_time(u, utc))),
+        ("Margin", format!("treated as dead {} s early", fact.margin_secs)),
+    ];
+    if !fact.breaks.is_empty() {
+        lines.push(("Then fails", fact.breaks.clone()));
+    }
+    if fact.assumed {
+        lines.push(("Length", "assumed: the server did not tell it".into()));
+    }
+    if let Some(token) = &fact.token {
+        lines.push(("Token", token.clone()));
+    }
+    egui::Grid::new("facts").num_columns(2).spacing([12.0, 3.0]).show(ui, |ui| {
+        for (name, value) in lines {
+            ui.label(RichText::new(name).small().color(t.text.weak));
+            ui.add(Label::new(RichText::new(value).small()).wrap());
+            ui.end_row();
+        }
+    });
+    if let Some(claims) = &fact.claims {
+        ui.label(RichText::new("Claims").font(font::small_strong()));
+        let text = serde_json::to_string_pretty(claims).unwrap_or_default();
+        ScrollArea::vertical().id_salt("claims").max_height(180.0).show(ui, |ui| {
+            ui.add(Label::new(RichText::new(format::shown(&text)).font(font::small_data())).wrap());
+        });
+    }
+    ui.label(RichText::new("History").font(font::small_strong()));
+    ui.horizontal_wrapped(|ui| {
+        for seq in placed.clock.history.iter().rev().take(20) {
+            if button(ui, None, &format!("#{seq}"), Weight::Quiet).on_hover_text("Show this record").clicked() {
+                acts.push(Act::Select(vec![*seq]));
+            }
+        }
+    });
+    ui.separator();
+    deeds(ui, placed, scene, acts);
+}

@@ -1,0 +1,293 @@
+//! What the composer can do, and how a filled form becomes a wish.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::{Button, Wish};
+use crate::model::environment::Limits;
+
+/// One form of the composer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    #[default]
+    Text,
+    QuickReply,
+    Postback,
+    Typing,
+    Join,
+    Clear,
+    Attach,
+    Echo,
+    GetJwt,
+    History,
+    GetConfiguration,
+    CloseSession,
+    StartNew,
+    Configure,
+    Raw,
+}
+
+impl Action {
+    pub const ALL: [Self; 15] = [
+        Self::Text,
+        Self::QuickReply,
+        Self::Postback,
+        Self::Attach,
+        Self::Typing,
+        Self::Join,
+        Self::Clear,
+        Self::Echo,
+        Self::GetJwt,
+        Self::History,
+        Self::GetConfiguration,
+        Self::Configure,
+        Self::StartNew,
+        Self::CloseSession,
+        Self::Raw,
+    ];
+
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Text => "Text",
+            Self::QuickReply => "Quick reply",
+            Self::Postback => "Button postback",
+            Self::Typing => "Typing",
+            Self::Join => "Join",
+            Self::Clear => "Clear conversation",
+            Self::Attach => "Attach a file",
+            Self::Echo => "Echo (health check)",
+            Self::GetJwt => "Get JWT",
+            Self::History => "Read history",
+            Self::GetConfiguration => "Get configuration",
+            Self::CloseSession => "Close session",
+            Self::StartNew => "Start new",
+            Self::Configure => "Configure session",
+            Self::Raw => "Raw frame",
+        }
+    }
+
+    /// What will go over the wire, for the form's head and the menu.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Text => "onMessage with a text, attributes and uploaded files",
+            Self::QuickReply => "onMessage with a ButtonResponse of type QuickReply",
+            Self::Postback => "onMessage with a ButtonResponse of type Button, as a card's button sends it",
+            Self::Typing => "onMessage with a Typing event; the server expects at most one in 5 seconds",
+            Self::Join => "onMessage with a Presence Join event, as clients with auto-start send it",
+            Self::Clear => "onMessage with a Presence Clear event; the server may refuse it with 403",
+            Self::Attach => "onAttachment, then a PUT of the bytes to the address that the server gives",
+            Self::Echo => "echo with the text “ping”; it also tells when the session will expire",
+            Self::GetJwt => "getJwt: a short-lived token for the history call",
+            Self::History => "GET /api/v2/webmessaging/messages with a JWT, merged into the conversation",
+            Self::GetConfiguration => "getConfiguration: allowed files, limits and session length",
+            Self::CloseSession => "closeSession on the open socket",
+            Self::StartNew => "closeSession, then configureSession with startNew on the same socket",
+            Self::Configure => "configureSession on the open socket, with the token that the session has",
+            Self::Raw => "The text of one frame, sent as it stands; [placeholders] are not filled in",
+        }
+    }
+
+    /// The word on the button.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Self::Attach => "Upload",
+            Self::Clear => "Clear",
+            Self::CloseSession => "Close session",
+            Self::StartNew => "Start new",
+            Self::Configure => "Configure",
+            Self::History => "Read",
+            Self::GetJwt | Self::GetConfiguration => "Get",
+            _ => "Send",
+        }
+    }
+
+    /// The form has fields whose content is worth keeping.
+    pub fn has_draft(self) -> bool {
+        matches!(self, Self::Text | Self::QuickReply | Self::Postback | Self::Attach | Self::Raw)
+    }
+}
+
+/// What a person filled in for one action.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Form {
+    /// Message, label of a button, or raw frame.
+    pub text: String,
+    pub payload: String,
+    /// Quick reply as the mobile SDK sends it.
+    pub as_text: bool,
+    /// Configure with `startNew`.
+    pub start_new: bool,
+    /// All pages of history; all connections to close.
+    pub all: bool,
+    pub attributes: Vec<(String, String)>,
+    /// Path of the file to attach.
+    pub path: String,
+    /// Ids of uploaded files to send with a text. They die with the session, so they are not stored.
+    #[serde(skip)]
+    pub attachments: Vec<String>,
+}
+
+impl Form {
+    /// True where nothing would be lost.
+    pub fn is_empty(&self) -> bool {
+        self.text.is_empty()
+            && self.payload.is_empty()
+            && self.path.is_empty()
+            && self.attributes.iter().all(|(k, v)| k.is_empty() && v.is_empty())
+    }
+
+    /// Bytes of UTF-8 of all keys and values, as the server counts them.
+    pub fn attribute_bytes(&self) -> usize {
+        self.attributes.iter().map(|(k, v)| k.len() + v.len()).sum()
+    }
+
+    /// Attributes that have a key. Rows without one are not sent.
+    fn sent_attributes(&self) -> Vec<(String, String)> {
+        self.attributes.iter().filter(|(k, _)| !k.is_empty()).cloned().collect()
+    }
+
+    /// The wish, or why there is none. Attaching is no wish yet: its file has to be read first.
+    pub fn wish(&self, action: Action, tracing: String) -> Result<Wish, &'static str> {
+        Ok(match action {
+            Action::Text => {
+                if self.text.is_empty() && self.attachments.is_empty() {
+                    return Err("Write a text first, or choose an uploaded file.");
+                }
+                Wish::Text {
+                    tracing,
+                    text: self.text.clone(),
+                    attributes: self.sent_attributes(),
+                    attachments: self.attachments.clone(),
+                }
+            }
+            Action::QuickReply => {
+                if self.payload.is_empty() && self.text.is_empty() {
+                    return Err("Give the quick reply a label or a payload.");
+                }
+                let button = if self.as_text { Button::QuickReplyAsText } else { Button::QuickReply };
+                Wish::Answer { tracing, button, text: self.text.clone(), payload: self.payload.clone() }
+            }
+            Action::Postback => {
+                if self.payload.is_empty() && self.text.is_empty() {
+                    return Err("Give the button a label or a payload.");
+                }
+                let (text, payload) = (self.text.clone(), self.payload.clone());
+                Wish::Answer { tracing, button: Button::Postback, text, payload }
+            }
+            Action::Typing => Wish::Typing { tracing },
+            Action::Join => Wish::Join { tracing },
+            Action::Clear => Wish::Clear { tracing },
+            Action::Attach => return Err("Choose a file first."),
+            Action::Echo => Wish::Echo,
+            Action::GetJwt => Wish::GetJwt,
+            Action::History => Wish::History { all: self.all },
+            Action::GetConfiguration => Wish::GetConfiguration,
+            Action::CloseSession => Wish::CloseSession { all_connections: self.all },
+            Action::StartNew => Wish::StartNew,
+            Action::Configure => Wish::Configure { start_new: self.start_new },
+            Action::Raw => {
+                if self.text.is_empty() {
+                    return Err("Write the frame first.");
+                }
+                Wish::Raw { text: self.text.clone() }
+            }
+        })
+    }
+
+    /// What the server will probably say to this, though it can be sent.
+    pub fn warnings(&self, action: Action, limits: &Limits) -> Vec<String> {
+        let mut out = Vec::new();
+        if action == Action::Text && self.text.len() > limits.message_bytes as usize {
+            out.push(format!("Longer than {} bytes: the server refuses this with 4011.", limits.message_bytes));
+        }
+        if action == Action::Text && self.attribute_bytes() > limits.attribute_bytes as usize {
+            out.push(format!(
+                "The attributes have more than {} bytes: the server refuses this with 4013.",
+                limits.attribute_bytes
+            ));
+        }
+        if action == Action::Text && self.attributes.iter().any(|(k, v)| k.is_empty() && !v.is_empty()) {
+            out.push("An attribute without a key is not sent.".to_owned());
+        }
+        if action == Action::Raw && !self.text.is_empty() {
+            match serde_json::from_str::<serde_json::Value>(&self.text) {
+                Err(e) => out.push(format!("Not JSON ({e}). It will be sent as it stands.")),
+                Ok(v) if !v.is_object() => out.push("JSON, but not an object. It will be sent as it stands.".into()),
+                Ok(v) if v.get("action").is_none() => {
+                    out.push(
+                        "No “action”: the server will not know what this is. It will be sent as it stands.".into(),
+                    );
+                }
+                Ok(_) => {}
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_stands_in_the_list_once_and_says_what_it_does() {
+        let set: std::collections::HashSet<_> = Action::ALL.into_iter().collect();
+        assert_eq!(set.len(), Action::ALL.len());
+        for a in Action::ALL {
+            assert!(!a.title().is_empty() && !a.about().is_empty() && !a.verb().is_empty());
+        }
+    }
+
+    #[test]
+    fn forms_become_the_wishes_they_name() {
+        let t = || "t1".to_owned();
+        let form = Form {
+            text: "Yes".into(),
+            payload: "yes".into(),
+            attributes: vec![("plan".into(), "gold".into()), (String::new(), "x".into())],
+            ..Form::default()
+        };
+        assert_eq!(
+            form.wish(Action::Text, t()),
+            Ok(Wish::Text {
+                tracing: t(),
+                text: "Yes".into(),
+                attributes: vec![("plan".into(), "gold".into())],
+                attachments: vec![],
+            })
+        );
+        let answer = |button| Wish::Answer { tracing: t(), button, text: "Yes".into(), payload: "yes".into() };
+        assert_eq!(form.wish(Action::QuickReply, t()), Ok(answer(Button::QuickReply)));
+        let mobile = Form { as_text: true, ..form.clone() };
+        assert_eq!(mobile.wish(Action::QuickReply, t()), Ok(answer(Button::QuickReplyAsText)));
+        assert_eq!(form.wish(Action::Postback, t()), Ok(answer(Button::Postback)));
+        assert_eq!(form.wish(Action::Raw, t()), Ok(Wish::Raw { text: "Yes".into() }));
+        assert_eq!(form.wish(Action::Configure, t()), Ok(Wish::Configure { start_new: false }));
+    }
+
+    #[test]
+    fn an_empty_form_is_no_wish() {
+        let form = Form::default();
+        for a in [Action::Text, Action::QuickReply, Action::Postback, Action::Raw, Action::Attach] {
+            assert!(form.wish(a, String::new()).is_err(), "{a:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_long_or_malformed_is_warned_of_and_can_be_sent() {
+        let limits = Limits::default();
+        let long = Form { text: "é".repeat(2049), ..Form::default() };
+        assert!(long.warnings(Action::Text, &limits)[0].contains("4011"));
+        assert!(long.wish(Action::Text, String::new()).is_ok());
+        let exact = Form { text: "é".repeat(2048), ..Form::default() };
+        assert!(exact.warnings(Action::Text, &limits).is_empty());
+        let many = Form { attributes: vec![("k".into(), "v".repeat(2048))], text: "x".into(), ..Form::default() };
+        assert!(many.warnings(Action::Text, &limits)[0].contains("4013"));
+        let raw = |text: &str| Form { text: text.into(), ..Form::default() }.warnings(Action::Raw, &limits);
+        assert!(raw("{oops")[0].contains("Not JSON"));
+        assert!(raw("[1]")[0].contains("not an object"));
+        assert!(raw("{}")[0].contains("action"));
+        assert!(raw(r#"{"action":"echo"}"#).is_empty());
+    }
+}

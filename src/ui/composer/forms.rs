@@ -1,0 +1,238 @@
+//! The fields of each action.
+
+use egui::{Align, Layout, RichText, TextEdit, Ui};
+
+use super::paint::{NEWLINE, send_button};
+use super::{Action, Composer};
+use crate::model::environment::Limits;
+use crate::model::happening::AttachmentState;
+use crate::projection::{SessionView, What};
+use crate::ui::app::{Act, Acts, FilePurpose};
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, Weight, button, disclosure, icon_button};
+
+pub(super) fn paint(
+    ui: &mut Ui,
+    composer: &mut Composer,
+    view: &SessionView,
+    limits: &Limits,
+    focus: bool,
+    acts: &mut Acts,
+) {
+    let action = composer.action;
+    match action {
+        Action::Text => {
+            line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, "Message", width, 2, false, focus));
+            uploads(ui, composer, view);
+            attributes(ui, composer, limits);
+        }
+        Action::Raw => {
+            line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, "Raw frame", width, 5, true, focus));
+        }
+        Action::QuickReply | Action::Postback => {
+            line(ui, composer, view, acts, |ui, c, width| {
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    single(ui, c, "Label", width, |f| &mut f.text, focus);
+                    single(ui, c, "Payload", width, |f| &mut f.payload, false);
+                    if action == Action::QuickReply {
+                        let mut on = c.form(action).as_text;
+                        if ui.checkbox(&mut on, "As the mobile SDK sends it (type Text, empty text)").changed() {
+                            c.form_mut(action).as_text = on;
+                        }
+                    }
+                });
+            });
+        }
+        Action::Attach => {
+            line(ui, composer, view, acts, |ui, c, width| {
+                ui.horizontal(|ui| {
+                    single(ui, c, "Path of the file", width - 90.0, |f| &mut f.path, focus);
+                });
+            });
+            if button(ui, Some(Icon::Folder), "Choose…", Weight::Normal).clicked() {
+                acts.push(Act::AskFile(FilePurpose::Attach(view.id)));
+            }
+        }
+        Action::Configure => flag(ui, composer, view, acts, "Start a new session (startNew)", |f| &mut f.start_new),
+        Action::History => flag(ui, composer, view, acts, "All pages, not only the newest", |f| &mut f.all),
+        Action::CloseSession => flag(ui, composer, view, acts, "Close all connections of the session", |f| &mut f.all),
+        _ => line(ui, composer, view, acts, |_, _, _| {}),
+    }
+}
+
+/// Fields at the left, the button at the right.
+fn line(
+    ui: &mut Ui,
+    composer: &mut Composer,
+    view: &SessionView,
+    acts: &mut Acts,
+    fields: impl FnOnce(&mut Ui, &mut Composer, f32),
+) {
+    ui.horizontal_top(|ui| {
+        let width = (ui.available_width() - 112.0).max(120.0);
+        fields(ui, composer, width);
+        ui.with_layout(Layout::right_to_left(Align::Min), |ui| send_button(ui, composer, view.id, acts));
+    });
+}
+
+fn flag(
+    ui: &mut Ui,
+    composer: &mut Composer,
+    view: &SessionView,
+    acts: &mut Acts,
+    text: &str,
+    field: impl Fn(&mut super::Form) -> &mut bool,
+) {
+    line(ui, composer, view, acts, |ui, c, _| {
+        let action = c.action;
+        let mut form = c.form(action).clone();
+        if ui.checkbox(field(&mut form), text).changed() {
+            *c.form_mut(action) = form;
+        }
+    });
+}
+
+fn text_field(ui: &mut Ui, c: &mut Composer, name: &str, width: f32, rows: usize, mono: bool, focus: bool) {
+    let action = c.action;
+    let mut text = c.form(action).text.clone();
+    let hint = if mono { "{\"action\":\"echo\", …}" } else { "Write as the guest" };
+    let edit = TextEdit::multiline(&mut text)
+        .id_salt(("composer", name))
+        .hint_text(hint)
+        .font(if mono { font::data() } else { font::body() })
+        .desired_rows(rows)
+        .desired_width(width)
+        .return_key(NEWLINE);
+    let lines = text_lines(c.form(action).text.as_str()).clamp(rows, 8);
+    let response = ui
+        .scope(|ui| {
+            ui.set_max_height(lines as f32 * 18.0 + 12.0);
+            egui::ScrollArea::vertical()
+                .id_salt(("composer-scroll", name))
+                .max_height(8.0 * 18.0)
+                .auto_shrink([true, true])
+                .show(ui, |ui| ui.add(edit))
+                .inner
+        })
+        .inner
+        .accessible_name(name);
+    if focus {
+        response.request_focus();
+    }
+    if response.changed() {
+        c.form_mut(action).text = text;
+    }
+}
+
+fn text_lines(text: &str) -> usize {
+    text.lines().count().max(1)
+}
+
+fn single(
+    ui: &mut Ui,
+    c: &mut Composer,
+    name: &str,
+    width: f32,
+    field: impl Fn(&mut super::Form) -> &mut String,
+    focus: bool,
+) {
+    let action = c.action;
+    let mut form = c.form(action).clone();
+    let edit = TextEdit::singleline(field(&mut form)).hint_text(name).desired_width(width);
+    let response = ui.add(edit).accessible_name(name);
+    if focus {
+        response.request_focus();
+    }
+    if response.changed() {
+        *c.form_mut(action) = form;
+    }
+}
+
+/// Files that were uploaded and not sent yet.
+fn uploads(ui: &mut Ui, composer: &mut Composer, view: &SessionView) {
+    let ready: Vec<(&str, &str)> = view
+        .conversation
+        .entries
+        .iter()
+        .filter_map(|e| match &e.what {
+            What::Upload { id, name, state: AttachmentState::Uploaded, .. } => Some((id.as_str(), name.as_str())),
+            _ => None,
+        })
+        .collect();
+    let chosen = &composer.form(Action::Text).attachments;
+    if chosen.iter().any(|id| !ready.iter().any(|(r, _)| r == id)) {
+        composer.form_mut(Action::Text).attachments.retain(|id| ready.iter().any(|(r, _)| r == id));
+    }
+    if ready.is_empty() {
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        ui.label(RichText::new("Send with it:").small());
+        for (id, name) in ready {
+            let mut on = composer.form(Action::Text).attachments.iter().any(|a| a == id);
+            if ui.checkbox(&mut on, format!("File {name}")).changed() {
+                let list = &mut composer.form_mut(Action::Text).attachments;
+                list.retain(|a| a != id);
+                if on {
+                    list.push(id.to_owned());
+                }
+            }
+        }
+    });
+}
+
+/// Opens and closes the custom attributes, and says how many there are.
+pub(super) fn attributes_toggle(ui: &mut Ui, composer: &mut Composer, limits: &Limits) {
+    let form = composer.form(Action::Text);
+    let (used, rows) = (form.attribute_bytes(), form.attributes.len());
+    let title = if used == 0 { "Attributes".to_owned() } else { format!("Attributes: {rows}, {used} B") };
+    let mut open = composer.show_attributes;
+    let tip = format!("Custom attributes sent with the message: {used} of {} bytes", limits.attribute_bytes);
+    ui.scope(|ui| ui.push_id("attributes", |ui| disclosure(ui, &title, &mut open))).response.on_hover_text(tip);
+    if open && !composer.show_attributes && rows == 0 {
+        composer.form_mut(Action::Text).attributes.push(Default::default());
+    }
+    composer.show_attributes = open;
+}
+
+/// Custom attributes as rows of key and value.
+fn attributes(ui: &mut Ui, composer: &mut Composer, limits: &Limits) {
+    if !composer.show_attributes {
+        return;
+    }
+    let t = tokens(ui);
+    let used = composer.form(Action::Text).attribute_bytes();
+    let color = if used > limits.attribute_bytes as usize { t.red.ink } else { t.text.weak };
+    let text = format!("Custom attributes: {used} of {} bytes", limits.attribute_bytes);
+    ui.label(RichText::new(text).small().color(color));
+    let mut form = composer.form(Action::Text).clone();
+    let mut changed = false;
+    let mut gone = None;
+    egui::ScrollArea::vertical().id_salt("attributes").max_height(110.0).show(ui, |ui| {
+        for (n, (key, value)) in form.attributes.iter_mut().enumerate() {
+            ui.horizontal(|ui| {
+                let half = ((ui.available_width() - 40.0) / 2.0).clamp(60.0, 260.0);
+                let number = n + 1;
+                let edit = TextEdit::singleline(key).hint_text("key").desired_width(half - space::NORMAL);
+                changed |= ui.add(edit).accessible_name(format!("Key of attribute {number}")).changed();
+                let edit = TextEdit::singleline(value).hint_text("value").desired_width(half);
+                changed |= ui.add(edit).accessible_name(format!("Value of attribute {number}")).changed();
+                if icon_button(ui, Icon::Cross, &format!("Remove attribute {number}")).clicked() {
+                    gone = Some(n);
+                }
+            });
+        }
+    });
+    if let Some(n) = gone {
+        form.attributes.remove(n);
+        changed = true;
+    }
+    if button(ui, Some(Icon::Plus), "Add attribute", Weight::Quiet).clicked() {
+        form.attributes.push(Default::default());
+        changed = true;
+    }
+    if changed {
+        *composer.form_mut(Action::Text) = form;
+    }
+}

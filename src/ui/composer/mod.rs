@@ -1,0 +1,226 @@
+//! What the guest says next: one form per action, drafts that survive, failures in place.
+
+mod action;
+mod forms;
+mod paint;
+
+pub use action::{Action, Form};
+pub use paint::paint;
+
+use std::collections::BTreeMap;
+
+use crate::dialect::Wish;
+use crate::model::Report;
+use crate::model::fact::Delivery;
+use crate::projection::{Entry, EntryState, SessionView, What};
+
+/// The composer of one session.
+#[derive(Debug, Default)]
+pub struct Composer {
+    pub action: Action,
+    forms: BTreeMap<Action, Form>,
+    /// Taken by the engine, its fate not known yet.
+    in_flight: Option<InFlight>,
+    /// Why the last attempt failed.
+    pub failed: Option<Report>,
+    /// A file is being read.
+    pub reading: bool,
+    /// Something changed since the drafts were stored.
+    pub touched: bool,
+    pub show_attributes: bool,
+    empty: Form,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    tracing: String,
+    action: Action,
+    form: Form,
+}
+
+/// What came of an attempt to send.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Taken,
+    Refused,
+    /// The file at this path has to be read first.
+    Read(String),
+}
+
+impl Composer {
+    pub fn new(stored: BTreeMap<Action, Form>) -> Self {
+        Self { forms: stored, ..Self::default() }
+    }
+
+    pub fn form(&self, action: Action) -> &Form {
+        self.forms.get(&action).unwrap_or(&self.empty)
+    }
+
+    /// The form for changing it.
+    pub fn form_mut(&mut self, action: Action) -> &mut Form {
+        self.touched = true;
+        self.forms.entry(action).or_default()
+    }
+
+    /// What would be lost if the program ended now.
+    pub fn unsent(&self, action: Action) -> &Form {
+        let form = self.form(action);
+        match &self.in_flight {
+            Some(f) if f.action == action && form.is_empty() => &f.form,
+            _ => form,
+        }
+    }
+
+    /// Tries to send what the form holds. The draft is cleared only when the wish was accepted; it comes back when
+    /// it turns out that it never left or was refused.
+    pub fn send(&mut self, tracing: String, give: impl FnOnce(Wish) -> Result<(), Report>) -> Outcome {
+        let action = self.action;
+        let form = self.form(action).clone();
+        self.failed = None;
+        if action == Action::Attach && !form.path.trim().is_empty() {
+            self.reading = true;
+            return Outcome::Read(form.path.trim().to_owned());
+        }
+        let refused = match form.wish(action, tracing.clone()) {
+            Err(why) => Report::new("nothing-to-send", "Nothing was sent", why),
+            Ok(wish) => match give(wish) {
+                Err(report) => report,
+                Ok(()) => {
+                    self.touched = true;
+                    if action.has_draft() {
+                        // Attributes stay for the next message, as they would on a real page.
+                        let attributes = form.attributes.clone();
+                        self.forms.insert(action, Form { attributes, as_text: form.as_text, ..Form::default() });
+                        self.in_flight = (action != Action::Raw).then_some(InFlight { tracing, action, form });
+                    }
+                    return Outcome::Taken;
+                }
+            },
+        };
+        self.failed = Some(refused);
+        Outcome::Refused
+    }
+
+    /// Looks what became of the last message. A draft that never left, or was refused, is put back.
+    pub fn settle(&mut self, view: &SessionView) {
+        let Some(flight) = &self.in_flight else { return };
+        let entries = view.conversation.entries.iter().rev().take(200);
+        let Some(delivery) = entries.filter_map(|e| own(e, &flight.tracing)).next() else { return };
+        let report = match delivery {
+            Delivery::Sent | Delivery::Retrying { .. } => return,
+            Delivery::Delivered | Delivery::Unconfirmed { .. } => {
+                self.in_flight = None;
+                self.touched = true;
+                return;
+            }
+            Delivery::NotSent { why } => Report::new("not-sent", "Not sent", why.clone()),
+            Delivery::Refused { code, text } => {
+                Report::new("refused", format!("The server refused it with {code}"), text.clone())
+            }
+        };
+        self.failed = Some(report.remedy("The draft is back: change it and send it again."));
+        if let Some(InFlight { action, form, .. }) = self.in_flight.take() {
+            let now = self.forms.entry(action).or_default();
+            if now.text.is_empty() && now.payload.is_empty() {
+                *now = form;
+            }
+            self.touched = true;
+        }
+    }
+}
+
+fn own<'a>(entry: &'a Entry, tracing: &str) -> Option<&'a Delivery> {
+    match (&entry.what, &entry.state) {
+        (What::Message(m), EntryState::Own(delivery, _)) if m.tracing.as_deref() == Some(tracing) => Some(delivery),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Wall;
+    use crate::model::happening::{Message, Side, Source};
+    use std::sync::Arc;
+
+    fn written(text: &str) -> Composer {
+        let mut c = Composer::default();
+        c.form_mut(Action::Text).text = text.into();
+        c
+    }
+
+    fn view(tracing: &str, delivery: Delivery) -> SessionView {
+        let message = Message {
+            key: String::new(),
+            also: vec![],
+            tracing: Some(tracing.into()),
+            side: Side::Guest,
+            source: Source::Outgoing,
+            at: None,
+            from: None,
+            text: Some("hello".into()),
+            parts: vec![],
+            attributes: vec![],
+        };
+        let mut view = SessionView::default();
+        view.conversation.entries.push(Arc::new(Entry {
+            what: What::Message(message),
+            state: EntryState::Own(delivery, None),
+            at: Wall(0),
+            records: vec![1],
+            cleared: false,
+        }));
+        view
+    }
+
+    #[test]
+    fn a_draft_stays_when_the_engine_refuses_it() {
+        let mut c = written("hello");
+        let outcome = c.send("t".into(), |_| Err(Report::new("queue-full", "Busy", "full")));
+        assert_eq!(outcome, Outcome::Refused);
+        assert_eq!(c.form(Action::Text).text, "hello");
+        assert_eq!(c.failed.as_ref().unwrap().code, "queue-full");
+    }
+
+    #[test]
+    fn a_draft_goes_when_it_was_taken_and_comes_back_when_it_never_left() {
+        let mut c = written("hello");
+        assert_eq!(c.send("t".into(), |_| Ok(())), Outcome::Taken);
+        assert_eq!(c.form(Action::Text).text, "");
+        assert_eq!(c.unsent(Action::Text).text, "hello", "still stored until its fate is known");
+        c.settle(&view("t", Delivery::Sent));
+        assert_eq!(c.form(Action::Text).text, "");
+        c.settle(&view("t", Delivery::NotSent { why: "no socket".into() }));
+        assert_eq!(c.form(Action::Text).text, "hello");
+        assert!(c.failed.as_ref().unwrap().what.contains("no socket"));
+    }
+
+    #[test]
+    fn a_refused_draft_does_not_overwrite_what_was_written_since() {
+        let mut c = written("hello");
+        c.send("t".into(), |_| Ok(()));
+        c.form_mut(Action::Text).text = "next".into();
+        c.settle(&view("t", Delivery::Refused { code: 4011, text: "too long".into() }));
+        assert_eq!(c.form(Action::Text).text, "next");
+        assert!(c.failed.as_ref().unwrap().title.contains("4011"));
+    }
+
+    #[test]
+    fn a_delivered_message_is_no_draft_any_more() {
+        let mut c = written("hello");
+        c.form_mut(Action::Text).attributes.push(("plan".into(), "gold".into()));
+        c.send("t".into(), |_| Ok(()));
+        c.settle(&view("t", Delivery::Delivered));
+        assert_eq!(c.unsent(Action::Text).text, "");
+        assert_eq!(c.form(Action::Text).attributes.len(), 1, "attributes stay for the next message");
+        assert!(c.failed.is_none());
+    }
+
+    #[test]
+    fn attaching_asks_for_the_file_first() {
+        let mut c = Composer { action: Action::Attach, ..Composer::default() };
+        c.form_mut(Action::Attach).path = " /x/y.png ".into();
+        assert_eq!(c.send("t".into(), |_| Ok(())), Outcome::Read("/x/y.png".into()));
+        assert!(c.reading);
+    }
+}

@@ -1,0 +1,89 @@
+//! Paints the composer: action, form, send.
+
+use egui::{ComboBox, Key, KeyboardShortcut, Label, Modifiers, RichText, Ui};
+
+use super::forms;
+use super::{Action, Composer};
+use crate::model::environment::Limits;
+use crate::projection::SessionView;
+use crate::ui::app::{Act, Acts};
+use crate::ui::commands::Cmd;
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, ReportAction, Tone, Weight, button, report_card};
+
+/// Enter makes a line; sending is Ctrl+Enter.
+pub(super) const NEWLINE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NONE, Key::Enter);
+
+/// Paints the composer of a session. `focus` puts the keyboard into its first field.
+pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &Limits, focus: bool, acts: &mut Acts) {
+    composer.settle(view);
+    ui.spacing_mut().item_spacing.y = space::SMALL;
+    if let Some(report) = composer.failed.clone()
+        && report_card(ui, &report, Tone::Red, None, true) == Some(ReportAction::Dismiss)
+    {
+        composer.failed = None;
+    }
+    ui.horizontal(|ui| {
+        choose(ui, composer);
+        let form = composer.form(composer.action);
+        let text = match composer.action {
+            Action::Text => format!("{} of {} bytes", form.text.len(), limits.message_bytes),
+            Action::Raw => format!("{} bytes", form.text.len()),
+            _ => String::new(),
+        };
+        let over = composer.action == Action::Text && form.text.len() > limits.message_bytes as usize;
+        let t = tokens(ui);
+        let color = if over { t.red.ink } else { t.text.weak };
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if !text.is_empty() {
+                ui.label(RichText::new(text).font(font::small_data()).color(color));
+            }
+            if composer.action == Action::Text {
+                forms::attributes_toggle(ui, composer, limits);
+            }
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(Label::new(RichText::new(composer.action.about()).small().color(t.text.weak)).truncate());
+            });
+        });
+    });
+    forms::paint(ui, composer, view, limits, focus, acts);
+    for warning in composer.form(composer.action).warnings(composer.action, limits) {
+        let t = tokens(ui);
+        ui.horizontal_wrapped(|ui| {
+            let (rect, _) = ui.allocate_exact_size(egui::vec2(13.0, 13.0), egui::Sense::hover());
+            Icon::Warning.paint(ui.painter(), rect, t.amber.ink);
+            ui.label(RichText::new(warning).small().color(t.amber.ink));
+        });
+    }
+}
+
+fn choose(ui: &mut Ui, composer: &mut Composer) {
+    let before = composer.action;
+    ComboBox::new("action", "")
+        .selected_text(composer.action.title())
+        .width(150.0)
+        .height(420.0)
+        .show_ui(ui, |ui| {
+            for action in Action::ALL {
+                ui.selectable_value(&mut composer.action, action, action.title()).on_hover_text(action.about());
+            }
+        })
+        .response
+        .accessible_name("Action");
+    if composer.action != before {
+        composer.failed = None;
+    }
+}
+
+/// The button at the right of a form.
+pub(super) fn send_button(ui: &mut Ui, composer: &Composer, session: crate::model::SessionId, acts: &mut Acts) {
+    if composer.reading {
+        ui.spinner();
+        ui.label("Reading the file…");
+        return;
+    }
+    let response = button(ui, Some(Icon::Send), composer.action.verb(), Weight::Primary);
+    if response.on_hover_text(Cmd::Send.entry().tooltip(ui.ctx())).clicked() {
+        acts.push(Act::SendDraft(session));
+    }
+}

@@ -1,0 +1,94 @@
+//! One conversation in view: its head, its banners, the list.
+
+use egui::{Frame, Label, Margin, RichText, Ui};
+
+use super::ConversationList;
+use crate::dialect::Wish;
+use crate::model::fact::SessionState;
+use crate::projection::SessionView;
+use crate::ui::app::{Act, Acts, Scene};
+use crate::ui::format;
+use crate::ui::rail::{session_menu, state_mark};
+use crate::ui::theme::{font, radius, space, tokens};
+use crate::ui::widgets::{Icon, Tone, Weight, badge, button};
+
+/// Head and list of a session; the composer is painted apart.
+pub fn paint(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+    head(ui, view, scene, acts);
+    banner(ui, view, scene, acts);
+    ui.add_space(space::TIGHT);
+    if view.conversation.entries.is_empty() && view.conversation.older == 0 {
+        ui.centered_and_justified(|ui| {
+            let t = tokens(ui);
+            let text = match &view.state {
+                None | Some(SessionState::New) => "Not connected yet.",
+                Some(SessionState::Ready) => "Connected. Write the first message below.",
+                Some(SessionState::Ended(_)) => "Nothing was said.",
+                _ => "Connecting…",
+            };
+            ui.label(RichText::new(text).color(t.text.weak));
+        });
+        return;
+    }
+    list.paint(ui, view, scene, acts);
+}
+
+fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+    ui.horizontal(|ui| {
+        ui.set_height(space::CONTROL);
+        let name = scene.book.name(view);
+        ui.add(Label::new(RichText::new(format::shown(&name)).font(font::title())).truncate());
+        let (icon, word, tone) = state_mark(view);
+        badge(ui, Some(icon), word, tone);
+        if let Some(start) = &view.start {
+            let t = tokens(ui);
+            ui.add(Label::new(RichText::new(&start.environment).small().color(t.text.weak)).truncate());
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            session_menu(ui, view, scene, acts);
+        });
+    });
+}
+
+/// What stops the guest from writing, and the way out.
+fn banner(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+    let live = scene.is_live(view.id);
+    if view.conversation.read_only || view.state == Some(SessionState::ReadOnly) {
+        strip(ui, Icon::Lock, "Read-only: the server refuses messages in this conversation.", Tone::Amber, |ui| {
+            if live && button(ui, None, "Start new", Weight::Primary).clicked() {
+                acts.wish(view.id, Wish::StartNew);
+            }
+        });
+    } else if let Some(SessionState::Ended(end)) = &view.state {
+        strip(ui, Icon::Unplug, &format!("Ended: {}.", end.sentence()), Tone::Dead, |ui| {
+            if live && button(ui, Some(Icon::Plug), "Connect again", Weight::Normal).clicked() {
+                acts.wish(view.id, Wish::Connect);
+            }
+            if view.state_seq > 0 && button(ui, None, "Show record", Weight::Quiet).clicked() {
+                acts.push(Act::Select(vec![view.state_seq]));
+            }
+        });
+    } else if let Some(SessionState::Reconnecting { attempt, at }) = &view.state {
+        let left = at.micros_since(scene.now.wall).max(0) as u64;
+        let next = if left > 0 { left % 1_000_000 + 1_000 } else { 1_000_000 };
+        ui.ctx().request_repaint_after(std::time::Duration::from_micros(next));
+        let text = format!("Connection lost. Try {attempt} in {} s.", left.div_ceil(1_000_000));
+        strip(ui, Icon::Refresh, &text, Tone::Amber, |_| {});
+    }
+}
+
+fn strip(ui: &mut Ui, icon: Icon, text: &str, tone: Tone, buttons: impl FnOnce(&mut Ui)) {
+    let (ink, tint) = (tone.ink(ui), tone.tint(ui));
+    Frame::new().fill(tint).corner_radius(radius::NORMAL).inner_margin(Margin::symmetric(8, 4)).show(ui, |ui| {
+        ui.set_width(ui.available_width());
+        ui.horizontal(|ui| {
+            super::lines::mark(ui, icon, ink);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                buttons(ui);
+                ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                    ui.add(Label::new(RichText::new(text).color(ink)).wrap());
+                });
+            });
+        });
+    });
+}

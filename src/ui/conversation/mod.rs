@@ -1,0 +1,10 @@
+//! What was said, as a chat: guest at the right, agent and bot at the left, the session's own lines in the middle.
+
+mod bubble;
+mod column;
+mod lines;
+mod list;
+mod parts;
+
+pub use column::paint as paint_column;
+pub use list::ConversationList;

@@ -1,0 +1,246 @@
+//! The form of one environment, checked while it is filled in.
+
+use egui::{CollapsingHeader, ComboBox, DragValue, RichText, TextEdit, Ui};
+
+use super::session::Masked;
+use super::{field, hint, text};
+use crate::model::hosts::REGIONS;
+use crate::model::{Environment, Region, Report};
+use crate::ui::app::{Acts, FilePurpose, Scene};
+use crate::ui::settings::Settings;
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, Tone, Weight, badge, button};
+
+#[derive(Debug)]
+pub struct Form {
+    pub environment: Environment,
+    /// A new client secret; empty leaves the one in the vault as it is.
+    pub secret: Masked,
+    pub forget_secret: bool,
+    /// It is in the list.
+    pub saved: bool,
+    own_hosts: bool,
+}
+
+impl Form {
+    pub fn of(environment: Environment) -> Self {
+        let own_hosts = environment.region.is_none();
+        Self { environment, secret: Masked::default(), forget_secret: false, saved: true, own_hosts }
+    }
+
+    /// Why it cannot be saved.
+    pub fn problem(&self, settings: &Settings, creating: bool) -> Option<Report> {
+        let e = &self.environment;
+        let missing = |what: &str| Report::new("incomplete", "Not complete", what);
+        if e.name.trim().is_empty() {
+            return Some(missing("Give the environment a name."));
+        }
+        if settings.environments.iter().any(|o| o.name == e.name && (creating || o.id != e.id)) {
+            return Some(missing("Another environment has this name."));
+        }
+        if e.deployment_id.trim().is_empty() {
+            return Some(missing("Give the id of the deployment."));
+        }
+        e.hosts().err()
+    }
+
+    pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+        ui.spacing_mut().item_spacing.y = space::SMALL;
+        let e = &mut self.environment;
+        text(ui, "Name", &mut e.name, "Test deployment");
+        self.hosts(ui);
+        let e = &mut self.environment;
+        text(ui, "Deployment id", &mut e.deployment_id, "00000000-0000-0000-0000-000000000000");
+        if !e.deployment_id.is_empty() && uuid::Uuid::parse_str(e.deployment_id.trim()).is_err() {
+            warn(ui, "This is not a UUID. Real deployments have one.");
+        }
+        optional(ui, "Origin", &mut e.origin, "https://www.example.com");
+        hint(ui, "Needed only where the deployment has a list of allowed domains.");
+        optional(ui, "Proxy", &mut e.proxy, "http://host:port or socks5://host:port");
+        field(ui, "Own CA file", |ui| {
+            ui.horizontal(|ui| {
+                let mut path = e.ca_file.clone().unwrap_or_default();
+                let edit = TextEdit::singleline(&mut path).hint_text("PEM file").desired_width(260.0);
+                if ui.add(edit).accessible_name("Own CA file").changed() {
+                    e.ca_file = Some(path).filter(|p| !p.trim().is_empty());
+                }
+                if button(ui, Some(Icon::Folder), "Choose…", Weight::Normal).clicked() {
+                    acts.push(crate::ui::app::Act::AskFile(FilePurpose::CaFile));
+                }
+            });
+        });
+        field(ui, "TLS", |ui| {
+            ui.checkbox(&mut e.verify_tls, "Verify certificates");
+            if !e.verify_tls {
+                warn(ui, "Anybody between you and the server can read and change everything, secrets included.");
+            }
+        });
+        self.oauth(ui);
+        self.behaviour(ui);
+        self.numbers(ui);
+        if let Some(report) = self.problem(scene.settings, !self.saved).filter(|_| !self.environment.name.is_empty()) {
+            let t = tokens(ui);
+            ui.label(RichText::new(report.what).color(t.amber.ink));
+        }
+    }
+
+    fn hosts(&mut self, ui: &mut Ui) {
+        let e = &mut self.environment;
+        field(ui, "Servers", |ui| {
+            ui.horizontal(|ui| {
+                let title = match &e.region {
+                    None => "Own hosts".to_owned(),
+                    Some(name) => {
+                        Region::find(name).map_or_else(|| name.clone(), |r| format!("{} · {}", r.title, r.domain))
+                    }
+                };
+                ComboBox::new("region", "")
+                    .selected_text(title)
+                    .width(320.0)
+                    .height(360.0)
+                    .show_ui(ui, |ui| {
+                        for r in REGIONS {
+                            let text = format!("{} · {}", r.title, r.domain);
+                            let chosen = e.region.as_deref() == Some(r.domain);
+                            if ui.selectable_label(chosen, text).clicked() {
+                                e.region = Some(r.domain.to_owned());
+                            }
+                        }
+                        if ui.selectable_label(e.region.is_none(), "Own hosts").clicked() {
+                            e.region = None;
+                            self.own_hosts = true;
+                        }
+                    })
+                    .response
+                    .accessible_name("Region");
+            });
+            ui.checkbox(&mut self.own_hosts, "Own addresses, instead of the region's");
+        });
+        if self.own_hosts {
+            let base = e.region.as_deref().and_then(Region::find).map(|r| crate::model::Hosts::of_domain(r.domain));
+            let base = base.unwrap_or_default();
+            let of = |s: &str, example: &str| if s.is_empty() { example.to_owned() } else { s.to_owned() };
+            optional(ui, "Guest socket", &mut e.guest_socket, &of(&base.guest_socket, "wss://host/v1"));
+            optional(ui, "API", &mut e.api, &of(&base.api, "https://host"));
+            optional(ui, "Login", &mut e.login, &of(&base.login, "https://host"));
+            optional(ui, "CDN", &mut e.cdn, &of(&base.cdn, "https://host"));
+            optional(ui, "Streaming", &mut e.streaming, &of(&base.streaming, "wss://host"));
+        }
+        match e.hosts() {
+            Ok(hosts) => hint(ui, &format!("Guest socket: {}", hosts.guest_socket)),
+            Err(report) => {
+                warn(ui, &report.what);
+                for remedy in &report.remedies {
+                    hint(ui, remedy);
+                }
+            }
+        }
+    }
+
+    fn oauth(&mut self, ui: &mut Ui) {
+        let e = &mut self.environment;
+        optional(ui, "OAuth client id", &mut e.client_id, "only for calls of the Platform API");
+        field(ui, "Client secret", |ui| {
+            ui.horizontal(|ui| {
+                let edit =
+                    TextEdit::singleline(&mut self.secret.0).password(true).hint_text("unchanged").desired_width(260.0);
+                ui.add(edit).accessible_name("Client secret");
+                ui.checkbox(&mut self.forget_secret, "Forget the kept one");
+            });
+        });
+        hint(ui, "The secret goes to the keyring, never into a file.");
+    }
+
+    fn behaviour(&mut self, ui: &mut Ui) {
+        let e = &mut self.environment;
+        field(ui, "Behaviour", |ui| {
+            ui.checkbox(&mut e.reconnect, "Reconnect by itself with the same token")
+                .on_hover_text("Off at first: it hides what a tester wants to see.");
+            ui.checkbox(&mut e.retry_after_429, "Send again after 429, when retryAfter is over");
+            ui.checkbox(&mut e.attributes_at_top, "Custom attributes in the top-level channel")
+                .on_hover_text("Off: in message.channel. The schema has both places.");
+        });
+    }
+
+    fn numbers(&mut self, ui: &mut Ui) {
+        let e = &mut self.environment;
+        CollapsingHeader::new("Limits and timings").show(ui, |ui| {
+            text(ui, "Application", &mut e.application, "name-version");
+            let l = &mut e.limits;
+            for (name, value) in [
+                ("Messages per second", &mut l.messages_per_second),
+                ("Requests per minute", &mut l.requests_per_minute),
+                ("Configures per minute", &mut l.configures_per_minute),
+                ("History calls per minute", &mut l.history_per_minute),
+                ("Echoes per minute", &mut l.echoes_per_minute),
+                ("Connections per session", &mut l.connections_per_session),
+                ("Bytes of a message", &mut l.message_bytes),
+                ("Bytes of attributes", &mut l.attribute_bytes),
+            ] {
+                number(ui, name, value, "");
+            }
+            let s = &mut e.timings;
+            for (name, value) in [
+                ("Ping every", &mut s.ping_secs),
+                ("Pong within", &mut s.pong_secs),
+                ("Echo within", &mut s.echo_secs),
+                ("JWT margin", &mut s.jwt_margin_secs),
+                ("OAuth margin", &mut s.oauth_margin_secs),
+                ("Idle check before end", &mut s.idle_check_secs),
+                ("First reconnect after", &mut s.reconnect_first_secs),
+                ("Longest reconnect wait", &mut s.reconnect_longest_secs),
+                ("Give up reconnecting", &mut s.reconnect_give_up_secs),
+                ("Life of a link", &mut s.link_secs),
+                ("Connect timeout", &mut s.connect_timeout_secs),
+                ("HTTP timeout", &mut s.http_timeout_secs),
+            ] {
+                number(ui, name, value, " s");
+            }
+        });
+    }
+}
+
+fn number(ui: &mut Ui, name: &str, value: &mut u32, unit: &str) {
+    field(ui, name, |ui| {
+        ui.add(DragValue::new(value).suffix(unit).range(0..=1_000_000)).accessible_name(name);
+    });
+}
+
+fn optional(ui: &mut Ui, name: &str, value: &mut Option<String>, hint: &str) {
+    let mut now = value.clone().unwrap_or_default();
+    if text(ui, name, &mut now, hint).changed() {
+        *value = Some(now).filter(|n| !n.is_empty());
+    }
+}
+
+fn warn(ui: &mut Ui, text: &str) {
+    ui.horizontal_wrapped(|ui| {
+        badge(ui, Some(Icon::Warning), "", Tone::Amber);
+        let t = tokens(ui);
+        ui.label(RichText::new(text).font(font::small()).color(t.amber.ink));
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_says_what_is_missing() {
+        let settings = Settings::default();
+        let mut form =
+            Form::of(Environment { id: "1".into(), region: Some("mypurecloud.ie".into()), ..Environment::default() });
+        let what = |f: &Form, s: &Settings| f.problem(s, true).map(|r| r.what).unwrap_or_default();
+        assert!(what(&form, &settings).contains("name"));
+        form.environment.name = "Test".into();
+        assert!(what(&form, &settings).contains("deployment"));
+        form.environment.deployment_id = "d".into();
+        assert_eq!(what(&form, &settings), "");
+        form.environment.region = Some("prod-euw1".into());
+        assert_eq!(form.problem(&settings, true).unwrap().code, "unknown-region");
+        form.environment.region = Some("mypurecloud.ie".into());
+        let mut other = Settings::default();
+        other.environments.push(Environment { id: "2".into(), name: "Test".into(), ..Environment::default() });
+        assert!(what(&form, &other).contains("Another"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The environments: a list at the left, the form of the chosen one at the right.
+
+use std::path::Path;
+
+use egui::{Label, RichText, ScrollArea, Ui};
+
+use super::Confirm;
+use super::environment_form::Form;
+use crate::engine::Command;
+use crate::model::{Environment, Report, Secret};
+use crate::ui::app::{Act, Acts, Probe, Scene};
+use crate::ui::dialogs::hint;
+use crate::ui::settings::{SANDBOX, Settings, new_id};
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, Tone, Weight, button, report_card};
+
+#[derive(Debug)]
+pub struct Environments {
+    form: Option<Form>,
+    /// The form holds an environment that is not in the list yet.
+    creating: bool,
+}
+
+impl Environments {
+    pub fn showing(settings: &Settings) -> Self {
+        let first = settings.environment(&settings.chosen).or(settings.environments.first());
+        Self { form: first.map(|e| Form::of(e.clone())), creating: false }
+    }
+
+    pub fn creating() -> Self {
+        Self { form: Some(Form::of(fresh())), creating: true }
+    }
+
+    pub fn ca_file(&mut self, path: &Path) {
+        if let Some(form) = &mut self.form {
+            form.environment.ca_file = Some(path.display().to_string());
+        }
+    }
+
+    pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
+        let height = (ui.ctx().content_rect().height() - 150.0).clamp(260.0, 640.0);
+        ui.horizontal_top(|ui| {
+            ui.vertical(|ui| {
+                ui.set_width(190.0);
+                ui.set_height(height);
+                self.list(ui, scene);
+            });
+            ui.separator();
+            ui.vertical(|ui| {
+                ui.set_height(height);
+                self.right(ui, scene, acts, height);
+            });
+        });
+        false
+    }
+
+    fn list(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        if button(ui, Some(Icon::Plus), "New environment", Weight::Normal).clicked() {
+            *self = Self::creating();
+        }
+        ui.add_space(space::TIGHT);
+        ScrollArea::vertical().id_salt("environments").auto_shrink([false, false]).show(ui, |ui| {
+            let open = self.form.as_ref().filter(|_| !self.creating).map(|f| f.environment.id.clone());
+            for e in &scene.settings.environments {
+                let chosen = open.as_deref() == Some(e.id.as_str());
+                if ui.add(egui::Button::selectable(chosen, e.name.as_str()).truncate()).clicked() {
+                    *self = Self { form: Some(Form::of(e.clone())), creating: false };
+                }
+            }
+            if scene.settings.environments.is_empty() {
+                hint(ui, "No deployment yet. The sandbox needs none.");
+            }
+        });
+    }
+
+    fn right(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts, height: f32) {
+        let Some(form) = &mut self.form else {
+            ui.label("Choose an environment at the left, or make a new one.");
+            return;
+        };
+        ScrollArea::vertical().id_salt("environment").max_height(height - 44.0).auto_shrink([false, false]).show(
+            ui,
+            |ui| {
+                form.paint(ui, scene, acts);
+                probe(ui, &scene.book.probe);
+            },
+        );
+        ui.add_space(space::SMALL);
+        ui.horizontal(|ui| {
+            let problem = form.problem(scene.settings, self.creating);
+            let title = if self.creating { "Create" } else { "Save" };
+            ui.add_enabled_ui(problem.is_none(), |ui| {
+                let response = button(ui, None, title, Weight::Primary);
+                let why = problem.as_ref().map_or("", |r| r.what.as_str());
+                if response.on_disabled_hover_text(why).clicked() {
+                    self.creating = false;
+                    save(form, acts);
+                }
+                if button(ui, Some(Icon::Play), "Test connection", Weight::Normal).clicked() {
+                    acts.push(Act::Probe(Box::new(form.environment.clone())));
+                }
+            });
+            if !self.creating {
+                let environment = form.environment.clone();
+                if button(ui, Some(Icon::Copy), "Duplicate", Weight::Quiet).clicked() {
+                    let name = format!("{} copy", environment.name);
+                    *form = Form::of(Environment { id: new_id(), name, ..environment });
+                    self.creating = true;
+                } else if button(ui, Some(Icon::Trash), "Delete…", Weight::Quiet).clicked() {
+                    let Environment { id, name, .. } = environment;
+                    acts.push(Act::Ask(Confirm::DeleteEnvironment { id, name }));
+                }
+            }
+        });
+        // What was deleted meanwhile is shown no more.
+        let id = &form.environment.id;
+        if !self.creating && form.saved && scene.settings.environment(id).is_none() && id != SANDBOX {
+            self.form = scene.settings.environments.first().map(|e| Form::of(e.clone()));
+        }
+    }
+}
+
+fn fresh() -> Environment {
+    Environment { id: new_id(), region: Some("mypurecloud.com".into()), ..Environment::default() }
+}
+
+fn save(form: &mut Form, acts: &mut Acts) {
+    let secret = std::mem::take(&mut form.secret.0);
+    let key = crate::ui::app::secret_key(&form.environment.id);
+    if !secret.is_empty() {
+        acts.push(Act::Engine(Command::KeepSecret { key, value: Secret::new(secret) }));
+    } else if std::mem::take(&mut form.forget_secret) {
+        acts.push(Act::Engine(Command::ForgetSecret { key }));
+    }
+    acts.push(Act::SaveEnvironment(Box::new(form.environment.clone())));
+    acts.push(Act::Info(format!("Environment “{}” is saved.", form.environment.name)));
+    form.saved = false;
+}
+
+/// What the last test of the connection found.
+fn probe(ui: &mut Ui, probe: &Probe) {
+    let t = tokens(ui);
+    let checks: &[Result<String, Report>] = match probe {
+        Probe::None => return,
+        Probe::Running(_) => {
+            ui.horizontal(|ui| {
+                ui.spinner();
+                ui.label("Testing the connection…");
+            });
+            return;
+        }
+        Probe::Done(checks) => checks,
+    };
+    ui.add_space(space::NORMAL);
+    ui.label(RichText::new("Last test").font(font::strong()));
+    for (n, check) in checks.iter().enumerate() {
+        ui.push_id(n, |ui| match check {
+            Ok(text) => {
+                ui.horizontal_top(|ui| {
+                    let (rect, _) = ui.allocate_exact_size(egui::Vec2::splat(14.0), egui::Sense::hover());
+                    Icon::Check.paint(ui.painter(), rect, t.ok.ink);
+                    ui.add(Label::new(text).wrap());
+                });
+            }
+            Err(report) => {
+                report_card(ui, report, Tone::Red, None, false);
+            }
+        });
+    }
+}

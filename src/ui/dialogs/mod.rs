@@ -1,0 +1,206 @@
+//! Everything that opens over the window. One dialog at a time, a question or path field on top of it.
+
+mod about;
+mod confirm;
+mod environment_form;
+mod environments;
+mod export;
+mod order_forms;
+mod path;
+mod sandbox;
+mod session;
+mod settings;
+
+pub use confirm::{Confirm, paint as paint_confirm};
+pub use order_forms::order_name;
+pub use path::{PathDialog, paint as paint_path};
+pub use sandbox::SandboxPanel;
+
+use std::path::Path;
+
+use egui::{Context, Frame, Id, Modal, RichText, Role, Ui};
+
+use super::app::{Acts, Scene};
+use super::palette::Palette;
+use super::settings::Settings;
+use super::theme::{font, space, tokens};
+use super::widgets::{Icon, icon_button};
+use crate::model::{Report, SessionId};
+use environments::Environments;
+use export::Export;
+use session::{NewSession, Note, Rename};
+
+/// A dialog and what is filled in.
+#[derive(Debug)]
+pub enum Dialog {
+    Palette(Palette),
+    Keys(String),
+    Settings,
+    Environments(Box<Environments>),
+    NewSession(NewSession),
+    Rename(Rename),
+    Note(Note),
+    Export(Export),
+    About(String),
+    Report(Report),
+}
+
+/// How the built-in sandbox starts.
+pub fn sandbox_options() -> crate::sandbox::Options {
+    crate::sandbox::Options::default()
+}
+
+impl Dialog {
+    pub fn palette() -> Self {
+        Self::Palette(Palette::default())
+    }
+
+    pub fn keys() -> Self {
+        Self::Keys(String::new())
+    }
+
+    pub fn environments(settings: &Settings) -> Self {
+        Self::Environments(Box::new(Environments::showing(settings)))
+    }
+
+    /// The environments, with a new one being filled in.
+    pub fn new_environment() -> Self {
+        Self::Environments(Box::new(Environments::creating()))
+    }
+
+    pub fn new_session(environment: &str, name: String) -> Self {
+        Self::NewSession(NewSession::new(environment, name))
+    }
+
+    pub fn rename(session: SessionId, name: String) -> Self {
+        Self::Rename(Rename { session, name })
+    }
+
+    pub fn note(session: SessionId, on: u64) -> Self {
+        Self::Note(Note { session, on, text: String::new() })
+    }
+
+    pub fn export(session: Option<SessionId>) -> Self {
+        Self::Export(Export::new(session))
+    }
+
+    pub fn about() -> Self {
+        Self::About(String::new())
+    }
+
+    /// A file with certificate authorities was chosen.
+    pub fn ca_file(&mut self, path: &Path) {
+        if let Self::Environments(dialog) = self {
+            dialog.ca_file(path);
+        }
+    }
+
+    fn title(&self) -> &'static str {
+        match self {
+            Self::Palette(_) => "Commands",
+            Self::Keys(_) => "Keys",
+            Self::Settings => "Settings",
+            Self::Environments(_) => "Environments",
+            Self::NewSession(_) => "New session",
+            Self::Rename(_) => "Rename session",
+            Self::Note(_) => "Note",
+            Self::Export(_) => "Export",
+            Self::About(_) => "About Sessionscope",
+            Self::Report(_) => "What is wrong",
+        }
+    }
+
+    fn width(&self) -> f32 {
+        match self {
+            Self::Palette(_) => 560.0,
+            Self::Keys(_) => 760.0,
+            Self::Environments(_) => 820.0,
+            Self::About(_) => 620.0,
+            Self::Settings => 520.0,
+            _ => 440.0,
+        }
+    }
+}
+
+/// Paints the dialog. True when it shall close.
+pub fn paint(ctx: &Context, dialog: &mut Dialog, settings: &mut Settings, scene: &Scene<'_>, acts: &mut Acts) -> bool {
+    let (title, width) = (dialog.title(), dialog.width());
+    let bare = matches!(dialog, Dialog::Palette(_));
+    frame(ctx, title, width, bare, |ui| match dialog {
+        Dialog::Palette(palette) => palette.paint(ui, scene, acts),
+        Dialog::Keys(filter) => {
+            super::keys::paint(ui, filter);
+            false
+        }
+        Dialog::Settings => {
+            settings::paint(ui, settings, scene);
+            false
+        }
+        Dialog::Environments(dialog) => dialog.paint(ui, scene, acts),
+        Dialog::NewSession(dialog) => dialog.paint(ui, scene, acts),
+        Dialog::Rename(dialog) => dialog.paint(ui, acts),
+        Dialog::Note(dialog) => dialog.paint(ui, acts),
+        Dialog::Export(dialog) => dialog.paint(ui, scene, acts),
+        Dialog::About(filter) => {
+            about::paint(ui, filter);
+            false
+        }
+        Dialog::Report(report) => {
+            super::widgets::report_card(ui, report, super::widgets::Tone::Amber, None, false);
+            false
+        }
+    })
+}
+
+/// A modal with a title bar and a closing cross. Esc and a click beside it close it too.
+fn frame(ctx: &Context, title: &str, width: f32, bare: bool, add: impl FnOnce(&mut Ui) -> bool) -> bool {
+    let id = Id::unique(("dialog", title));
+    let t = super::theme::tokens_of(ctx);
+    let screen = ctx.content_rect();
+    let width = width.min(screen.width() - 48.0);
+    let area = Modal::default_area(id).accessible_name(title).role(Role::Dialog);
+    let response = Modal::new(id)
+        .area(area)
+        .backdrop_color(t.shade)
+        .frame(Frame::window(&ctx.global_style()).inner_margin(14))
+        .show(ctx, |ui| {
+            ui.set_width(width);
+            ui.set_max_height(screen.height() - 80.0);
+            let mut close = false;
+            if !bare {
+                ui.horizontal(|ui| {
+                    ui.label(RichText::new(title).font(font::title()).color(tokens(ui).text.strong));
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        close |= icon_button(ui, Icon::Cross, "Close dialog").clicked();
+                    });
+                });
+                ui.add_space(space::NORMAL);
+            }
+            close | add(ui)
+        });
+    response.inner || response.should_close()
+}
+
+/// A row of a form: name at the left, field at the right.
+fn field<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let t = tokens(ui);
+    ui.horizontal(|ui| {
+        let (rect, _) = ui.allocate_exact_size(egui::vec2(150.0, space::CONTROL), egui::Sense::hover());
+        ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, name, font::body(), t.text.normal);
+        ui.vertical(|ui| add(ui)).inner
+    })
+    .inner
+}
+
+/// A text field of a form; its row's name is its accessible name.
+fn text(ui: &mut Ui, name: &str, value: &mut String, hint: &str) -> egui::Response {
+    field(ui, name, |ui| {
+        let edit = egui::TextEdit::singleline(value).hint_text(hint).desired_width(ui.available_width().min(420.0));
+        ui.add(edit).accessible_name(name)
+    })
+}
+
+fn hint(ui: &mut Ui, text: &str) {
+    let t = tokens(ui);
+    ui.add(egui::Label::new(RichText::new(text).small().color(t.text.weak)).wrap());
+}

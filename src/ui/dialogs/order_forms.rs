@@ -1,0 +1,325 @@
+//! The orders of the sandbox as forms: a table of names and fields, from which the order's JSON is made and read.
+
+use serde_json::{Map, Value};
+
+use crate::sandbox::Order;
+
+/// What a field of an order holds, with the value that stands in it first.
+#[derive(Clone, Copy, Debug)]
+pub enum Kind {
+    /// A whole number and its bounds.
+    Number(i64, i64, i64),
+    Text(&'static str),
+    /// Left out where empty.
+    Optional(&'static str),
+    /// A number that is left out where empty.
+    MaybeNumber,
+    /// JSON, or the text itself where it is not.
+    Json(&'static str),
+    Switch(bool),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// Left out, true or false.
+    Maybe,
+    /// A session of the sandbox, or all of them.
+    Session,
+}
+
+#[derive(Debug)]
+pub struct Field {
+    pub key: &'static str,
+    pub title: &'static str,
+    pub kind: Kind,
+}
+
+#[derive(Debug)]
+pub struct OrderForm {
+    /// The value of `do`.
+    pub key: &'static str,
+    pub title: &'static str,
+    pub about: &'static str,
+    pub group: &'static str,
+    pub fields: &'static [Field],
+}
+
+const fn f(key: &'static str, title: &'static str, kind: Kind) -> Field {
+    Field { key, title, kind }
+}
+
+const fn order(
+    group: &'static str,
+    key: &'static str,
+    title: &'static str,
+    about: &'static str,
+    fields: &'static [Field],
+) -> OrderForm {
+    OrderForm { key, title, about, group, fields }
+}
+
+use Kind as K;
+
+const COUNT: Field = f("count", "Times", K::Number(1, 1, 1000));
+const SESSION: Field = f("session", "Session", K::Session);
+
+/// All orders. A test holds that none is missing.
+pub const FORMS: &[OrderForm] = &[
+    order(
+        "Partner",
+        "say",
+        "Say as the agent",
+        "The agent writes this.",
+        &[SESSION, f("text", "Text", K::Text("Hello, this is the agent."))],
+    ),
+    order("Partner", "typing", "Show typing", "The agent types.", &[SESSION]),
+    order(
+        "Partner",
+        "disconnect",
+        "Disconnect",
+        "The agent ends the conversation.",
+        &[SESSION, f("read_only", "Read-only", K::Maybe)],
+    ),
+    order(
+        "Partner",
+        "pause_partner",
+        "Pause partner",
+        "The scripted partner keeps quiet.",
+        &[f("on", "Paused", K::Switch(true))],
+    ),
+    order(
+        "Tokens and sessions",
+        "expire_token",
+        "Expire token",
+        "Tokens die now, or in some seconds.",
+        &[f("token", "Token", K::Word(&["jwt", "oauth"])), f("in_seconds", "In seconds", K::MaybeNumber)],
+    ),
+    order(
+        "Tokens and sessions",
+        "expire_session",
+        "Expire session",
+        "A session dies now, or in some seconds.",
+        &[SESSION, f("in_seconds", "In seconds", K::MaybeNumber)],
+    ),
+    order("Tokens and sessions", "stale_links", "Stale links", "All download links given so far stop to work.", &[]),
+    order(
+        "Tokens and sessions",
+        "clock_skew",
+        "Clock skew",
+        "The server's clock is wrong by so much.",
+        &[f("seconds", "Seconds", K::Number(30, -86_400, 86_400))],
+    ),
+    order(
+        "Answers",
+        "refuse_sends",
+        "Refuse messages",
+        "The next messages are refused with this code.",
+        &[COUNT, f("code", "Code", K::Number(4011, 0, 65_535)), f("text", "Text", K::Optional(""))],
+    ),
+    order(
+        "Answers",
+        "rate_limit_sends",
+        "Rate limit",
+        "The next messages are answered with 429.",
+        &[COUNT, f("retry_after", "Retry after, seconds", K::Number(3, 0, 3600))],
+    ),
+    order("Answers", "drop_echo", "Drop echoes", "The next messages get no echo.", &[COUNT]),
+    order(
+        "Answers",
+        "reject_upload",
+        "Reject uploads",
+        "Every upload fails with this code; 0 ends it.",
+        &[f("code", "Code", K::Number(4003, 0, 65_535))],
+    ),
+    order(
+        "Answers",
+        "refuse_requests",
+        "Refuse HTTP",
+        "The next HTTP requests get this status.",
+        &[
+            COUNT,
+            f("status", "Status", K::Number(503, 400, 599)),
+            f("retry_after", "Retry after, seconds", K::MaybeNumber),
+        ],
+    ),
+    order(
+        "Answers",
+        "hold_session_response",
+        "Hold SessionResponse",
+        "It comes so much later; 0 ends it.",
+        &[f("millis", "Milliseconds", K::Number(3000, 0, 600_000))],
+    ),
+    order(
+        "Connection",
+        "close",
+        "Close",
+        "Connections are closed with this code.",
+        &[SESSION, f("code", "Code", K::Number(1001, 1000, 4999)), f("reason", "Reason", K::Text(""))],
+    ),
+    order("Connection", "drop", "Drop", "The connection ends without a close frame.", &[SESSION]),
+    order(
+        "Connection",
+        "refuse_upgrades",
+        "Refuse upgrades",
+        "The next sockets are not opened.",
+        &[COUNT, f("status", "Status", K::Number(403, 400, 599))],
+    ),
+    order("Connection", "stop_pongs", "Stop pongs", "Pings are left unanswered.", &[f("on", "On", K::Switch(true))]),
+    order("Connection", "stall", "Stall", "Nothing is read from any socket.", &[f("on", "On", K::Switch(true))]),
+    order(
+        "Frames",
+        "delay",
+        "Delay",
+        "Every frame comes so much later; 0 ends it.",
+        &[f("millis", "Milliseconds", K::Number(1500, 0, 600_000))],
+    ),
+    order("Frames", "duplicate", "Duplicate", "The next frames come twice.", &[COUNT]),
+    order(
+        "Frames",
+        "reorder",
+        "Reorder",
+        "The next frames come in reverse.",
+        &[f("count", "Frames", K::Number(3, 1, 1000))],
+    ),
+    order("Frames", "malformed", "Malformed", "The next frames are cut in half.", &[COUNT]),
+    order(
+        "Frames",
+        "send_frame",
+        "Send a frame",
+        "This goes to the guest as it is.",
+        &[SESSION, f("frame", "Frame", K::Json(r#"{"type":"message","class":"Novelty","code":200,"body":{}}"#))],
+    ),
+    order(
+        "Deployment",
+        "set_deployment",
+        "Change deployment",
+        "Switches of the deployment; what is left out stays.",
+        &[
+            f("active", "Active", K::Maybe),
+            f("auto_start", "Auto-start", K::Maybe),
+            f("conversation_clear", "Clear allowed", K::Maybe),
+            f("conversation_disconnect", "On disconnect", K::Word(&["", "off", "send", "read_only"])),
+            f("typing", "Typing shown", K::Maybe),
+            f("file_upload", "Uploads allowed", K::Maybe),
+            f("allow_all_domains", "All domains allowed", K::Maybe),
+            f("max_file_size_kb", "Largest file, kB", K::MaybeNumber),
+            f("session_secs", "Session life, seconds", K::MaybeNumber),
+            f("link_secs", "Link life, seconds", K::MaybeNumber),
+            f("idle_secs", "Idle close after, seconds", K::MaybeNumber),
+        ],
+    ),
+    order(
+        "Deployment",
+        "set_limits",
+        "Change limits",
+        "Rate and size limits; what is left out stays.",
+        &[
+            f("messages_per_second", "Messages per second", K::MaybeNumber),
+            f("requests_per_minute", "Requests per minute", K::MaybeNumber),
+            f("message_bytes", "Bytes of a message", K::MaybeNumber),
+            f("attribute_bytes", "Bytes of attributes", K::MaybeNumber),
+            f("connections_per_session", "Connections per session", K::MaybeNumber),
+        ],
+    ),
+    order("Deployment", "reset", "Reset everything", "Forget all faults and sessions.", &[]),
+];
+
+/// What stands in a field first.
+pub fn first(kind: Kind) -> String {
+    match kind {
+        K::Number(n, ..) => n.to_string(),
+        K::Text(t) | K::Optional(t) | K::Json(t) => t.to_owned(),
+        K::Switch(on) => on.to_string(),
+        K::Word(words) => words.first().copied().unwrap_or_default().to_owned(),
+        K::MaybeNumber | K::Maybe | K::Session => String::new(),
+    }
+}
+
+/// Makes the order from what stands in its fields, or says which field is wrong.
+pub fn build(form: &OrderForm, values: &[String]) -> Result<Order, String> {
+    let mut map = Map::new();
+    map.insert("do".into(), Value::from(form.key));
+    for (field, text) in form.fields.iter().zip(values) {
+        let text = text.trim();
+        let value = match field.kind {
+            K::Number(_, low, high) => {
+                let n: i64 = text.parse().map_err(|_| format!("{} must be a whole number.", field.title))?;
+                if !(low..=high).contains(&n) {
+                    return Err(format!("{} must be between {low} and {high}.", field.title));
+                }
+                Value::from(n)
+            }
+            K::MaybeNumber | K::Optional(_) | K::Session | K::Maybe | K::Word(_) if text.is_empty() => continue,
+            K::MaybeNumber => {
+                Value::from(text.parse::<u32>().map_err(|_| format!("{} must be a whole number.", field.title))?)
+            }
+            K::Text(_) | K::Optional(_) | K::Word(_) | K::Session => Value::from(text),
+            K::Json(_) => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+            K::Switch(_) | K::Maybe => Value::from(text == "true"),
+        };
+        map.insert(field.key.into(), value);
+    }
+    Order::parse(&Value::Object(map).to_string())
+}
+
+/// The word of an order in its JSON.
+pub fn order_name(order: &Order) -> String {
+    let value = serde_json::to_value(order).unwrap_or(Value::Null);
+    value.get("do").and_then(Value::as_str).unwrap_or("order").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn defaults(form: &OrderForm) -> Vec<String> {
+        form.fields.iter().map(|f| first(f.kind)).collect()
+    }
+
+    #[test]
+    fn every_form_makes_its_order_as_it_stands() {
+        for form in FORMS {
+            let order = build(form, &defaults(form)).unwrap_or_else(|e| panic!("{}: {e}", form.key));
+            assert_eq!(order_name(&order), form.key);
+        }
+    }
+
+    #[test]
+    fn every_order_has_one_form() {
+        // The reader of orders names all that it knows when it meets an unknown one.
+        let error = serde_json::from_str::<Order>(r#"{"do":"?"}"#).unwrap_err().to_string();
+        let known: BTreeSet<&str> = error.split('`').skip(3).step_by(2).collect();
+        let forms: BTreeSet<&str> = FORMS.iter().map(|f| f.key).collect();
+        assert!(known.len() > 20, "{error}");
+        assert_eq!(forms, known);
+        assert_eq!(forms.len(), FORMS.len());
+    }
+
+    #[test]
+    fn wrong_fields_are_named() {
+        let form = FORMS.iter().find(|f| f.key == "delay").unwrap();
+        assert!(build(form, &["x".into()]).unwrap_err().contains("Milliseconds"));
+        assert!(build(form, &["-1".into()]).unwrap_err().contains("between"));
+        let frame = FORMS.iter().find(|f| f.key == "send_frame").unwrap();
+        let order = build(frame, &["s1".into(), "{oops".into()]).unwrap();
+        assert_eq!(serde_json::to_value(order).unwrap()["frame"], "{oops");
+    }
+
+    #[test]
+    fn every_field_of_every_order_is_accepted_when_filled() {
+        for form in FORMS {
+            let filled: Vec<String> = form
+                .fields
+                .iter()
+                .map(|f| match f.kind {
+                    K::Optional(_) => "x".into(),
+                    K::MaybeNumber => "5".into(),
+                    K::Maybe => "true".into(),
+                    K::Session => "s1".into(),
+                    K::Word(words) => words.last().copied().unwrap_or_default().to_owned(),
+                    kind => first(kind),
+                })
+                .collect();
+            build(form, &filled).unwrap_or_else(|e| panic!("{}: {e}", form.key));
+        }
+    }
+}

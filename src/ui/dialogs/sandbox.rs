@@ -1,0 +1,258 @@
+//! The sandbox beside the conversation: state, addresses, sessions, and orders.
+
+use std::collections::HashMap;
+
+use egui::{CollapsingHeader, ComboBox, Context, Label, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
+
+use super::hint;
+use super::order_forms::{FORMS, Kind, OrderForm, build, first};
+use crate::engine::{Command, SandboxState};
+use crate::sandbox::{Faults, Ready, Status};
+use crate::ui::app::{Act, Acts, Scene};
+use crate::ui::format;
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, Tone, Weight, badge, button, copy_button, report_card};
+
+#[derive(Debug, Default)]
+pub struct SandboxPanel {
+    pub open: bool,
+    /// What stands in the fields of each order.
+    values: HashMap<&'static str, Vec<String>>,
+    problem: Option<(&'static str, String)>,
+}
+
+impl SandboxPanel {
+    /// Paints the panel as a window beside everything else, so that what an order does can be watched.
+    pub fn paint(&mut self, ctx: &Context, scene: &Scene<'_>, acts: &mut Acts) {
+        let mut open = self.open;
+        let screen = ctx.content_rect();
+        Window::new("Sandbox")
+            .open(&mut open)
+            .default_pos(screen.right_top() + vec2(-404.0, 84.0))
+            .default_width(380.0)
+            .default_height((screen.height() - 170.0).clamp(240.0, 620.0))
+            .min_width(320.0)
+            .collapsible(false)
+            .show(ctx, |ui| {
+                ScrollArea::vertical().id_salt("sandbox").auto_shrink([false, false]).show(ui, |ui| {
+                    self.body(ui, scene, acts);
+                });
+            });
+        self.open = open;
+    }
+
+    fn body(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+        ui.spacing_mut().item_spacing.y = space::SMALL;
+        match &scene.book.sandbox {
+            SandboxState::Stopped => {
+                hint(
+                    ui,
+                    "A server on this computer's loopback interface that speaks the server's side of the protocol.",
+                );
+                if button(ui, Some(Icon::Play), "Start sandbox", Weight::Primary).clicked() {
+                    acts.push(Act::Sandbox(true));
+                }
+            }
+            SandboxState::Starting => {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    ui.label("Starting…");
+                });
+            }
+            SandboxState::Failed(report) => {
+                report_card(ui, report, Tone::Red, None, false);
+                if button(ui, Some(Icon::Play), "Try again", Weight::Primary).clicked() {
+                    acts.push(Act::Sandbox(true));
+                }
+            }
+            SandboxState::Running { ready, .. } => {
+                ui.horizontal(|ui| {
+                    badge(ui, Some(Icon::Dot), "running", Tone::Ok);
+                    if button(ui, Some(Icon::Stop), "Stop", Weight::Quiet).clicked() {
+                        acts.push(Act::Sandbox(false));
+                    }
+                });
+                addresses(ui, ready);
+                if let Some(status) = &scene.book.sandbox_status {
+                    sessions(ui, status);
+                    faults(ui, &status.faults, acts);
+                }
+                self.orders(ui, scene.book.sandbox_status.as_ref(), acts);
+            }
+        }
+    }
+
+    fn orders(&mut self, ui: &mut Ui, status: Option<&Status>, acts: &mut Acts) {
+        let mut group = "";
+        for form in FORMS {
+            if form.group != group {
+                group = form.group;
+                ui.add_space(space::TIGHT);
+                ui.label(RichText::new(group).font(font::small_strong()).color(tokens(ui).text.weak));
+            }
+            ui.push_id(form.key, |ui| self.order(ui, form, status, acts));
+        }
+    }
+
+    fn order(&mut self, ui: &mut Ui, form: &'static OrderForm, status: Option<&Status>, acts: &mut Acts) {
+        if form.fields.is_empty() {
+            if button(ui, None, form.title, Weight::Normal).on_hover_text(form.about).clicked() {
+                self.give(form, acts);
+            }
+            return;
+        }
+        CollapsingHeader::new(form.title).id_salt(form.key).show(ui, |ui| {
+            hint(ui, form.about);
+            let usual = || form.fields.iter().map(|f| first(f.kind)).collect();
+            let values = self.values.entry(form.key).or_insert_with(usual);
+            for (field, value) in form.fields.iter().zip(values) {
+                ui.horizontal(|ui| {
+                    ui.allocate_ui(vec2(130.0, space::CONTROL), |ui| {
+                        ui.add(Label::new(field.title).truncate());
+                    });
+                    one(ui, &format!("{}: {}", form.title, field.title), field.kind, value, status);
+                });
+            }
+            if let Some((_, problem)) = self.problem.as_ref().filter(|(key, _)| *key == form.key) {
+                ui.label(RichText::new(problem).small().color(tokens(ui).red.ink));
+            }
+            if button(ui, None, form.title, Weight::Normal).clicked() {
+                self.give(form, acts);
+            }
+        });
+    }
+
+    fn give(&mut self, form: &'static OrderForm, acts: &mut Acts) {
+        let none = Vec::new();
+        let values = self.values.get(form.key).unwrap_or(&none);
+        match build(form, values) {
+            Ok(order) => {
+                self.problem = None;
+                acts.push(Act::Engine(Command::Order { order }));
+            }
+            Err(problem) => self.problem = Some((form.key, problem)),
+        }
+    }
+}
+
+fn one(ui: &mut Ui, name: &str, kind: Kind, value: &mut String, status: Option<&Status>) {
+    let words: Vec<(String, String)> = match kind {
+        Kind::Switch(_) => {
+            let mut on = value == "true";
+            if ui.checkbox(&mut on, "").accessible_name(name).changed() {
+                *value = on.to_string();
+            }
+            return;
+        }
+        Kind::Maybe => [("", "leave"), ("true", "yes"), ("false", "no")].map(|(v, t)| (v.into(), t.into())).to_vec(),
+        Kind::Word(words) => {
+            words.iter().map(|w| ((*w).into(), if w.is_empty() { "leave" } else { w }.into())).collect()
+        }
+        Kind::Session => {
+            let known = status.map(|s| s.sessions.iter().map(|g| (g.id.clone(), g.id.clone())).collect());
+            let mut words: Vec<_> = vec![(String::new(), "not named".to_owned())];
+            words.extend::<Vec<_>>(known.unwrap_or_default());
+            words
+        }
+        Kind::Json(_) => {
+            let edit = TextEdit::multiline(value).font(font::small_data()).desired_rows(3);
+            ui.add(edit.desired_width(ui.available_width())).accessible_name(name);
+            return;
+        }
+        _ => {
+            let width = if matches!(kind, Kind::Text(_) | Kind::Optional(_)) { ui.available_width() } else { 90.0 };
+            ui.add(TextEdit::singleline(value).desired_width(width)).accessible_name(name);
+            return;
+        }
+    };
+    let shown = words.iter().find(|(v, _)| v == value).map_or(value.clone(), |(_, t)| t.clone());
+    ComboBox::new(("word", name), "")
+        .selected_text(shown)
+        .width(120.0)
+        .show_ui(ui, |ui| {
+            for (v, text) in words {
+                ui.selectable_value(value, v, text);
+            }
+        })
+        .response
+        .accessible_name(name);
+}
+
+fn addresses(ui: &mut Ui, ready: &Ready) {
+    CollapsingHeader::new("Addresses").show(ui, |ui| {
+        for (name, value) in [
+            ("guest_socket", &ready.guest_socket),
+            ("api", &ready.api),
+            ("login", &ready.login),
+            ("cdn", &ready.cdn),
+            ("streaming", &ready.streaming),
+            ("control", &ready.control),
+            ("deployment_id", &ready.deployment_id),
+            ("client_id", &ready.client_id),
+            ("queue_id", &ready.queue_id),
+        ] {
+            ui.horizontal(|ui| {
+                copy_button(ui, &format!("Copy {name}"), || value.clone());
+                ui.add(Label::new(RichText::new(name).small()).truncate());
+                ui.add(Label::new(RichText::new(value).font(font::small_data())).truncate());
+            });
+        }
+    });
+}
+
+fn sessions(ui: &mut Ui, status: &Status) {
+    let title = format::plural(status.sessions.len() as u64, "session", "sessions");
+    CollapsingHeader::new(title).id_salt("sessions").show(ui, |ui| {
+        egui::Grid::new("guests").num_columns(4).striped(true).spacing([12.0, 3.0]).show(ui, |ui| {
+            for g in &status.sessions {
+                ui.label(&g.id);
+                ui.label(&g.state);
+                ui.label(format::plural(g.messages, "message", "messages"));
+                ui.label(format::plural(g.connections.len() as u64, "connection", "connections"));
+                ui.end_row();
+            }
+        });
+    });
+}
+
+/// What is at work now, in words.
+pub fn at_work(f: &Faults) -> Vec<String> {
+    let mut out = Vec::new();
+    let mut count = |n: u32, text: String| {
+        if n > 0 {
+            out.push(text);
+        }
+    };
+    count(f.refuse_sends, format!("next {} messages refused with {}", f.refuse_sends, f.refuse_code));
+    count(f.rate_limit_sends, format!("next {} messages answered with 429", f.rate_limit_sends));
+    count(f.drop_echo, format!("next {} echoes dropped", f.drop_echo));
+    count(f.duplicate, format!("next {} frames doubled", f.duplicate));
+    count(f.reorder, format!("{} frames held for reordering", f.reorder));
+    count(f.malformed, format!("next {} frames cut", f.malformed));
+    count(f.delay_millis, format!("frames delayed by {} ms", f.delay_millis));
+    let held = f.hold_session_response_millis;
+    count(held, format!("SessionResponse held for {held} ms"));
+    count(f.refuse_upgrades, format!("next {} upgrades refused with {}", f.refuse_upgrades, f.upgrade_status));
+    count(f.refuse_requests, format!("next {} requests refused with {}", f.refuse_requests, f.request_status));
+    count(u32::from(f.reject_upload), format!("uploads fail with {}", f.reject_upload));
+    count(f.clock_skew_seconds.unsigned_abs(), format!("clock wrong by {} s", f.clock_skew_seconds));
+    count(u32::from(f.stop_pongs), "pings unanswered".into());
+    count(u32::from(f.stall), "sockets not read".into());
+    count(u32::from(f.partner_paused), "partner quiet".into());
+    out
+}
+
+fn faults(ui: &mut Ui, faults: &Faults, acts: &mut Acts) {
+    let list = at_work(faults);
+    if list.is_empty() {
+        return;
+    }
+    ui.horizontal_wrapped(|ui| {
+        for text in list {
+            badge(ui, Some(Icon::Scissors), &text, Tone::Amber);
+        }
+    });
+    if button(ui, None, "End all faults and sessions", Weight::Normal).clicked() {
+        acts.push(Act::Engine(Command::Order { order: crate::sandbox::Order::Reset }));
+    }
+}

@@ -1,0 +1,177 @@
+//! Small forms about a session: a new one with options, another name, a note.
+
+use egui::{ComboBox, Key, TextEdit, Ui};
+
+use super::{field, hint, text};
+use crate::engine::Command;
+use crate::model::{Environment, Secret, SessionId};
+use crate::ui::app::{Act, Acts, Scene};
+use crate::ui::settings::SANDBOX;
+use crate::ui::theme::space;
+use crate::ui::widgets::{Weight, button, segmented};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Token {
+    Fresh,
+    Given,
+    Kept,
+}
+
+#[derive(Debug)]
+pub struct NewSession {
+    name: String,
+    environment: String,
+    token: Token,
+    given: Masked,
+    connect: bool,
+}
+
+/// What is typed into a password field; wiped when it goes.
+#[derive(Default)]
+pub struct Masked(pub String);
+
+impl std::fmt::Debug for Masked {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Masked(…)")
+    }
+}
+
+impl Drop for Masked {
+    fn drop(&mut self) {
+        use zeroize::Zeroize;
+        self.0.zeroize();
+    }
+}
+
+impl NewSession {
+    pub fn new(environment: &str, name: String) -> Self {
+        Self { name, environment: environment.to_owned(), token: Token::Fresh, given: Masked::default(), connect: true }
+    }
+
+    fn chosen<'a>(&self, scene: &'a Scene<'_>) -> Option<&'a Environment> {
+        if self.environment == SANDBOX {
+            scene.book.sandbox_environment()
+        } else {
+            scene.settings.environment(&self.environment)
+        }
+    }
+
+    pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
+        text(ui, "Name", &mut self.name, "Guest 1");
+        field(ui, "Environment", |ui| {
+            let name = scene.settings.environment(&self.environment).map_or("Sandbox", |e| e.name.as_str());
+            ComboBox::new("new-session-environment", "")
+                .selected_text(name)
+                .width(240.0)
+                .show_ui(ui, |ui| {
+                    ui.selectable_value(&mut self.environment, SANDBOX.to_owned(), "Sandbox");
+                    for e in &scene.settings.environments {
+                        ui.selectable_value(&mut self.environment, e.id.clone(), &e.name);
+                    }
+                })
+                .response
+                .accessible_name("Environment of the session");
+        });
+        field(ui, "Session token", |ui| {
+            let options = [(Token::Fresh, "fresh"), (Token::Given, "given"), (Token::Kept, "kept by the keyring")];
+            segmented(ui, "Session token", &mut self.token, &options);
+        });
+        match self.token {
+            Token::Fresh => hint(ui, "A new guest, unknown to the server."),
+            Token::Given => {
+                field(ui, "Token", |ui| {
+                    let edit = TextEdit::singleline(&mut self.given.0).password(true).desired_width(260.0);
+                    ui.add(edit).accessible_name("Token");
+                });
+                hint(ui, "Resumes the session of this token, as another device of the same guest would.");
+            }
+            Token::Kept => hint(ui, "Resumes the session of this name, if its token was kept."),
+        }
+        ui.checkbox(&mut self.connect, "Connect at once");
+        ui.add_space(space::NORMAL);
+        let environment = self.chosen(scene).cloned();
+        let mut done = false;
+        ui.horizontal(|ui| match environment {
+            Some(environment) => {
+                let ready = self.token != Token::Given || !self.given.0.trim().is_empty();
+                ui.add_enabled_ui(ready, |ui| {
+                    if button(ui, None, "Open session", Weight::Primary).clicked() {
+                        let kept = format!("{}/{}", environment.id, self.name.trim());
+                        acts.push(Act::OpenSession {
+                            environment: Box::new(environment),
+                            name: self.name.trim().to_owned(),
+                            token: (self.token == Token::Given).then(|| Secret::from(self.given.0.trim())),
+                            kept: (self.token == Token::Kept).then_some(kept),
+                            connect: self.connect,
+                        });
+                        done = true;
+                    }
+                });
+                done |= button(ui, None, "Cancel", Weight::Normal).clicked();
+            }
+            None => {
+                ui.label("The sandbox does not run.");
+                if button(ui, None, "Start it", Weight::Primary).clicked() {
+                    acts.push(Act::Sandbox(true));
+                }
+            }
+        });
+        done
+    }
+}
+
+#[derive(Debug)]
+pub struct Rename {
+    pub session: SessionId,
+    pub name: String,
+}
+
+impl Rename {
+    pub fn paint(&mut self, ui: &mut Ui, acts: &mut Acts) -> bool {
+        let response = text(ui, "Name", &mut self.name, "Guest 1");
+        let enter = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
+        hint(ui, "The name is used in this window; the records keep the one that the session was made with.");
+        ui.add_space(space::NORMAL);
+        let ready = !self.name.trim().is_empty();
+        let pressed = ui.add_enabled_ui(ready, |ui| button(ui, None, "Rename", Weight::Primary).clicked()).inner;
+        if ready && (pressed || enter) {
+            acts.push(Act::Rename(self.session, self.name.trim().to_owned()));
+            return true;
+        }
+        false
+    }
+}
+
+#[derive(Debug)]
+pub struct Note {
+    pub session: SessionId,
+    /// Record that it is about, zero for this moment.
+    pub on: u64,
+    pub text: String,
+}
+
+impl Note {
+    pub fn paint(&mut self, ui: &mut Ui, acts: &mut Acts) -> bool {
+        hint(
+            ui,
+            &if self.on > 0 {
+                format!("On record {}. The note becomes a record of its own.", self.on)
+            } else {
+                "On this moment. The note becomes a record of its own.".to_owned()
+            },
+        );
+        let edit = TextEdit::multiline(&mut self.text).desired_rows(4).desired_width(f32::INFINITY);
+        let response = ui.add(edit).accessible_name("Text of the note");
+        if self.text.is_empty() && !response.has_focus() {
+            response.request_focus();
+        }
+        ui.add_space(space::NORMAL);
+        let ready = !self.text.trim().is_empty();
+        let pressed = ui.add_enabled_ui(ready, |ui| button(ui, None, "Keep note", Weight::Primary).clicked()).inner;
+        if pressed {
+            let text = self.text.trim().to_owned();
+            acts.push(Act::Engine(Command::Note { session: self.session, on: self.on, text }));
+        }
+        pressed
+    }
+}

@@ -1,0 +1,77 @@
+//! Theme, recording, size and time. Changes are at work at once.
+
+use egui::{DragValue, Label, RichText, Ui};
+
+use super::{field, hint};
+use crate::ui::app::Scene;
+use crate::ui::format;
+use crate::ui::settings::Settings;
+use crate::ui::theme::{Choice, font, space, tokens};
+use crate::ui::widgets::{copy_button, segmented};
+
+pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>) {
+    ui.spacing_mut().item_spacing.y = space::NORMAL;
+    section(ui, "Look");
+    field(ui, "Theme", |ui| {
+        let options = Choice::ALL.map(|c| (c, c.word()));
+        segmented(ui, "Theme", &mut settings.theme, &options);
+    });
+    field(ui, "Size", |ui| {
+        let mut percent = (settings.scale * 100.0).round();
+        let drag = DragValue::new(&mut percent).range(50.0..=300.0).speed(1.0).suffix(" %");
+        if ui.add(drag.update_while_editing(false)).accessible_name("Size in percent").changed() {
+            settings.scale = percent / 100.0;
+        }
+    });
+    field(ui, "Motion", |ui| {
+        ui.checkbox(&mut settings.reduced_motion, "Reduced: nothing slides or fades");
+        if !settings.reduced_motion {
+            hint(ui, "Switching motion on again takes effect at the next start.");
+        }
+    });
+    section(ui, "Records");
+    field(ui, "Order", |ui| {
+        let options = [(false, "oldest first"), (true, "newest first")];
+        segmented(ui, "Order of records", &mut settings.newest_first, &options);
+    });
+    field(ui, "Times", |ui| {
+        segmented(ui, "Time zone", &mut settings.utc, &[(false, "local"), (true, "UTC")]);
+    });
+    section(ui, "Captures");
+    field(ui, "Private mode", |ui| {
+        ui.checkbox(&mut settings.private_mode, "Keep captures in memory only");
+        hint(ui, "Takes effect at the next start. The running capture stays where it is.");
+    });
+    field(ui, "Keep for", |ui| {
+        ui.horizontal(|ui| {
+            let drag = DragValue::new(&mut settings.keep_days).range(0..=3650).suffix(" days");
+            ui.add(drag).accessible_name("Days to keep captures");
+            if settings.keep_days == 0 {
+                ui.label("for ever");
+            }
+        });
+        hint(
+            ui,
+            "Older captures in the folder below are deleted when the program starts. Saved copies elsewhere stay.",
+        );
+    });
+    field(ui, "Folder", |ui| match scene.captures {
+        Some(folder) => {
+            ui.horizontal(|ui| {
+                let path = folder.display().to_string();
+                copy_button(ui, "Copy path of the captures", || path.clone());
+                ui.add(Label::new(RichText::new(&path).font(font::small_data())).truncate());
+            });
+            if let Some((files, bytes)) = scene.folder_size {
+                hint(ui, &format!("{}, {}", format::plural(files, "file", "files"), format::bytes(bytes)));
+            }
+        }
+        None => hint(ui, "None: this capture is in memory only."),
+    });
+}
+
+fn section(ui: &mut Ui, title: &str) {
+    let t = tokens(ui);
+    ui.add_space(space::TIGHT);
+    ui.label(RichText::new(title).font(font::strong()).color(t.text.strong));
+}

@@ -1,0 +1,60 @@
+//! What a person sees who has no session yet.
+
+use egui::{Align, Layout, RichText, Ui, vec2};
+
+use super::app::{Act, Acts, Scene};
+use super::commands::Cmd;
+use super::dialogs::Dialog;
+use super::theme::{font, space, tokens};
+use super::widgets::{Icon, Weight, button};
+use crate::engine::SandboxState;
+
+/// The one thing to do when nothing is there yet.
+pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+    let t = tokens(ui);
+    ui.vertical_centered(|ui| {
+        ui.add_space((ui.available_height() * 0.26).max(16.0));
+        ui.label(
+            RichText::new("A live conversation, with every frame on record").font(font::heading()).color(t.text.strong),
+        );
+        ui.add_space(space::TIGHT);
+        ui.label(
+            RichText::new(
+                "The sandbox is a server inside this program. It needs no account and no network, and answers you.",
+            )
+            .color(t.text.weak),
+        );
+        ui.add_space(space::HALL);
+        let starting = scene.book.after_sandbox || matches!(scene.book.sandbox, SandboxState::Starting);
+        let waiting = starting || !scene.book.pending.is_empty();
+        if waiting {
+            ui.horizontal(|ui| {
+                ui.add_space(ui.available_width() / 2.0 - 70.0);
+                ui.spinner();
+                ui.label("Starting the sandbox…");
+            });
+        } else {
+            let response = button(ui, Some(Icon::Play), Cmd::StartInSandbox.title(), Weight::Primary);
+            if response.on_hover_text(Cmd::StartInSandbox.entry().tip).clicked() {
+                acts.run(Cmd::StartInSandbox);
+            }
+        }
+        ui.add_space(space::NORMAL);
+        if button(ui, None, "Connect to a deployment…", Weight::Quiet).clicked() {
+            acts.push(Act::Open(Box::new(Dialog::new_environment())));
+        }
+        ui.add_space(space::HALL + space::NORMAL);
+        let keys = [Cmd::StartInSandbox, Cmd::Palette, Cmd::OpenCapture, Cmd::Keys];
+        for cmd in keys {
+            let width = 340.0_f32.min(ui.available_width());
+            ui.allocate_ui_with_layout(vec2(width, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                ui.label(RichText::new(cmd.title()).color(t.text.weak));
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.allocate_ui_with_layout(vec2(120.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                        super::keys::caps(ui, cmd);
+                    });
+                });
+            });
+        }
+    });
+}

@@ -1,0 +1,296 @@
+//! The tree of a JSON payload.
+
+use std::collections::HashMap;
+
+use egui::{Button, Label, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+
+use super::host::{InspectorEvent, InspectorHost};
+use super::json::{JsonKind, Node, Tree, unquote};
+use super::placeholder;
+use crate::model::Secret;
+use crate::ui::theme::{Tokens, font, space, tokens};
+use crate::ui::widgets::{Icon, Scroller, format, icon_button, placeholder_chip, row_list};
+
+const ROW: f32 = 20.0;
+const STEP: f32 = 14.0;
+/// Characters of a value shown in its row; the text tab has all.
+const PREVIEW: usize = 400;
+
+/// Which nodes are open, and what was revealed.
+#[derive(Default)]
+pub(super) struct TreeView {
+    closed: Vec<bool>,
+    /// Nodes that are shown, in order.
+    shown: Vec<u32>,
+    scroller: Scroller,
+    revealed: HashMap<String, Secret<String>>,
+    menu: Option<u32>,
+}
+
+impl TreeView {
+    /// For a new tree: small ones are open, large ones show two levels.
+    pub fn new(tree: &Tree) -> Self {
+        let large = tree.nodes.len() > 400;
+        let closed = tree.nodes.iter().map(|n| large && n.depth >= 2 && n.children > 0).collect();
+        let mut view = Self { closed, ..Self::default() };
+        view.list(tree);
+        view
+    }
+
+    fn list(&mut self, tree: &Tree) {
+        self.shown.clear();
+        let mut n = 0;
+        while let Some(node) = tree.nodes.get(n as usize) {
+            self.shown.push(n);
+            n = if self.closed[n as usize] { node.end } else { n + 1 };
+        }
+    }
+
+    fn set_all(&mut self, tree: &Tree, closed: bool) {
+        for (n, node) in tree.nodes.iter().enumerate() {
+            self.closed[n] = closed && node.children > 0 && n > 0;
+        }
+        self.list(tree);
+    }
+
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        tree: &Tree,
+        text: &str,
+        host: &mut dyn InspectorHost,
+        events: &mut Vec<InspectorEvent>,
+    ) {
+        ui.horizontal(|ui| {
+            let t = tokens(ui);
+            let count = format!("{} values", format::count(tree.nodes.len() as u64));
+            ui.label(RichText::new(count).font(font::small()).color(t.text.weak));
+            if icon_button(ui, Icon::Plus, "Open all").clicked() {
+                self.set_all(tree, false);
+            }
+            if icon_button(ui, Icon::Minus, "Close all").clicked() {
+                self.set_all(tree, true);
+            }
+        });
+        let mut scroller = self.scroller;
+        let rows = self.shown.len() as u64;
+        let mut toggled = None;
+        row_list(ui, &mut scroller, "Values of the payload", Role::Tree, rows, ROW, |ui, row, rect| {
+            if let Some(&n) = self.shown.get(row as usize)
+                && self.row(ui, rect, tree, text, n, host, events)
+            {
+                toggled = Some(n);
+            }
+        });
+        self.scroller = scroller;
+        if let Some(n) = toggled {
+            self.closed[n as usize] = !self.closed[n as usize];
+            self.list(tree);
+        }
+    }
+
+    /// Paints a row; true when it shall open or close.
+    #[allow(clippy::too_many_arguments)]
+    fn row(
+        &mut self,
+        ui: &mut Ui,
+        rect: Rect,
+        tree: &Tree,
+        text: &str,
+        n: u32,
+        host: &mut dyn InspectorHost,
+        events: &mut Vec<InspectorEvent>,
+    ) -> bool {
+        let t = tokens(ui);
+        let node = &tree.nodes[n as usize];
+        let key = key_text(node, text);
+        let raw = Tree::raw(text, &node.span);
+        let holds = node.children > 0;
+        let closed = self.closed[n as usize];
+        let id = ui.scope_id().with(("node", n));
+        let response = ui.interact(rect, id, Sense::CLICK);
+        response.widget_info(|| WidgetInfo::labeled(Role::TreeItem, true, format!("{key}: {}", value_text(node, raw))));
+        ui.ctx().accesskit_node_builder(id, |a| {
+            a.set_level(node.depth as usize + 1);
+            if holds {
+                a.set_expanded(!closed);
+            }
+        });
+        if response.hovered() || self.menu == Some(n) && egui::Popup::is_any_open(ui.ctx()) {
+            ui.painter().rect_filled(rect, 0, t.surface.hover);
+        }
+        // Deep trees would walk out of the view: indentation grows more slowly then.
+        let depth = node.depth.min(24) as f32 + (node.depth.saturating_sub(24) as f32).sqrt();
+        let mut x = rect.left() + space::TIGHT + depth * STEP;
+        if holds {
+            let spot = Rect::from_center_size(pos2(x + 6.0, rect.center().y), vec2(12.0, 12.0));
+            (if closed { Icon::ChevronRight } else { Icon::ChevronDown }).paint(ui.painter(), spot, t.text.weak);
+        }
+        x += 15.0;
+        if !key.is_empty() {
+            let galley =
+                ui.painter().layout_no_wrap(format::visible_controls(&key).into_owned(), font::data(), t.syntax.key);
+            let width = galley.size().x;
+            ui.painter().galley(pos2(x, rect.center().y - galley.size().y / 2.0), galley, t.syntax.key);
+            x += width + space::NORMAL;
+        }
+        let room = Rect::from_min_max(pos2(x, rect.top()), rect.max);
+        if room.width() > 8.0 {
+            self.value(ui, room, node, raw, host, events);
+        }
+        if response.secondary_clicked() {
+            self.menu = Some(n);
+        }
+        if self.menu == Some(n) {
+            response.context_menu(|ui| menu(ui, tree, text, n, events));
+        }
+        holds && response.clicked()
+    }
+
+    fn value(
+        &mut self,
+        ui: &mut Ui,
+        room: Rect,
+        node: &Node,
+        raw: &str,
+        host: &mut dyn InspectorHost,
+        events: &mut Vec<InspectorEvent>,
+    ) {
+        let t = tokens(ui);
+        let found = if node.kind == JsonKind::String { placeholder::find(raw) } else { Vec::new() };
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        let builder = UiBuilder::new().max_rect(room).layout(layout).id_salt(("value", node.span.start));
+        ui.scope_builder(builder, |ui| {
+            ui.spacing_mut().item_spacing.x = space::TIGHT;
+            let part = |ui: &mut Ui, part: &str| {
+                if !part.is_empty() {
+                    let shown = format::visible_controls(part).replace(['\n', '\r'], "⏎");
+                    let rich = RichText::new(shown).font(font::data()).color(ink(node.kind, t));
+                    ui.add(Label::new(rich).truncate().selectable(true));
+                }
+            };
+            if found.is_empty() {
+                return part(ui, &value_text(node, raw));
+            }
+            let mut from = 0;
+            for range in found {
+                part(ui, &raw[from..range.start]);
+                let stand_in = &raw[range.clone()];
+                self.stand_in(ui, stand_in, host, events);
+                from = range.end;
+            }
+            part(ui, &raw[from..]);
+        });
+    }
+
+    /// A placeholder: a chip, and its value once that was asked for.
+    fn stand_in(&mut self, ui: &mut Ui, name: &str, host: &mut dyn InspectorHost, events: &mut Vec<InspectorEvent>) {
+        let t = tokens(ui);
+        if let Some(secret) = self.revealed.get(name) {
+            let rich = RichText::new(secret.expose().as_str()).font(font::data()).color(t.placeholder.ink);
+            ui.add(Label::new(rich).truncate().selectable(true));
+            if icon_button(ui, Icon::Copy, &format!("Copy the value of {name}")).clicked() {
+                events.push(InspectorEvent::Copy(secret.expose().clone()));
+            }
+            if icon_button(ui, Icon::Lock, &format!("Hide {name}")).clicked() {
+                self.revealed.remove(name);
+            }
+            return;
+        }
+        let chip = placeholder_chip(ui, name).on_hover_text("A secret that was replaced. Right click for more");
+        let mut ask = false;
+        chip.context_menu(|ui| {
+            if ui.button("Reveal until something else is selected").clicked() {
+                ask = true;
+                ui.close();
+            }
+            if ui.button("Filter by this placeholder").clicked() {
+                events.push(InspectorEvent::FilterBy(quote(name)));
+                ui.close();
+            }
+        });
+        ask |= icon_button(ui, Icon::Eye, &format!("Reveal {name}")).clicked();
+        if ask && let Some(secret) = host.reveal(name) {
+            self.revealed.insert(name.to_owned(), secret);
+        }
+    }
+}
+
+fn key_text(node: &Node, text: &str) -> String {
+    match &node.key {
+        Some(key) => unquote(Tree::raw(text, key)).into_owned(),
+        None if node.parent.is_some() => node.index.to_string(),
+        None => String::new(),
+    }
+}
+
+/// A value in its row: containers by their size.
+fn value_text(node: &Node, raw: &str) -> String {
+    let count = |one: &str, many: &str| match node.children {
+        1 => format!("1 {one}"),
+        n => format!("{} {many}", format::count(u64::from(n))),
+    };
+    match node.kind {
+        JsonKind::Object if node.children == 0 => "{}".to_owned(),
+        JsonKind::Array if node.children == 0 => "[]".to_owned(),
+        JsonKind::Object => format!("{{ {} }}", count("key", "keys")),
+        JsonKind::Array => format!("[ {} ]", count("item", "items")),
+        JsonKind::String => head(&format!("\"{}\"", unquote(head_raw(raw)))),
+        _ => head(raw),
+    }
+}
+
+/// Enough of a long string for its row, so that a value of megabytes is not decoded every frame.
+fn head_raw(raw: &str) -> &str {
+    if raw.len() <= PREVIEW * 8 {
+        return raw;
+    }
+    let mut end = PREVIEW * 4;
+    while !raw.is_char_boundary(end) {
+        end -= 1;
+    }
+    &raw[..end]
+}
+
+fn head(text: &str) -> String {
+    match text.char_indices().nth(PREVIEW) {
+        Some((at, _)) => format!("{}… ({})", &text[..at], format::bytes(text.len() as u64)),
+        None => text.to_owned(),
+    }
+}
+
+fn ink(kind: JsonKind, t: &Tokens) -> egui::Color32 {
+    match kind {
+        JsonKind::String => t.syntax.string,
+        JsonKind::Number => t.syntax.number,
+        JsonKind::True | JsonKind::False | JsonKind::Null => t.syntax.word,
+        JsonKind::Object | JsonKind::Array => t.syntax.punctuation,
+    }
+}
+
+fn menu(ui: &mut Ui, tree: &Tree, text: &str, n: u32, events: &mut Vec<InspectorEvent>) {
+    let node = &tree.nodes[n as usize];
+    let raw = Tree::raw(text, &node.span);
+    let value = if node.kind == JsonKind::String { unquote(raw).into_owned() } else { raw.to_owned() };
+    let mut item = |ui: &mut Ui, text: &str, event: InspectorEvent| {
+        if ui.add(Button::new(text)).clicked() {
+            events.push(event);
+            ui.close();
+        }
+    };
+    if node.children == 0 && value.len() <= 512 {
+        item(ui, "Filter by this value", InspectorEvent::FilterBy(quote(&value)));
+        item(ui, "Filter out this value", InspectorEvent::FilterBy(format!("-{}", quote(&value))));
+        ui.separator();
+    }
+    item(ui, "Copy value", InspectorEvent::Copy(value));
+    item(ui, "Copy path", InspectorEvent::Copy(tree.path(text, n)));
+    if let Some(key) = &node.key {
+        item(ui, "Copy key", InspectorEvent::Copy(unquote(Tree::raw(text, key)).into_owned()));
+    }
+}
+
+/// A text as the filter language wants it.
+pub(super) fn quote(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}

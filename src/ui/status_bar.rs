@@ -1,0 +1,114 @@
+//! The bottom line: how much is recorded, limits, skew, keyring.
+
+use egui::{Label, RichText, Sense, Ui};
+
+use super::app::{Act, Acts, Scene};
+use super::format;
+use super::seams::LogStatus;
+use super::theme::{font, space, tokens};
+use super::widgets::{Icon, Tone, badge};
+use crate::model::Now;
+use crate::projection::Meter;
+
+pub fn paint(ui: &mut Ui, scene: &Scene<'_>, log: &LogStatus, behind: Option<(u64, u64)>, acts: &mut Acts) {
+    let t = tokens(ui);
+    ui.horizontal(|ui| {
+        ui.set_height(22.0);
+        ui.spacing_mut().item_spacing.x = space::WIDE;
+        let text = |ui: &mut Ui, text: String, tip: &str| {
+            ui.add(Label::new(RichText::new(text).font(font::small()).color(t.text.weak)).sense(Sense::hover()))
+                .on_hover_text(tip);
+        };
+        text(ui, format::plural(log.records, "record", "records"), "Records in the capture that is shown.");
+        let place = if scene.captures.is_some() || scene.situation.saved { "on disk" } else { "in memory" };
+        text(ui, format!("{} {place}", format::bytes(log.bytes)), "Size of the capture.");
+        if log.left_out > 0 {
+            badge(ui, Some(Icon::Warning), &format!("{} left out", format::count(log.left_out)), Tone::Amber)
+                .on_hover_text("Payloads that were not stored because the disk could not keep up.");
+        } else {
+            text(ui, "0 left out".into(), "Payloads that were not stored because the disk could not keep up.");
+        }
+        if let Some((done, total)) = behind {
+            text(
+                ui,
+                format!("reading {} of {}", format::count(done), format::count(total)),
+                "The views are being built from the records.",
+            );
+        }
+        if let Some(view) = scene.session {
+            if !scene.situation.saved {
+                meters(ui, &view.meters.meters, scene.now);
+            }
+            if let Some(skew) = view.skew {
+                let secs = skew.skew_us as f64 / 1e6;
+                let tip = format!(
+                    "The server's clock is ahead of ours by {secs:.2} s, known to ± {:.2} s.",
+                    skew.uncertainty_us as f64 / 1e6
+                );
+                text(ui, format!("skew {secs:+.1} s"), &tip);
+            }
+        }
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            vault(ui, scene, acts);
+        });
+    });
+}
+
+fn meters(ui: &mut Ui, meters: &[Meter], now: Now) {
+    let t = tokens(ui);
+    for meter in meters {
+        let used = meter.used(now.mono);
+        if used == 0 && meter.name != "messages" {
+            continue;
+        }
+        let wait = meter.wait(now.mono);
+        if used > 0 {
+            // The count falls when the oldest use leaves the window.
+            let oldest = meter.uses.iter().find(|u| now.mono.since(**u).as_secs() < u64::from(meter.window_secs));
+            let left = oldest.map(|u| {
+                std::time::Duration::from_secs(u64::from(meter.window_secs)).saturating_sub(now.mono.since(*u))
+            });
+            if let Some(left) = left {
+                ui.ctx().request_repaint_after(left.max(std::time::Duration::from_millis(10)));
+            }
+        }
+        let full = used >= meter.limit;
+        let color = if full { t.amber.ink } else { t.text.weak };
+        let unit = match meter.window_secs {
+            // Not a rate but how many there are now.
+            0 => String::new(),
+            1 => " per s".to_owned(),
+            60 => " per min".to_owned(),
+            n => format!(" per {n} s"),
+        };
+        let text = format!("{} {used}/{}{unit}", meter.name, meter.limit);
+        let tip = if wait.is_zero() {
+            "Within the limit: one more is safe now.".to_owned()
+        } else {
+            format!("At the limit: one more is safe in {:.1} s.", wait.as_secs_f64())
+        };
+        ui.add(Label::new(RichText::new(text).font(font::small()).color(color)).sense(Sense::hover()))
+            .on_hover_text(tip);
+    }
+}
+
+fn vault(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+    let Some(vault) = &scene.book.vault else {
+        ui.label(RichText::new("keyring: looking…").small());
+        return;
+    };
+    let text = format!("keyring: {}", vault.place);
+    if vault.lasting {
+        ui.label(RichText::new(text).small()).on_hover_text("Secrets are kept here and outlive the program.");
+        return;
+    }
+    let response = super::widgets::chip(ui, Some(Icon::Warning), &text, Tone::Amber)
+        .on_hover_text("Secrets are kept in memory only and are gone when the window closes. Click for why.");
+    if response.clicked() {
+        if let Some(report) = &vault.report {
+            acts.push(Act::Open(Box::new(super::dialogs::Dialog::Report(report.clone()))));
+        } else {
+            acts.push(Act::Info("Secrets are kept in memory only.".into()));
+        }
+    }
+}

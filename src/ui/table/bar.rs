@@ -1,0 +1,115 @@
+//! The bar over the table: filter, lanes, folding, following, and how much is shown.
+
+use egui::{EventFilter, Key, RichText, TextEdit, Ui};
+
+use super::Follow;
+use super::source::TableEvent;
+use super::view::RecordTable;
+use crate::capture::Rows;
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, Tone, badge, format, icon_button, progress, text_toggle};
+
+/// The filter as it stands in its field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FilterBox {
+    pub text: String,
+    /// Why it could not be read, with the place.
+    pub error: Option<String>,
+    /// Records looked at and to look at, while a search runs.
+    pub busy: Option<(u64, u64)>,
+}
+
+impl RecordTable {
+    /// Id of the filter's field, for Ctrl+F.
+    pub fn filter_id(&self) -> egui::Id {
+        egui::Id::unique("record filter")
+    }
+
+    /// Shows the bar. `total` records are in the log, `noise` of them are (or would be) folded away.
+    pub fn bar(&mut self, ui: &mut Ui, filter: &mut FilterBox, rows: &Rows, total: u64, noise: u64) -> Vec<TableEvent> {
+        let mut events = Vec::new();
+        let t = tokens(ui);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = space::SMALL;
+            self.filter_field(ui, filter, &mut events);
+            let before = self.show;
+            text_toggle(ui, None, "HTTP", &mut self.show.http).on_hover_text("Requests and answers");
+            text_toggle(ui, None, "Socket", &mut self.show.socket).on_hover_text("Frames, opens and closes");
+            text_toggle(ui, None, "Lifecycle", &mut self.show.lifecycle)
+                .on_hover_text("States, clocks, faults, notes: what this program knows");
+            let folded = format!("{} heartbeats, typing", format::count(noise));
+            let help =
+                if self.show.noise { "Shown. Click to fold them away" } else { "Folded away. Click to show them" };
+            let icon = if self.show.noise { Icon::Bubble } else { Icon::Mute };
+            text_toggle(ui, Some(icon), &folded, &mut self.show.noise).on_hover_text(help);
+            if self.show != before {
+                events.push(TableEvent::ShowChanged);
+            }
+            let following = self.follow.is_following();
+            let (icon, text) =
+                if following { (Icon::Pause, "Pause following (Space)") } else { (Icon::Play, "Follow (Space)") };
+            if icon_button(ui, icon, text).clicked() {
+                if following {
+                    self.hold(rows);
+                } else {
+                    self.follow_tail();
+                }
+                events.push(TableEvent::FollowChanged(self.follow));
+            }
+            self.columns.button(ui);
+            let shown = rows.len();
+            let text = if shown == total {
+                format!("{} records", format::count(total))
+            } else {
+                format!("{} of {} records", format::count(shown), format::count(total))
+            };
+            ui.label(RichText::new(text).font(font::small()).color(t.text.weak));
+            if let Follow::Held { .. } = self.follow {
+                badge(ui, Some(Icon::Pause), "held", Tone::Amber);
+            }
+            if let Some(gap) = self.gap() {
+                badge(ui, Some(Icon::Clock), &format!("gap {}", format::signed_span(gap)), Tone::Accent);
+            }
+            if let Some((done, total)) = filter.busy
+                && progress(ui, "Searching", done, total)
+            {
+                events.push(TableEvent::CancelSearch);
+            }
+        });
+        if let Some(error) = &filter.error {
+            ui.label(RichText::new(error).font(font::small()).color(t.red.ink));
+        }
+        events
+    }
+
+    fn filter_field(&mut self, ui: &mut Ui, filter: &mut FilterBox, events: &mut Vec<TableEvent>) {
+        let t = tokens(ui);
+        let id = self.filter_id();
+        let focused = ui.memory(|m| m.has_focus(id));
+        // Escape clears the filter first and gives the keyboard back then.
+        if focused && ui.input_mut(|i| i.consume_key(egui::Modifiers::NONE, Key::Escape)) {
+            if filter.text.is_empty() {
+                let table = self.focus_id();
+                ui.memory_mut(|m| m.request_focus(table));
+            } else {
+                filter.text.clear();
+                events.push(TableEvent::FilterChanged);
+            }
+        }
+        let ink = if filter.error.is_some() { t.red.ink } else { t.text.normal };
+        let edit = TextEdit::singleline(&mut filter.text)
+            .id(id)
+            .hint_text("Filter: words, kind:text, code:4011 …")
+            .font(font::data())
+            .text_color(ink)
+            .event_filter(EventFilter { horizontal_arrows: true, vertical_arrows: true, tab: false, escape: true })
+            .desired_width(240.0);
+        if ui.add(edit).accessible_name("Filter").changed() {
+            events.push(TableEvent::FilterChanged);
+        }
+        if !filter.text.is_empty() && icon_button(ui, Icon::Cross, "Clear filter").clicked() {
+            filter.text.clear();
+            events.push(TableEvent::FilterChanged);
+        }
+    }
+}

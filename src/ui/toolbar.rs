@@ -1,0 +1,118 @@
+//! The top bar: where to, new session, recording, find, commands, theme.
+
+use egui::{ComboBox, RichText, Ui};
+
+use super::app::{Act, Acts, Scene};
+use super::commands::Cmd;
+use super::settings::SANDBOX;
+use super::theme::{Choice, font, space, tokens};
+use super::widgets::{Icon, Tone, Weight, badge, button, chip, icon_button};
+use crate::engine::SandboxState;
+
+pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, acts: &mut Acts) {
+    ui.horizontal(|ui| {
+        ui.set_height(space::BAR - 6.0);
+        super::menu::paint(ui, scene, acts);
+        ui.separator();
+        environment(ui, scene, acts);
+        let tip = Cmd::NewSession.entry().tooltip(ui.ctx());
+        if button(ui, Some(Icon::Plus), "New session", Weight::Normal).on_hover_text(tip).clicked() {
+            acts.run(Cmd::NewSession);
+        }
+        recording(ui, scene, live_file, acts);
+        warnings(ui, scene, acts);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            ui.spacing_mut().item_spacing.x = space::TIGHT;
+            let (icon, word) = match scene.settings.theme {
+                Choice::System => (Icon::System, "system"),
+                Choice::Light => (Icon::Sun, "light"),
+                Choice::Dark => (Icon::Moon, "dark"),
+            };
+            if icon_button(ui, icon, &format!("Theme: {word}. Switch")).clicked() {
+                acts.run(Cmd::Theme);
+            }
+            for (cmd, icon) in [(Cmd::Settings, Icon::Gear), (Cmd::Sandbox, Icon::Plug)] {
+                let entry = cmd.entry();
+                let name = format!("{}  ({})", entry.title, entry.key_text(ui.ctx()));
+                if icon_button(ui, icon, &name).clicked() {
+                    acts.run(cmd);
+                }
+            }
+            for (cmd, text, icon) in [(Cmd::Palette, "Commands", Icon::ChevronRight), (Cmd::Find, "Find", Icon::Search)]
+            {
+                let tip = cmd.entry().tooltip(ui.ctx());
+                if button(ui, Some(icon), text, Weight::Quiet).on_hover_text(tip).clicked() {
+                    acts.run(cmd);
+                }
+            }
+        });
+    });
+}
+
+fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+    let chosen = &scene.settings.chosen;
+    let name = match scene.settings.environment(chosen) {
+        Some(e) => e.name.clone(),
+        None => "Sandbox".to_owned(),
+    };
+    ComboBox::new("environment", "")
+        .selected_text(name)
+        .width(150.0)
+        .show_ui(ui, |ui| {
+            let mut entry = |ui: &mut Ui, id: &str, name: &str| {
+                if ui.selectable_label(chosen == id, name).clicked() {
+                    acts.push(Act::ChooseEnvironment(id.to_owned()));
+                }
+            };
+            entry(ui, SANDBOX, "Sandbox");
+            for e in &scene.settings.environments {
+                entry(ui, &e.id, &e.name);
+            }
+            ui.separator();
+            if ui.button("Environments…").clicked() {
+                acts.run(Cmd::Environments);
+            }
+        })
+        .response
+        .accessible_name("Environment");
+}
+
+fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, acts: &mut Acts) {
+    if scene.situation.saved {
+        badge(ui, Some(Icon::Folder), "saved capture", Tone::Accent)
+            .on_hover_text("A saved capture is shown. Recording of the live one goes on.");
+        if button(ui, Some(Icon::ArrowLeft), "Back to live", Weight::Normal).clicked() {
+            acts.run(Cmd::BackToLive);
+        }
+    } else if scene.book.capture_failed.is_some() {
+        badge(ui, Some(Icon::Warning), "not recording", Tone::Red)
+            .on_hover_text("The capture cannot be written any more.");
+    } else if let Some(file) = live_file {
+        badge(ui, Some(Icon::Dot), "recording", Tone::Ok).on_hover_text(file.display().to_string());
+    } else {
+        badge(ui, Some(Icon::Lock), "private: in memory only", Tone::Accent)
+            .on_hover_text("Nothing is written to disk. The capture is gone when the window closes, unless saved.");
+    }
+}
+
+/// What a tester must not forget: unverified TLS, faults.
+fn warnings(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+    let unverified = scene.session.and_then(|s| s.start.as_ref()).is_some_and(|s| s.tls_unverified)
+        || scene.settings.environment(&scene.settings.chosen).is_some_and(|e| !e.verify_tls);
+    if unverified {
+        badge(ui, Some(Icon::Warning), "TLS not verified", Tone::Amber)
+            .on_hover_text("Any certificate is believed in this environment.");
+    }
+    let faulty = scene.book.sandbox_status.as_ref().is_some_and(|s| s.faulty);
+    if faulty
+        && chip(ui, Some(Icon::Scissors), "faults on", Tone::Amber)
+            .on_hover_text("The sandbox breaks things on purpose. Click for which.")
+            .clicked()
+    {
+        acts.run(Cmd::Sandbox);
+    }
+    if matches!(scene.book.sandbox, SandboxState::Starting) {
+        let t = tokens(ui);
+        ui.label(RichText::new("sandbox starting…").font(font::small()).color(t.text.weak));
+    }
+}

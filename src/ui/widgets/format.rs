@@ -1,0 +1,144 @@
+//! Numbers as people read them. All figures keep their width while they count.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Time left on a clock: `00:42`, `23:41`, `71:59:10`, `12 d 04 h`.
+pub fn countdown(left: Duration) -> String {
+    let secs = left.as_secs();
+    let (h, m, s) = (secs / 3600, secs / 60 % 60, secs % 60);
+    match h {
+        0 => format!("{m:02}:{s:02}"),
+        1..100 => format!("{h}:{m:02}:{s:02}"),
+        _ => format!("{} d {:02} h", h / 24, h % 24),
+    }
+}
+
+/// A length of time in microseconds: `0.4 ms`, `84 ms`, `1.204 s`, `2:03.1`, `1:02:03`.
+pub fn span(micros: u64) -> String {
+    let mut out = String::new();
+    write_span(&mut out, micros);
+    out
+}
+
+/// The same with a sign: `+84 ms`.
+pub fn signed_span(micros: i64) -> String {
+    let mut out = String::from(if micros < 0 { "−" } else { "+" });
+    write_span(&mut out, micros.unsigned_abs());
+    out
+}
+
+fn write_span(out: &mut String, micros: u64) {
+    let _ = match micros {
+        0 => write!(out, "0 ms"),
+        1..10_000 => write!(out, "{:.1} ms", micros as f64 / 1e3),
+        10_000..999_500 => write!(out, "{} ms", (micros + 500) / 1000),
+        999_500..60_000_000 => write!(out, "{:.3} s", micros as f64 / 1e6),
+        60_000_000..3_600_000_000 => {
+            let tenths = micros / 100_000;
+            write!(out, "{}:{:02}.{}", tenths / 600, tenths / 10 % 60, tenths % 10)
+        }
+        _ => {
+            let secs = micros / 1_000_000;
+            write!(out, "{}:{:02}:{:02}", secs / 3600, secs / 60 % 60, secs % 60)
+        }
+    };
+}
+
+/// `812 B`, `64.0 KB`, `3.1 MB`, in steps of 1024.
+pub fn bytes(n: u64) -> String {
+    const UNITS: [&str; 4] = ["KB", "MB", "GB", "TB"];
+    if n < 1024 {
+        return format!("{n} B");
+    }
+    let mut value = n as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// `12,402`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (k, digit) in digits.chars().enumerate() {
+        if k > 0 && (digits.len() - k).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// Shows what would act on the text instead of standing in it: bidirectional controls, and other control characters
+/// but tab and line feed. `\u{202E}` becomes `⟨202E⟩`. Without a copy where there is none.
+pub fn visible_controls(text: &str) -> std::borrow::Cow<'_, str> {
+    if !text.chars().any(is_hidden_control) {
+        return text.into();
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if is_hidden_control(c) {
+            let _ = write!(out, "‹{:04X}›", c as u32);
+        } else {
+            out.push(c);
+        }
+    }
+    out.into()
+}
+
+fn is_hidden_control(c: char) -> bool {
+    matches!(c,
+        '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}'
+        | '\u{2028}' | '\u{2029}')
+        || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_keep_their_width() {
+        let say = |secs| countdown(Duration::from_secs(secs));
+        assert_eq!(say(42), "00:42");
+        assert_eq!(say(23 * 60 + 41), "23:41");
+        assert_eq!(say(71 * 3600 + 59 * 60 + 10), "71:59:10");
+        assert_eq!(say(100 * 3600), "4 d 04 h");
+    }
+
+    #[test]
+    fn spans_have_the_unit_that_fits() {
+        assert_eq!(span(0), "0 ms");
+        assert_eq!(span(400), "0.4 ms");
+        assert_eq!(span(84_300), "84 ms");
+        assert_eq!(span(999_499), "999 ms");
+        assert_eq!(span(999_500), "1.000 s");
+        assert_eq!(span(1_204_000), "1.204 s");
+        assert_eq!(span(123_100_000), "2:03.1");
+        assert_eq!(span(3_723_000_000), "1:02:03");
+        assert_eq!(signed_span(-84_000), "−84 ms");
+        assert_eq!(signed_span(i64::MIN).chars().next(), Some('−'));
+    }
+
+    #[test]
+    fn sizes_and_counts() {
+        assert_eq!(bytes(812), "812 B");
+        assert_eq!(bytes(65_536), "64.0 KB");
+        assert_eq!(bytes(1024 * 1024 - 1), "1.0 MB");
+        assert_eq!(bytes(u64::MAX), "16777216.0 TB");
+        assert_eq!(count(12_402), "12,402");
+        assert_eq!(count(100), "100");
+        assert_eq!(count(1_000_000), "1,000,000");
+    }
+
+    #[test]
+    fn bidirectional_controls_are_shown() {
+        assert_eq!(visible_controls("a\u{202E}b"), "a‹202E›b");
+        assert_eq!(visible_controls("a\u{0}\tb\n"), "a‹0000›\tb\n");
+        assert!(matches!(visible_controls("שלום 日本"), std::borrow::Cow::Borrowed(_)));
+    }
+}

@@ -1,0 +1,108 @@
+//! A failure, told in place: what happened, what to do, details folded.
+
+use egui::{Frame, Id, Margin, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+
+use super::button::{Weight, button, copy_button};
+use super::chip::Tone;
+use super::icons::Icon;
+use crate::model::Report;
+use crate::ui::theme::{font, radius, space, tokens};
+
+/// What was asked of a report card.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportAction {
+    /// Show the record that tells it.
+    GoTo(u64),
+    Dismiss,
+}
+
+/// Shows a report. `record` leads to its evidence; `dismissible` cards have a closing cross.
+pub fn report_card(
+    ui: &mut Ui,
+    report: &Report,
+    tone: Tone,
+    record: Option<u64>,
+    dismissible: bool,
+) -> Option<ReportAction> {
+    let t = tokens(ui);
+    let (ink, tint) = (tone.ink(ui), tone.tint(ui));
+    let mut action = None;
+    let builder = UiBuilder::new().accessibility_role(Role::Alert).accessibility_label(report.title.as_str());
+    ui.scope_builder(builder, |ui| {
+        Frame::new()
+            .fill(tint)
+            .stroke((1.0, ink))
+            .corner_radius(radius::NORMAL)
+            .inner_margin(Margin::symmetric(12, 10))
+            .show(ui, |ui| {
+                ui.set_width(ui.available_width());
+                ui.spacing_mut().item_spacing.y = space::SMALL;
+                ui.horizontal_top(|ui| {
+                    let (rect, _) = ui.allocate_exact_size(vec2(16.0, 20.0), Sense::hover());
+                    Icon::Warning.paint(ui.painter(), rect, ink);
+                    // The buttons stand at the right edge; the title takes the rest and wraps.
+                    let room = if dismissible { 64.0 } else { 36.0 };
+                    ui.vertical(|ui| {
+                        ui.set_width((ui.available_width() - room).max(60.0));
+                        ui.label(RichText::new(&report.title).font(font::strong()).color(t.text.strong));
+                    });
+                    ui.spacing_mut().item_spacing.x = space::HAIR;
+                    copy_button(ui, "Copy report", || report.text());
+                    if dismissible && super::icon_button(ui, Icon::Cross, "Dismiss report").clicked() {
+                        action = Some(ReportAction::Dismiss);
+                    }
+                });
+                ui.label(RichText::new(&report.what).color(t.text.normal));
+                for remedy in &report.remedies {
+                    ui.horizontal_top(|ui| {
+                        let (rect, _) = ui.allocate_exact_size(vec2(12.0, 18.0), Sense::hover());
+                        Icon::ArrowRight.paint(ui.painter(), rect, ink);
+                        ui.label(RichText::new(remedy).color(t.text.strong));
+                    });
+                }
+                if !report.details.is_empty() {
+                    details(ui, report);
+                }
+                if let Some(seq) = record
+                    && button(ui, None, &format!("Go to record {seq}"), Weight::Normal).clicked()
+                {
+                    action = Some(ReportAction::GoTo(seq));
+                }
+            });
+    });
+    action
+}
+
+/// Folded at first.
+fn details(ui: &mut Ui, report: &Report) {
+    let t = tokens(ui);
+    let id: Id = ui.scope_id().with(("details", &report.code, &report.title));
+    let mut open = ui.data(|d| d.get_temp::<bool>(id)).unwrap_or(false);
+    if disclosure(ui, "Details", &mut open) {
+        ui.data_mut(|d| d.insert_temp(id, open));
+    }
+    if open {
+        for line in &report.details {
+            ui.label(RichText::new(line).font(font::small_data()).color(t.text.weak));
+        }
+    }
+}
+
+/// A small triangle with a word that opens and closes what follows. Gives true when clicked.
+pub fn disclosure(ui: &mut Ui, text: &str, open: &mut bool) -> bool {
+    let t = tokens(ui);
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font::body(), t.text.weak);
+    let (rect, response) = ui.allocate_exact_size(vec2(galley.size().x + 18.0, 20.0), Sense::click());
+    response.widget_info(|| WidgetInfo::selected(Role::DisclosureTriangle, ui.is_enabled(), *open, text));
+    let ink = if response.hovered() { t.text.strong } else { t.text.weak };
+    let spot = egui::Rect::from_min_size(rect.min, vec2(14.0, rect.height()));
+    let icon = if *open { Icon::ChevronDown } else { Icon::ChevronRight };
+    icon.paint(ui.painter(), spot, ink);
+    let at = egui::pos2(rect.left() + 18.0, rect.center().y - galley.size().y / 2.0);
+    ui.painter().galley_with_override_text_color(at, galley, ink);
+    super::focus_ring(ui, &response);
+    if response.clicked() {
+        *open = !*open;
+    }
+    response.clicked()
+}

@@ -1,0 +1,116 @@
+//! Pictures of the whole window to look at, on demand: `LOOK=folder cargo test --test it ui_look`.
+
+use egui_kittest::kittest::Queryable;
+use sessionscope::model::fact::SessionState;
+use sessionscope::sandbox::Faults;
+
+use crate::support::THEMES;
+use crate::support::scene::{Desk, until};
+
+const SIZES: [(&str, [f32; 2], f32); 2] = [("wide", [1440.0, 900.0], 1.0), ("small", [1024.0, 640.0], 1.0)];
+
+fn save(h: &mut egui_kittest::Harness<'_, sessionscope::ui::app::App>, name: &str) {
+    if let Ok(folder) = std::env::var("LOOK") {
+        std::fs::create_dir_all(&folder).unwrap();
+        h.render().unwrap().save(format!("{folder}/{name}.png")).unwrap();
+    }
+}
+
+/// Without `LOOK` one picture's worth of each is laid out still: nothing may panic at any size.
+fn wanted() -> bool {
+    std::env::var("LOOK").is_ok()
+}
+
+#[test]
+fn look_first_run() {
+    for (theme_name, theme) in THEMES {
+        for (size_name, size, _) in SIZES {
+            let desk = Desk::default();
+            let mut h = desk.harness(size, theme);
+            h.run_ok();
+            save(&mut h, &format!("first_{theme_name}_{size_name}"));
+        }
+    }
+}
+
+#[test]
+fn look_conversation() {
+    for (theme_name, theme) in THEMES {
+        for (size_name, size, _) in SIZES {
+            let desk = Desk::default();
+            let session = desk.rich();
+            desk.session(2, "Guest 2", "Sandbox", SessionState::ReadOnly);
+            desk.session(3, "Impatient customer", "Staging deployment", SessionState::Connecting);
+            desk.writer.flush().unwrap();
+            let mut h = desk.harness(size, theme);
+            h.state_mut().adopt(session);
+            until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
+            h.run_ok();
+            save(&mut h, &format!("live_{theme_name}_{size_name}"));
+        }
+        if !wanted() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn look_split_and_scaled() {
+    if !wanted() {
+        return;
+    }
+    let desk = Desk::default();
+    let session = desk.rich();
+    desk.session(2, "Guest 2", "Sandbox", SessionState::ReadOnly);
+    desk.writer.flush().unwrap();
+    let mut h = desk.harness([1440.0, 900.0], egui::Theme::Dark);
+    h.state_mut().adopt(session);
+    until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
+    h.key_press_modifiers(egui::Modifiers::COMMAND, egui::Key::Backslash);
+    h.run_ok();
+    save(&mut h, "split_dark");
+    let mut settings = desk.settings.clone();
+    settings.scale = 2.0;
+    let desk = Desk { settings, ..desk };
+    let mut h = desk.harness([1440.0, 900.0], egui::Theme::Light);
+    h.state_mut().adopt(session);
+    until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
+    save(&mut h, "scaled_light");
+}
+
+#[test]
+fn look_dialogs() {
+    use egui::{Key, Modifiers};
+    for (theme_name, theme) in THEMES {
+        let desk = Desk::default();
+        let session = desk.rich();
+        desk.sandbox_running();
+        let mut faults = Faults::default();
+        (faults.delay_millis, faults.stop_pongs) = (1500, true);
+        desk.sandbox_status(faults);
+        let mut h = desk.harness([1440.0, 900.0], theme);
+        h.state_mut().adopt(session);
+        until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
+        let both = Modifiers::COMMAND | Modifiers::SHIFT;
+        for (name, modifiers, key) in [
+            ("palette", Modifiers::COMMAND, Key::K),
+            ("keys", Modifiers::NONE, Key::F1),
+            ("settings", Modifiers::COMMAND, Key::Comma),
+            ("environments", both, Key::E),
+            ("export", Modifiers::COMMAND, Key::E),
+        ] {
+            h.key_press_modifiers(modifiers, key);
+            h.run_ok();
+            if name == "environments" {
+                h.get_by_label("New environment").click();
+                h.run_ok();
+            }
+            save(&mut h, &format!("dialog_{name}_{theme_name}"));
+            h.key_press(Key::Escape);
+            h.run_ok();
+        }
+        h.key_press_modifiers(Modifiers::COMMAND, Key::B);
+        h.run_ok();
+        save(&mut h, &format!("dialog_sandbox_{theme_name}"));
+    }
+}
