@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::places::Places;
-use super::{Engine, Parts};
-use crate::capture::{Reader, Writer};
+use super::{Engine, LazyVault, Parts};
+use crate::capture::{Opened, Reader, Writer};
 use crate::model::{Clock, Report, SystemClock};
 use crate::projection::Projector;
 use crate::vault::{Redactor, Vault};
@@ -47,13 +47,12 @@ pub struct Console {
     pub projector: Projector,
     pub writer: Writer,
     pub redactor: Redactor,
-    pub vault: Arc<Vault>,
+    pub vault: Arc<LazyVault>,
     pub clock: Arc<dyn Clock>,
     pub places: Places,
 }
 
 impl Console {
-    /// Opening the keyring may take a moment.
     pub fn start(options: ConsoleOptions) -> Result<Self, Report> {
         let places = match options.places {
             Some(places) => places,
@@ -65,7 +64,8 @@ impl Console {
             LogPlace::Memory => Writer::private()?,
         };
         let redactor = Redactor::default();
-        let vault = Arc::new(options.vault.unwrap_or_else(Vault::open));
+        let own = options.vault;
+        let vault: Arc<LazyVault> = Arc::new(LazyVault::new(Box::new(move || own.unwrap_or_else(Vault::open))));
         let projector = Projector::start(Reader::attach(&writer.opened())?, options.wake.clone());
         let (grown, wake) = (projector.grown_call(), options.wake.clone());
         writer.on_commit(Box::new(move || {
@@ -89,6 +89,17 @@ impl Console {
         // The last reader must be gone before the writer, or the WAL stays beside the file.
         drop(self.projector);
         self.writer.close()?;
+        discard_empty(&self.writer);
         Ok(ended)
+    }
+}
+
+/// A run in which nothing happened leaves no file.
+pub fn discard_empty(writer: &Writer) {
+    if let Opened::File(file) = writer.opened()
+        && writer.status().records == 0
+    {
+        // A file that cannot be deleted does no harm; it goes with the old ones.
+        let _ = std::fs::remove_file(file);
     }
 }

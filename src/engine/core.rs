@@ -12,7 +12,7 @@ use super::jobs::Jobs;
 use super::log::Log;
 use super::session::{FromSession, Session, ToSession};
 use super::transport::client::Clients;
-use super::{Parts, oauth, probe};
+use super::{LazyVault, Parts, oauth, probe};
 use crate::dialect::{Dialect, Wish, web_messaging};
 use crate::model::environment::ClientSecret;
 use crate::model::record::SessionStart;
@@ -20,7 +20,6 @@ use crate::model::{
     DialectId, Direction, Draft, Environment, Fact, Flags, Kind, Report, Secret, SecretKind, SessionId,
 };
 use crate::sandbox::{self, Sandbox};
-use crate::vault::Vault;
 
 /// Wishes that may wait for one session.
 const WISHES: usize = 64;
@@ -70,7 +69,7 @@ pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mp
         sign_ins: HashMap::new(),
         jobs,
     };
-    core.emit(Event::Vault(core.parts.vault.status())).await;
+    core.tell_vault();
     loop {
         tokio::select! {
             command = commands.recv() => match command {
@@ -108,6 +107,15 @@ impl Core {
             Event::Fault(report) => Event::Fault(clean(report)),
             other => other,
         }
+    }
+
+    /// Opens the vault, which may take a while, and tells how it stands.
+    fn tell_vault(&self) {
+        let (vault, events, wake) = (self.parts.vault.clone(), self.events.clone(), self.parts.wake.clone());
+        tokio::task::spawn_blocking(move || {
+            let _ = events.blocking_send(Event::Vault(vault.status()));
+            wake();
+        });
     }
 
     async fn take(&mut self, command: Command) {
@@ -319,7 +327,7 @@ impl Core {
 
     async fn tell_sandbox(&self) {
         if let Some(sandbox) = &self.sandbox {
-            self.emit(Event::SandboxStatus(sandbox.status())).await;
+            self.emit(Event::SandboxStatus(Box::new(sandbox.status()))).await;
         }
     }
 
@@ -352,7 +360,7 @@ pub async fn clients_of(environment: Arc<Environment>) -> Result<Clients, Report
         .unwrap_or_else(|e| Err(Report::new("http-client", "HTTP cannot be set up", e.to_string())))
 }
 
-async fn kept_token(vault: Arc<Vault>, key: String) -> Result<Secret<String>, Report> {
+async fn kept_token(vault: Arc<LazyVault>, key: String) -> Result<Secret<String>, Report> {
     let found = tokio::task::spawn_blocking(move || vault.get(&key))
         .await
         .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))?;

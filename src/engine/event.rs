@@ -23,7 +23,7 @@ pub enum Event {
     },
     Sandbox(SandboxState),
     /// After an order, and as the answer to [`super::Command::AskSandbox`].
-    SandboxStatus(sandbox::Status),
+    SandboxStatus(Box<sandbox::Status>),
     Vault(VaultStatus),
     /// A secret was kept or forgotten, or could not be.
     SecretKept {

@@ -16,7 +16,7 @@ mod session;
 pub mod stored;
 mod transport;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -43,12 +43,16 @@ const COMMANDS: usize = 64;
 /// Events that may wait for the window. Beyond it the engine waits: events must arrive.
 const EVENTS: usize = 1024;
 
+/// A vault that is opened when it is first needed: the keyring may ask a person for a password, and the window shall
+/// not wait for that. Look into it only where blocking is allowed.
+pub type LazyVault = LazyLock<Vault, Box<dyn FnOnce() -> Vault + Send>>;
+
 /// What an engine works with.
 pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub writer: Writer,
     pub redactor: Redactor,
-    pub vault: Arc<Vault>,
+    pub vault: Arc<LazyVault>,
     /// Called when an event waits; may be called from any thread.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }

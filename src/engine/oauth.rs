@@ -19,7 +19,7 @@ use crate::dialect::{At, Call};
 use crate::model::environment::{Environment, secs};
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
 use crate::model::{Fact, Report, Secret, SecretKind, ServerTime, SessionId, Wall};
-use crate::vault::Vault;
+use super::LazyVault;
 
 const RETRY: Plan = Plan {
     first: Duration::from_millis(200),
@@ -50,7 +50,7 @@ impl Drop for SignIn {
 
 impl SignIn {
     /// Finds the client's secret and begins. The first token comes later and shows in the log.
-    pub async fn start(log: &Log, vault: Arc<Vault>, environment: Environment, moved: Arc<Notify>) -> Result<Self, Report> {
+    pub async fn start(log: &Log, vault: Arc<LazyVault>, environment: Environment, moved: Arc<Notify>) -> Result<Self, Report> {
         let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
             return Err(Report::new("no-client", "There is no OAuth client", format!("“{}” names no client id.", environment.name))
                 .remedy("Give the environment a client id and a secret (grant: client credentials)."));
@@ -82,7 +82,7 @@ impl SignIn {
     }
 }
 
-async fn client_secret(vault: Arc<Vault>, environment: &Environment) -> Result<Secret<String>, Report> {
+async fn client_secret(vault: Arc<LazyVault>, environment: &Environment) -> Result<Secret<String>, Report> {
     if let Some(secret) = &environment.client_secret {
         return Ok(secret.0.clone());
     }

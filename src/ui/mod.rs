@@ -22,6 +22,7 @@ mod rail;
 mod records;
 pub mod seams;
 pub mod settings;
+mod start;
 mod status_bar;
 pub mod table;
 pub mod theme;
@@ -29,4 +30,5 @@ mod toolbar;
 pub mod widgets;
 mod window;
 
+pub use start::{dialogs, probe, show};
 pub use window::{Wake, run};

@@ -70,11 +70,8 @@ pub struct LiveLog {
 }
 
 impl LiveLog {
-    /// `wake` is called whenever something new can be shown.
-    pub fn new(writer: Writer, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Report> {
+    pub fn new(writer: Writer, projector: Projector) -> Result<Self, Report> {
         let opened = writer.opened();
-        let projector = Projector::start(Reader::attach(&opened)?, wake);
-        writer.on_commit(Box::new(projector.grown_call()));
         let reader = Reader::attach(&opened)?;
         let file = match opened {
             Opened::File(path) => Some(path),

@@ -68,6 +68,39 @@ impl eframe::App for Windowed {
     }
 }
 
+/// A window that ends after its first picture.
+struct Probe {
+    painted: bool,
+    told: Arc<AtomicBool>,
+}
+
+impl eframe::App for Probe {
+    fn ui(&mut self, ui: &mut egui::Ui, frame: &mut eframe::Frame) {
+        ui.label("Sessionscope looks whether it can draw.");
+        if frame.gl().is_some() {
+            self.told.store(true, Ordering::Release);
+        }
+        if std::mem::replace(&mut self.painted, true) {
+            ui.ctx().send_viewport_cmd(egui::ViewportCommand::Close);
+        }
+        ui.ctx().request_repaint();
+    }
+}
+
+/// Makes a window and draws a picture in it.
+pub fn probe() -> Result<String, Report> {
+    preflight()?;
+    let told = Arc::new(AtomicBool::new(false));
+    let tell = told.clone();
+    let viewport = egui::ViewportBuilder::default().with_app_id(APP_ID).with_title("Sessionscope").with_inner_size([320.0, 80.0]);
+    let options = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Glow, ..Default::default() };
+    open(options, Box::new(move |_| Ok(Box::new(Probe { painted: false, told: tell }))))?;
+    if told.load(Ordering::Acquire) {
+        return Ok("a window was drawn with OpenGL".into());
+    }
+    Err(Report::new("no-opengl", "OpenGL is missing", "A window came up, but without OpenGL to draw in it."))
+}
+
 /// Opens the window and stays until it is closed. Every way in which that can fail is a report of its own.
 pub fn run(parts: Parts, wake: Wake) -> Result<(), Report> {
     preflight()?;
@@ -79,16 +112,17 @@ pub fn run(parts: Parts, wake: Wake) -> Result<(), Report> {
         .with_min_inner_size([800.0, 520.0])
         .with_maximized(parts.settings.maximised);
     let options = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Glow, ..Default::default() };
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        eframe::run_native(
-            APP_ID,
-            options,
-            Box::new(move |cc| {
-                wake.connect(&cc.egui_ctx);
-                Ok(Box::new(Windowed { app: App::new(parts), wake }))
-            }),
-        )
-    }));
+    open(
+        options,
+        Box::new(move |cc| {
+            wake.connect(&cc.egui_ctx);
+            Ok(Box::new(Windowed { app: App::new(parts), wake }))
+        }),
+    )
+}
+
+fn open(options: eframe::NativeOptions, creator: eframe::AppCreator<'_>) -> Result<(), Report> {
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| eframe::run_native(APP_ID, options, creator)));
     match outcome {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(explain(&error.to_string(), matches!(error, eframe::Error::AppCreation(_)))),
@@ -115,13 +149,13 @@ fn is_missing_library(text: &str) -> bool {
 
 /// Is there a display to open a window on at all?
 #[cfg(all(unix, not(target_os = "macos")))]
-fn preflight() -> Result<(), Report> {
+pub fn preflight() -> Result<(), Report> {
     let set = |name: &str| std::env::var_os(name).is_some_and(|v| !v.is_empty());
     if set("DISPLAY") || set("WAYLAND_DISPLAY") || set("WAYLAND_SOCKET") { Ok(()) } else { Err(no_display()) }
 }
 
 #[cfg(not(all(unix, not(target_os = "macos"))))]
-fn preflight() -> Result<(), Report> {
+pub fn preflight() -> Result<(), Report> {
     Ok(())
 }
 

@@ -47,7 +47,7 @@ impl App {
                 self.book.live.remove(&session);
             }
             Event::Sandbox(state) => self.sandbox_changed(state),
-            Event::SandboxStatus(status) => self.book.sandbox_status = Some(status),
+            Event::SandboxStatus(status) => self.book.sandbox_status = Some(*status),
             Event::Vault(status) => self.book.vault = Some(status),
             Event::Job { job, done, total } => {
                 if let Some(row) = self.book.jobs.iter_mut().find(|j| j.id == job) {
@@ -68,10 +68,12 @@ impl App {
                 }
             }
             Event::Fault(report) => self.toasts.report(report),
-            Event::CaptureFailed(report) => {
-                self.book.capture_failed = Some(report.clone());
-                self.toasts.report(report);
+            Event::SecretKept { key: _, result } => {
+                if let Err(report) = result {
+                    self.toasts.report(report);
+                }
             }
+            Event::Kept { .. } => {}
         }
     }
 

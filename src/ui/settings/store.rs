@@ -51,17 +51,6 @@ impl Store {
         Self { shared: Arc::default(), thread: None, file: None }
     }
 
-    /// The folder that this system keeps settings in: `~/.config/sessionscope` and its like.
-    pub fn usual_folder() -> Option<PathBuf> {
-        use etcetera::AppStrategy;
-        let args = etcetera::AppStrategyArgs {
-            top_level_domain: "io.github".into(),
-            author: "sessionscope".into(),
-            app_name: "sessionscope".into(),
-        };
-        etcetera::choose_app_strategy(args).ok().map(|s| s.config_dir())
-    }
-
     pub fn file(&self) -> Option<&Path> {
         self.file.as_deref()
     }
