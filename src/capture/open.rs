@@ -29,13 +29,24 @@ pub struct Source {
 #[derive(Clone)]
 pub enum Place {
     Memory(String),
-    /// Immutable: opened as a file that nobody changes, without locks and without helper files beside it.
     File {
         path: PathBuf,
-        immutable: bool,
+        access: Access,
         #[expect(dead_code, reason = "held for what it keeps")]
         keep: Option<Arc<Keep>>,
     },
+}
+
+/// How SQLite opens a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As one that nobody changes: without locks, and without helper files beside it.
+    AtRest,
+    /// Read-only, while another program may write it, or after one was killed.
+    ReadOnly,
+    /// What this process writes. The connection may write, but is told not to: whichever closes last can then fold
+    /// the WAL into the file and remove it.
+    Running,
 }
 
 /// What lasts as long as a file is read.
@@ -63,9 +74,12 @@ impl Place {
             Self::Memory(name) => {
                 Connection::open_with_flags(store::memory_uri(name), flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?
             }
-            Self::File { path, immutable, keep: _ } => {
-                let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY;
-                Connection::open_with_flags(file_uri(path, *immutable), flags)?
+            Self::File { path, access, keep: _ } => {
+                let flags = match access {
+                    Access::Running => flags | OpenFlags::SQLITE_OPEN_READ_WRITE,
+                    _ => flags | OpenFlags::SQLITE_OPEN_READ_ONLY,
+                };
+                Connection::open_with_flags(file_uri(path, *access == Access::AtRest), flags)?
             }
         };
         harden(&db)?;
@@ -138,7 +152,7 @@ fn check_with(path: &Path, version: i32, steps: &[Step]) -> Result<Source, Repor
 
 /// True where no program can be writing the file: SQLite keeps its helper files beside it as long as one does.
 pub fn is_at_rest(path: &Path) -> bool {
-    ["-wal", "-shm"].iter().all(|suffix| fs::symlink_metadata(files::beside(path, suffix)).is_err())
+    ["-wal", "-shm", "-journal"].iter().all(|suffix| fs::symlink_metadata(files::beside(path, suffix)).is_err())
 }
 
 /// Opens a file read-only. One at rest is opened as a file that nobody changes, so that nothing is left beside it.
@@ -151,16 +165,16 @@ fn connect_somehow(path: PathBuf) -> rusqlite::Result<Source> {
     if is_at_rest(&path) {
         let lock = File::open(&path).ok().filter(|file| file.try_lock_shared().is_ok());
         let keep = lock.map(|file| Arc::new(Keep::Lock(file)));
-        return probe(Place::File { path, immutable: true, keep });
+        return probe(Place::File { path, access: Access::AtRest, keep });
     }
-    let first = probe(Place::File { path: path.clone(), immutable: false, keep: None });
+    let first = probe(Place::File { path: path.clone(), access: Access::ReadOnly, keep: None });
     match first {
         // A folder that cannot be written, where SQLite cannot make its helper files, and no WAL waits to be read.
         Err(e)
             if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
                 && fs::metadata(files::beside(&path, "-wal")).map_or(0, |m| m.len()) == 0 =>
         {
-            probe(Place::File { path, immutable: true, keep: None }).map_err(|_| e)
+            probe(Place::File { path, access: Access::AtRest, keep: None }).map_err(|_| e)
         }
         other => other,
     }
@@ -186,7 +200,7 @@ fn migrated(source: Source, from: i32, to: i32, steps: &[Step], place: &str) -> 
         return Err(damaged());
     }
     drop(db);
-    let place = Place::File { path, immutable: false, keep: Some(copy) };
+    let place = Place::File { path, access: Access::ReadOnly, keep: Some(copy) };
     let db = place.connect().map_err(failed)?;
     Ok(Source { db, place })
 }
@@ -210,7 +224,7 @@ fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
 pub fn attach(opened: &Opened) -> rusqlite::Result<Source> {
     let place = match opened {
         Opened::Memory(name) => Place::Memory(name.clone()),
-        Opened::File(path) => Place::File { path: path.clone(), immutable: false, keep: None },
+        Opened::File(path) => Place::File { path: path.clone(), access: Access::Running, keep: None },
     };
     Ok(Source { db: place.connect()?, place })
 }
