@@ -192,6 +192,20 @@ fn a_missing_chunk_of_the_index_does_not_take_the_place_of_another() {
 }
 
 #[test]
+fn a_session_for_every_record_is_no_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::create(folder.path()).unwrap();
+    for n in 0..20_000 {
+        writer.append(draft(n * 7919, "x"));
+    }
+    writer.close().unwrap();
+    let Opened::File(path) = writer.opened() else { panic!() };
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(reader.sessions().len(), 20_000);
+    assert_eq!(reader.rows(Some(SessionId(7919 * 9000)), false).seq(0), Some(9001));
+}
+
+#[test]
 fn a_file_with_random_damage_gives_a_report_or_data() {
     let folder = tempfile::tempdir().unwrap();
     let path = capture(folder.path(), 1000);
