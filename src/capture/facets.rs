@@ -1,7 +1,7 @@
 //! The index of a capture in memory: which records belong to which session, are noise, or matter to the projections.
 //!
 //! One [`Index`] is shared by the writer and all readers of a running capture; a reader of a saved file has its own.
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -237,7 +237,7 @@ impl Index {
 pub struct Current {
     chunk: u64,
     facets: BTreeMap<i64, RoaringBitmap>,
-    touched: Vec<i64>,
+    touched: BTreeSet<i64>,
 }
 
 impl Current {
@@ -256,9 +256,7 @@ impl Current {
         for facet in traits.facets() {
             let key = facet.key();
             self.facets.entry(key).or_default().insert((seq % PART) as u32);
-            if !self.touched.contains(&key) {
-                self.touched.push(key);
-            }
+            self.touched.insert(key);
         }
         Ok(())
     }

@@ -1,10 +1,13 @@
 //! Which rows a view shows, in constant memory per million.
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use roaring::RoaringBitmap;
 
 /// Records of one part of a [`RowSet`].
 pub const PART: u64 = 1 << 16;
+
+/// Stands for all parts that hold nothing, so that a set of few records far apart stays small.
+static EMPTY: LazyLock<Arc<RoaringBitmap>> = LazyLock::new(Arc::default);
 
 /// An ordered set of records, addressed by row. Cloning is cheap.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -195,7 +198,7 @@ impl RowSet {
             self.before.push(0);
         }
         while self.parts.len() <= k {
-            self.parts.push(Arc::default());
+            self.parts.push(Arc::clone(&EMPTY));
             self.before.push(self.len());
         }
     }

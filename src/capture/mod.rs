@@ -8,6 +8,7 @@ mod files;
 mod filter;
 mod index;
 mod live;
+mod load;
 mod marks;
 mod open;
 mod queue;
@@ -27,7 +28,8 @@ mod tests;
 
 pub use filter::{Filter, FilterError, HELP as FILTER_HELP};
 pub use index::{RowSet, Rows};
-pub use open::{Meta, integrity_check};
+pub use load::integrity_check;
+pub use open::Meta;
 pub use reader::Reader;
 pub use save::save;
 pub use search::{Search, SearchStatus};

@@ -5,24 +5,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
-use roaring::RoaringBitmap;
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::decode::{bytes, number};
-use super::facets::{State, Traits};
-use super::schema::{self, CHUNK, Facet, Step};
+use super::decode::bytes;
+use super::schema::{self, Step};
 use super::writer::Opened;
 use super::{fault, files, store};
-use crate::model::record::Flags;
-use crate::model::{Report, SessionId};
+use crate::model::Report;
 
 /// No value in a capture is longer than this.
 const LONGEST_VALUE: i32 = 300 << 20;
-/// No facet is longer: 4096 places take 512 bytes as bits and 8 KiB in the worst form.
-const LONGEST_FACET: usize = 64 << 10;
 
 /// A connection for reading, and what was found on the way.
 pub struct Source {
@@ -35,13 +29,24 @@ pub struct Source {
 #[derive(Clone)]
 pub enum Place {
     Memory(String),
-    /// Immutable: opened as a file that nobody changes, without locks and without helper files beside it.
     File {
         path: PathBuf,
-        immutable: bool,
+        access: Access,
         #[expect(dead_code, reason = "held for what it keeps")]
         keep: Option<Arc<Keep>>,
     },
+}
+
+/// How SQLite opens a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// As one that nobody changes: without locks, and without helper files beside it.
+    AtRest,
+    /// Read-only, while another program may write it, or after one was killed.
+    ReadOnly,
+    /// What this process writes. The connection may write, but is told not to: whichever closes last can then fold
+    /// the WAL into the file and remove it.
+    Running,
 }
 
 /// What lasts as long as a file is read.
@@ -69,9 +74,12 @@ impl Place {
             Self::Memory(name) => {
                 Connection::open_with_flags(store::memory_uri(name), flags | OpenFlags::SQLITE_OPEN_READ_WRITE)?
             }
-            Self::File { path, immutable, keep: _ } => {
-                let flags = flags | OpenFlags::SQLITE_OPEN_READ_ONLY;
-                Connection::open_with_flags(file_uri(path, *immutable), flags)?
+            Self::File { path, access, keep: _ } => {
+                let flags = match access {
+                    Access::Running => flags | OpenFlags::SQLITE_OPEN_READ_WRITE,
+                    _ => flags | OpenFlags::SQLITE_OPEN_READ_ONLY,
+                };
+                Connection::open_with_flags(file_uri(path, *access == Access::AtRest), flags)?
             }
         };
         harden(&db)?;
@@ -144,7 +152,7 @@ fn check_with(path: &Path, version: i32, steps: &[Step]) -> Result<Source, Repor
 
 /// True where no program can be writing the file: SQLite keeps its helper files beside it as long as one does.
 pub fn is_at_rest(path: &Path) -> bool {
-    ["-wal", "-shm"].iter().all(|suffix| fs::symlink_metadata(files::beside(path, suffix)).is_err())
+    ["-wal", "-shm", "-journal"].iter().all(|suffix| fs::symlink_metadata(files::beside(path, suffix)).is_err())
 }
 
 /// Opens a file read-only. One at rest is opened as a file that nobody changes, so that nothing is left beside it.
@@ -157,16 +165,16 @@ fn connect_somehow(path: PathBuf) -> rusqlite::Result<Source> {
     if is_at_rest(&path) {
         let lock = File::open(&path).ok().filter(|file| file.try_lock_shared().is_ok());
         let keep = lock.map(|file| Arc::new(Keep::Lock(file)));
-        return probe(Place::File { path, immutable: true, keep });
+        return probe(Place::File { path, access: Access::AtRest, keep });
     }
-    let first = probe(Place::File { path: path.clone(), immutable: false, keep: None });
+    let first = probe(Place::File { path: path.clone(), access: Access::ReadOnly, keep: None });
     match first {
         // A folder that cannot be written, where SQLite cannot make its helper files, and no WAL waits to be read.
         Err(e)
             if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
                 && fs::metadata(files::beside(&path, "-wal")).map_or(0, |m| m.len()) == 0 =>
         {
-            probe(Place::File { path, immutable: true, keep: None }).map_err(|_| e)
+            probe(Place::File { path, access: Access::AtRest, keep: None }).map_err(|_| e)
         }
         other => other,
     }
@@ -192,7 +200,7 @@ fn migrated(source: Source, from: i32, to: i32, steps: &[Step], place: &str) -> 
         return Err(damaged());
     }
     drop(db);
-    let place = Place::File { path, immutable: false, keep: Some(copy) };
+    let place = Place::File { path, access: Access::ReadOnly, keep: Some(copy) };
     let db = place.connect().map_err(failed)?;
     Ok(Source { db, place })
 }
@@ -212,150 +220,13 @@ fn has_tables(db: &Connection) -> rusqlite::Result<bool> {
     Ok(tables == 3 && columns.iter().all(|sql| db.prepare(sql).is_ok()))
 }
 
-/// What a file's index says, and what was odd about it.
-pub struct Loaded {
-    pub state: State,
-    pub oddities: Vec<String>,
-}
-
 /// Opens another connection to what a writer of this process writes.
 pub fn attach(opened: &Opened) -> rusqlite::Result<Source> {
     let place = match opened {
         Opened::Memory(name) => Place::Memory(name.clone()),
-        Opened::File(path) => Place::File { path: path.clone(), immutable: false, keep: None },
+        Opened::File(path) => Place::File { path: path.clone(), access: Access::Running, keep: None },
     };
     Ok(Source { db: place.connect()?, place })
-}
-
-/// Loads the index of a file. Reads records only where the stored index is missing or contradicts itself.
-pub fn load(db: &Connection) -> rusqlite::Result<Loaded> {
-    db.execute_batch("BEGIN")?;
-    let loaded = load_in_transaction(db);
-    db.execute_batch("COMMIT")?;
-    loaded
-}
-
-fn load_in_transaction(db: &Connection) -> rusqlite::Result<Loaded> {
-    let mut oddities = Vec::new();
-    // No record takes less than a dozen bytes: a higher number is an invention that must not cost memory.
-    let pages: i64 = db.query_row("PRAGMA page_count", [], |r| r.get(0))?;
-    let page_size: i64 = db.query_row("PRAGMA page_size", [], |r| r.get(0))?;
-    let bound = pages.saturating_mul(page_size) / 12;
-    let highest = "SELECT coalesce(max(seq), 0) FROM record WHERE seq BETWEEN 1 AND ?1";
-    let last: i64 = db.query_row(highest, [bound], |r| r.get(0))?;
-    let strays = "SELECT EXISTS(SELECT 1 FROM record WHERE seq < 1), EXISTS(SELECT 1 FROM record WHERE seq > ?1)";
-    if db.query_row(strays, [bound], |r| Ok(r.get::<_, bool>(0)? || r.get(1)?))? {
-        oddities.push("some records have impossible numbers and are not shown".into());
-    }
-    let last = last.max(0) as u64;
-    let mut state = State::default();
-    let mut next = 0;
-    let mut statement = db.prepare("SELECT chunk, facet, bits FROM facet ORDER BY chunk, facet")?;
-    let mut rows = statement.query([])?;
-    let mut held: Vec<(Facet, RoaringBitmap)> = Vec::new();
-    let mut before = (i64::MIN, i64::MIN);
-    let mut finish = |state: &mut State, upto: u64, held: &mut Vec<_>| {
-        while next < upto {
-            let end = (next * CHUNK + CHUNK - 1).min(last);
-            if end >= 1 && (held.is_empty() || !state.insert_chunk(next, end, held)) {
-                rescan(db, next * CHUNK, end, state, &mut oddities);
-            }
-            held.clear();
-            next += 1;
-        }
-    };
-    loop {
-        let row = match rows.next() {
-            Ok(Some(row)) => row,
-            Ok(None) => break,
-            // What the damaged part of the index held is read from the records.
-            Err(_) => break,
-        };
-        let (chunk, facet) = (number::<i64>(row.get_ref(0)?).0, number::<i64>(row.get_ref(1)?).0);
-        if (chunk, facet) <= before {
-            break;
-        }
-        if chunk != before.0 {
-            let upto = u64::try_from(before.0).map_or(0, |c| c.saturating_add(1)).min(last / CHUNK + 1);
-            finish(&mut state, upto, &mut held);
-        }
-        before = (chunk, facet);
-        let (Some(facet), ValueRef::Blob(bits)) = (Facet::from_key(facet), row.get_ref(2)?) else { continue };
-        if bits.len() <= LONGEST_FACET
-            && let Ok(bits) = RoaringBitmap::deserialize_from(bits)
-        {
-            held.push((facet, bits));
-        }
-    }
-    finish(&mut state, u64::try_from(before.0).map_or(0, |c| c.saturating_add(1)).min(last / CHUNK + 1), &mut held);
-    finish(&mut state, if last == 0 { 0 } else { last / CHUNK + 1 }, &mut Vec::new());
-    Ok(Loaded { state, oddities })
-}
-
-/// Learns the traits of a chunk from its records.
-fn rescan(db: &Connection, first: u64, last: u64, state: &mut State, oddities: &mut Vec<String>) {
-    let mut found = 0;
-    let mut read = || -> rusqlite::Result<()> {
-        let mut statement =
-            db.prepare_cached("SELECT seq, session, flags, kind FROM record WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq")?;
-        let mut rows = statement.query([first.max(1) as i64, last as i64])?;
-        let mut before = 0;
-        while let Some(row) = rows.next()? {
-            let seq: u64 = number(row.get_ref(0)?).0;
-            if seq <= before || seq > last {
-                break;
-            }
-            before = seq;
-            let traits = Traits::of(
-                SessionId(number(row.get_ref(1)?).0),
-                Flags(number(row.get_ref(2)?).0),
-                number(row.get_ref(3)?).0,
-            );
-            state.insert(seq, seq, traits);
-            found += 1;
-        }
-        Ok(())
-    };
-    let failed = read().err();
-    let want = last + 1 - first.max(1);
-    if found < want {
-        let why = failed.map_or_else(String::new, |e| format!(" ({e})"));
-        if oddities.len() < 100 {
-            oddities.push(format!("{} of the records {} to {last} are missing{why}", want - found, first.max(1)));
-        }
-    }
-}
-
-/// Reads the whole file and compares its parts: SQLite's own check, dense numbers, index against records. Slow.
-/// Gives what is wrong, nothing for a sound file.
-pub fn integrity_check(path: &Path) -> Result<Vec<String>, Report> {
-    let source = check_untrusted(path)?;
-    let place = path.display().to_string();
-    let failed = |e: rusqlite::Error| fault::report(&e, "checked", &place);
-    let mut wrong = Vec::new();
-    let mut statement = source.db.prepare("PRAGMA integrity_check(100)").map_err(failed)?;
-    let lines = statement.query_map([], |r| r.get::<_, String>(0)).map_err(failed)?;
-    for line in lines {
-        match line {
-            Ok(line) if line == "ok" => {}
-            Ok(line) => wrong.push(line),
-            Err(e) => wrong.push(e.to_string()),
-        }
-    }
-    let loaded = load(&source.db).map_err(failed)?;
-    wrong.extend(loaded.oddities);
-    let mut read = State::default();
-    let mut notes = Vec::new();
-    let mut chunk = 0;
-    while chunk * CHUNK <= loaded.state.last() && loaded.state.last() > 0 {
-        rescan(&source.db, chunk * CHUNK, (chunk * CHUNK + CHUNK - 1).min(loaded.state.last()), &mut read, &mut notes);
-        chunk += 1;
-    }
-    wrong.extend(notes.into_iter().filter(|n| !wrong.contains(n)).collect::<Vec<_>>());
-    if !read.agrees_with(&loaded.state) {
-        wrong.push("the index does not agree with the records".into());
-    }
-    Ok(wrong)
 }
 
 /// What a capture says of itself.
@@ -402,7 +273,7 @@ mod tests {
         let source = check_with(&path, 3, &steps).unwrap();
         let sum: i64 = source.db.query_row("SELECT sum(lane) FROM record", [], |r| r.get(0)).unwrap();
         assert_eq!(sum, 901);
-        assert_eq!(load(&source.db).unwrap().state.last(), 300);
+        assert_eq!(super::super::load::load(&source.db).unwrap().state.last(), 300);
         let Place::File { path: copy, .. } = source.place.clone() else { panic!() };
         assert!(copy != path && copy.exists());
         let again = source.place.connect().unwrap();

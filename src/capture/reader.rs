@@ -9,7 +9,7 @@ use super::facets::Index;
 use super::marks::Marks;
 use super::open::{self, Meta, Place, Source};
 use super::search::{self, Search};
-use super::{Filter, Opened, Rows, decode, fault, files, live};
+use super::{Filter, Opened, Rows, decode, fault, files, live, load};
 use crate::model::{Record, Report, SessionId};
 
 /// One connection to a capture for reading; each thread has its own.
@@ -33,7 +33,7 @@ impl Reader {
             return Self::attach(&opened);
         }
         let Source { db, place } = open::check_untrusted(file)?;
-        let loaded = open::load(&db).map_err(|e| fault::report(&e, "opened", &opened.place()))?;
+        let loaded = load::load(&db).map_err(|e| fault::report(&e, "opened", &opened.place()))?;
         let index = Arc::new(Index::new(loaded.state));
         Ok(Self { db, place, index, opened, running: false, oddities: loaded.oddities })
     }

@@ -180,6 +180,32 @@ fn an_absurd_or_missing_index_is_replaced_by_reading_the_records() {
 }
 
 #[test]
+fn a_missing_chunk_of_the_index_does_not_take_the_place_of_another() {
+    let folder = tempfile::tempdir().unwrap();
+    // Chunks 1 and 17 lie at the same place within their parts of a row set.
+    let path = capture(folder.path(), 75_000);
+    sql(&path, "DELETE FROM facet WHERE chunk BETWEEN 1 AND 16; UPDATE facet SET bits = bits WHERE chunk = 17");
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(integrity_check(&path).unwrap(), [""; 0]);
+    assert_eq!(reader.rows(Some(SessionId(0)), true).len(), 25_000);
+    assert_eq!(reader.rows(None, true), Rows::All(75_000));
+}
+
+#[test]
+fn a_session_for_every_record_is_no_trouble() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::create(folder.path()).unwrap();
+    for n in 0..20_000 {
+        writer.append(draft(n * 7919, "x"));
+    }
+    writer.close().unwrap();
+    let Opened::File(path) = writer.opened() else { panic!() };
+    let reader = Reader::open(&path).unwrap();
+    assert_eq!(reader.sessions().len(), 20_000);
+    assert_eq!(reader.rows(Some(SessionId(7919 * 9000)), false).seq(0), Some(9001));
+}
+
+#[test]
 fn a_file_with_random_damage_gives_a_report_or_data() {
     let folder = tempfile::tempdir().unwrap();
     let path = capture(folder.path(), 1000);

@@ -114,3 +114,48 @@ fn dropping_the_last_clone_commits_what_waits() {
     drop(clone);
     assert_eq!(Reader::open(&path).unwrap().len(), 100);
 }
+
+#[test]
+fn whoever_closes_last_leaves_one_plain_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::create(folder.path()).unwrap();
+    let reader = Reader::attach(&writer.opened()).unwrap();
+    writer.append(draft(1, "x"));
+    writer.flush().unwrap();
+    assert_eq!(reader.record(1).unwrap().unwrap().text(), Some("x"));
+    writer.close().unwrap();
+    assert_eq!(reader.record(1).unwrap().unwrap().text(), Some("x"));
+    drop(reader);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    std::fs::write(&file, "x").unwrap();
+    let Err(report) = Writer::create(&file.join("captures")) else { panic!("it is a file") };
+    assert!(!report.code.is_empty() && report.what.contains("captures"), "{report:?}");
+    let Err(report) = Writer::create_at(&file) else { panic!("it exists") };
+    assert_eq!(report.code, "file-exists");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "x");
+}
+
+#[test]
+fn records_of_many_threads_each_get_their_own_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::create(folder.path()).unwrap();
+    let threads: Vec<_> = (1..=4u32)
+        .map(|session| {
+            let writer = writer.clone();
+            std::thread::spawn(move || (0..5000).map(|_| writer.append(draft(session, "x"))).collect::<Vec<_>>())
+        })
+        .collect();
+    let places: Vec<Vec<u64>> = threads.into_iter().map(|t| t.join().unwrap()).collect();
+    writer.flush().unwrap();
+    let reader = Reader::attach(&writer.opened()).unwrap();
+    assert_eq!(reader.rows(None, true), Rows::All(20_000));
+    for (session, places) in (1..).zip(places) {
+        assert_eq!(reader.rows(Some(SessionId(session)), true).seqs(0, 20_000), places);
+    }
+}

@@ -213,6 +213,26 @@ fn a_private_capture_leaves_no_file_and_can_be_saved() {
 }
 
 #[test]
+fn the_wal_stays_small_however_much_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::create(folder.path()).unwrap();
+    let mut wal = file_of(&writer).into_os_string();
+    wal.push("-wal");
+    let text = "x".repeat(4000);
+    for n in 1..=20_000u64 {
+        writer.append(draft(1, text.clone()));
+        if n % 1000 == 0 {
+            writer.flush().unwrap();
+            let len = std::fs::metadata(&wal).unwrap().len();
+            assert!(len < 40 << 20, "{len} bytes after {n} records");
+        }
+    }
+    assert_eq!(writer.status().left_out, 0);
+    writer.close().unwrap();
+    assert!(!Path::new(&wal).exists());
+}
+
+#[test]
 fn commits_come_within_milliseconds_of_a_lonely_record() {
     let folder = tempfile::tempdir().unwrap();
     let writer = Writer::create(folder.path()).unwrap();

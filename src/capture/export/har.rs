@@ -18,8 +18,7 @@ use crate::model::{Fact, Report, SessionId};
 /// Times that a record is read at most: to find the entries, for its message, for what we know of it, and for the rest.
 const PASSES: u64 = 4;
 
-/// Writes all traffic, or that of a session, as one HAR file. Progress counts records read, of about [`PASSES`] times
-/// all.
+/// Writes all traffic, or that of a session, as one HAR file. Progress counts records read: each is read some times.
 ///
 /// Memory: 16 bytes an exchange and about 100 a socket; messages are streamed.
 pub fn har(reader: &Reader, session: Option<SessionId>, to: &Path, progress: &mut dyn Progress) -> Result<(), Report> {

@@ -106,7 +106,7 @@ pub enum Test {
     Conn(RangeInclusive<i64>),
     Size(RangeInclusive<i64>),
     /// And the digits to look for first, where there is only one code.
-    Code(RangeInclusive<i64>, Option<Finder<'static>>),
+    Code(RangeInclusive<i64>, Option<Box<Finder<'static>>>),
     Before(When),
     After(When),
     /// A JSON member, its value, and a quick test that must hold first.

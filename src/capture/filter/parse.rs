@@ -257,7 +257,8 @@ fn field_test(field: &'static str, value: &str, at: usize) -> Result<Test, Filte
         "conn" => Test::Conn(number(value)?),
         "code" => {
             let range = number(value)?;
-            let quick = (range.start() == range.end()).then(|| Finder::new(&range.start().to_string()).into_owned());
+            let quick =
+                (range.start() == range.end()).then(|| Box::new(Finder::new(&range.start().to_string()).into_owned()));
             Test::Code(range, quick)
         }
         "size" => Test::Size(number(value)?),
