@@ -22,7 +22,7 @@ impl Lines {
                 starts.push((at as u32 + 1, hard));
                 continue;
             }
-            let width = columns_of(c);
+            let width = if text[at..].starts_with("\r\n") { 0 } else { columns_of(c) };
             if column + width > columns {
                 starts.push((at as u32, hard));
                 column = 0;
@@ -51,7 +51,8 @@ impl Lines {
         let end = self.start(n + 1);
         let line = text.get(start as usize..end).unwrap_or_default();
         let first = n == 0 || self.starts[n - 1].1 != hard;
-        (line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r'), first.then_some(hard))
+        let line = line.strip_suffix("\r\n").or(line.strip_suffix('\n')).unwrap_or(line);
+        (line, first.then_some(hard))
     }
 }
 

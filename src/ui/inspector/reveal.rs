@@ -71,7 +71,6 @@ fn part(ui: &mut Ui, text: &str, ink: Color32) {
         return;
     }
     let shown = format::visible_controls(text);
-    let shown =
-        if shown.contains(['\n', '\r']) { shown.replace('\r', "").replace('\n', " ⏎ ") } else { shown.into() };
+    let shown = if shown.contains('\n') { shown.replace('\n', " ↵ ") } else { shown.into() };
     ui.add(Label::new(RichText::new(shown).font(font::data()).color(ink)).truncate().selectable(true));
 }

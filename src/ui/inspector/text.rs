@@ -146,7 +146,7 @@ mod tests {
     fn hex_has_offset_bytes_and_signs() {
         let mut out = String::new();
         super::hex_line(&mut out, 16, 16, b"Hello\x00\xff world");
-        assert_eq!(out, "00000010  48 65 6c 6c 6f 00 ff 20  77 6f 72 6c 64            Hello·· world");
+        assert_eq!(out, "00000010  48 65 6c 6c 6f 00 ff 20  77 6f 72 6c 64           Hello·· world");
         super::hex_line(&mut out, 0, 16, &[b'a'; 16]);
         assert!(out.ends_with("61  aaaaaaaaaaaaaaaa"));
         super::hex_line(&mut out, 8, 8, b"abc");

@@ -74,10 +74,9 @@ impl Cache {
 
     pub fn get_mut(&mut self, seq: u64) -> Option<&mut Cached> {
         let frame = self.frame;
-        self.rows.get_mut(&seq).map(|row| {
-            row.used = frame;
-            row
-        })
+        let row = self.rows.get_mut(&seq)?;
+        row.used = frame;
+        Some(row)
     }
 
     pub fn at(&self, seq: u64) -> Option<Now> {
