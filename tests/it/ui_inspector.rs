@@ -307,3 +307,41 @@ fn the_inspector_looks_as_it_did() {
         pictures.extend_harness(&mut h);
     }
 }
+
+#[test]
+fn odd_payloads_are_shown_in_every_tab() {
+    let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
+    let long = format!("{{\"a\":\"{}\"}}", "x".repeat(16 << 20));
+    let bodies: [Vec<u8>; 8] = [
+        vec![0xFF, 0xFE, 0x00, 0x80],
+        deep.into_bytes(),
+        long.into_bytes(),
+        b"\"\\ud800 lone\"".to_vec(),
+        b"[1e999999, -0, 123456789012345678901234567890]".to_vec(),
+        "\u{202E}{}\u{0}".into(),
+        b"\r\n\r\n\n".to_vec(),
+        b"   ".to_vec(),
+    ];
+    let mut h = builder((460.0, 520.0), Theme::Dark)
+        .allow_missing_glyphs()
+        .build_ui_state(show, bench(text(1, "{}"), Tab::Tree));
+    for (n, body) in bodies.into_iter().enumerate() {
+        h.state_mut().record = Some(text(10 + n as u64, body));
+        h.state_mut().other = Some(text(5, "{}"));
+        // A difference of megabytes is worked out on a thread; starting and dropping it is what is tried here.
+        for (tab, _) in Tab::ALL {
+            h.state_mut().inspector.tab = tab;
+            h.step();
+            h.step();
+        }
+    }
+}
+
+#[test]
+fn bytes_that_are_not_text_say_so() {
+    let mut h = builder((460.0, 520.0), Theme::Dark)
+        .allow_missing_glyphs()
+        .build_ui_state(show, bench(text(1, vec![b'a', 0xFF]), Tab::Text));
+    h.run();
+    assert!(says(&h, "not UTF-8: what cannot be read is shown as \u{FFFD}"));
+}

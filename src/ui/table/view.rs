@@ -164,7 +164,9 @@ impl RecordTable {
     /// Shows the table in what is left of `ui`.
     pub fn show(&mut self, ui: &mut Ui, source: &mut dyn RecordSource) -> Vec<TableEvent> {
         let mut events = Vec::new();
-        let (_, rect) = ui.allocate_space(ui.available_size());
+        let (_, mut rect) = ui.allocate_space(ui.available_size());
+        // Something above may have grown the pane beyond what can be seen.
+        rect.max.x = rect.max.x.min(ui.clip_rect().right()).max(rect.min.x + 2.0 * BAR);
         let rows = source.rows();
         self.cache.begin(source.identity(), rows.len());
         let head = Rect::from_min_max(rect.min, pos2(rect.right(), rect.top() + HEAD));
