@@ -156,6 +156,22 @@ fn keys_move_extend_and_ask() {
 }
 
 #[test]
+fn another_log_begins_anew() {
+    let mut h = harness(300);
+    h.run();
+    h.get_by_label_contains("record 295,").click();
+    h.run();
+    h.key_press(Key::T);
+    h.run();
+    assert_eq!(h.state().table.time_zero(), Some(295));
+    let fetched = h.state().log.fetched;
+    h.state_mut().log.identity = 1;
+    h.run();
+    assert_eq!(h.state().table.time_zero(), None);
+    assert!(h.state().log.fetched > fetched, "nothing of the other log is shown");
+}
+
+#[test]
 fn a_click_selects_and_holds_and_a_second_makes_two() {
     let mut h = harness(300);
     h.run();

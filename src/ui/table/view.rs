@@ -168,7 +168,13 @@ impl RecordTable {
         // Something above may have grown the pane beyond what can be seen.
         rect.max.x = rect.max.x.min(ui.clip_rect().right()).max(rect.min.x + 2.0 * BAR);
         let rows = source.rows();
-        self.cache.begin(source.identity(), rows.len());
+        if self.cache.begin(source.identity(), rows.len()) {
+            // Times and places of another log mean nothing here.
+            self.zero = None;
+            self.anchor = None;
+            self.selected_y = None;
+            self.failed = None;
+        }
         let head = Rect::from_min_max(rect.min, pos2(rect.right(), rect.top() + HEAD));
         let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), pos2(rect.right() - BAR, rect.bottom()));
         self.extent = Extent { rows: rows.len(), row_height: space::ROW, view_height: body.height().max(1.0) };
