@@ -313,6 +313,9 @@ impl Inspector {
 
     fn diff_tab(&mut self, ui: &mut Ui, subject: &Subject<'_>, events: &mut Vec<InspectorEvent>) {
         let Some(other) = subject.other else {
+            if button(ui, Some(Icon::Columns), "Choose a second record", Weight::Normal).clicked() {
+                events.push(InspectorEvent::ChooseOther);
+            }
             let keys = [("Select a second row", "Shift"), ("Difference", "D")];
             empty_state(ui, Icon::Columns, "Nothing to compare with", "Choose a second record.", &keys);
             return;
