@@ -119,8 +119,8 @@ pub(super) struct Thread {
     last_live: Option<Wall>,
     /// What the server had said by then was said before the guest cleared.
     cleared_to: Option<Wall>,
-    /// Records of the last word of each side, which ends its typing.
-    spoke: [u64; 4],
+    /// Records of the last word of the guest and of everybody else, which ends their typing.
+    spoke: [u64; 2],
     /// Keeps what falls out, for the transcript.
     pub cut: Option<Cut>,
 }
@@ -146,7 +146,7 @@ impl Thread {
             floor: None,
             last_live: None,
             cleared_to: None,
-            spoke: [0; 4],
+            spoke: [0; 2],
             cut: None,
         }
     }
@@ -323,17 +323,17 @@ impl Thread {
     }
 
     pub fn typing(&mut self, conv: &mut Conversation, told: Told, side: Side, millis: u64) {
-        // A message ends the typing of its side, also where the typing record is read after it.
-        if told.seq > self.spoke[side as usize] {
+        // A message ends the typing of its party, also where the typing record is read after it.
+        if told.seq > self.spoke[party(side)] {
             let until = Mono(told.now.mono.0.saturating_add(millis.saturating_mul(1_000)));
             conv.typing = Some((side, until));
         }
     }
 
     fn stop_typing(&mut self, conv: &mut Conversation, side: Side, seq: u64) {
-        let last = &mut self.spoke[side as usize];
+        let last = &mut self.spoke[party(side)];
         *last = (*last).max(seq);
-        if conv.typing.is_some_and(|(who, _)| who == side) {
+        if conv.typing.is_some_and(|(who, _)| party(who) == party(side)) {
             conv.typing = None;
         }
     }
@@ -554,6 +554,11 @@ impl Thread {
 fn weigh(sum: &mut usize, slot: &mut Slot, entry: &Entry) {
     let weight = weight::of(&entry.what);
     *sum = *sum + weight - std::mem::replace(&mut slot.weight, weight);
+}
+
+/// A typing event does not tell whether an agent or a bot types, so that the guest faces one party.
+fn party(side: Side) -> usize {
+    usize::from(side != Side::Guest)
 }
 
 #[cfg(test)]

@@ -69,6 +69,9 @@ impl InspectorPane {
                 InspectorEvent::GoTo(seq) => acts.push(Act::Select(vec![seq])),
                 InspectorEvent::FilterBy(text) => acts.push(Act::Filter(text)),
                 InspectorEvent::Copy(text) => acts.push(Act::CopyAsIs(text)),
+                InspectorEvent::CopySecret(name) => {
+                    acts.push(Act::CopyAsIs(scene.mask.reveal(&name).expose().clone()));
+                }
                 InspectorEvent::ChooseOther => {
                     acts.push(Act::Info(
                         "Hold Shift and move or click in the records to select the second one.".into(),

@@ -1,5 +1,6 @@
 //! Numbers as people read them. All figures keep their width while they count.
 
+pub use crate::projection::text::visible_controls;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -73,30 +74,6 @@ pub fn count(n: u64) -> String {
     out
 }
 
-/// Shows what would act on the text instead of standing in it: bidirectional controls, and other control characters
-/// but tab and line feed. `\u{202E}` becomes `‹202E›`. Without a copy where there is none.
-pub fn visible_controls(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.chars().any(is_hidden_control) {
-        return text.into();
-    }
-    let mut out = String::with_capacity(text.len() + 16);
-    for c in text.chars() {
-        if is_hidden_control(c) {
-            let _ = write!(out, "‹{:04X}›", c as u32);
-        } else {
-            out.push(c);
-        }
-    }
-    out.into()
-}
-
-fn is_hidden_control(c: char) -> bool {
-    matches!(c,
-        '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}'
-        | '\u{2028}' | '\u{2029}')
-        || (c.is_control() && !matches!(c, '\t' | '\n'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -135,10 +112,4 @@ mod tests {
         assert_eq!(count(1_000_000), "1,000,000");
     }
 
-    #[test]
-    fn bidirectional_controls_are_shown() {
-        assert_eq!(visible_controls("a\u{202E}b"), "a‹202E›b");
-        assert_eq!(visible_controls("a\u{0}\tb\n"), "a‹0000›\tb\n");
-        assert!(matches!(visible_controls("שלום 日本"), std::borrow::Cow::Borrowed(_)));
-    }
 }
