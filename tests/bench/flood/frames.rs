@@ -163,8 +163,8 @@ fn ours(frames: u64) -> f64 {
 fn nothing_lost(opened: &Opened, frames: u64) {
     let Opened::File(file) = opened else { panic!("not a file") };
     let db = rusqlite::Connection::open(Path::new(file)).expect("open");
-    let kept: u64 = db
-        .query_row("SELECT count(*) FROM record WHERE kind = 13 AND direction = 2 AND length(body) = 200", [], |r| r.get(0))
+    let kept = db
+        .query_row("SELECT count(*) FROM record WHERE kind = 13 AND direction = 2 AND length(body) = 200", [], |r| r.get::<_, i64>(0))
         .expect("count");
-    assert_eq!(kept, frames, "frames were lost");
+    assert_eq!(kept as u64, frames, "frames were lost");
 }
