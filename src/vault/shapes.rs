@@ -171,15 +171,17 @@ impl<'v> Shapes<'v> {
     fn name(&mut self, at: usize, len: usize) {
         let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         let mut start = at - self.text[..at].iter().rev().take(48).take_while(|b| is_part(**b)).count();
-        let end = at + len + self.text[at + len..].iter().take(48).take_while(|b| is_part(**b)).count();
+        // `sig=` has its sign of equality in the trigger.
+        let end = match at + len {
+            after if self.text[after - 1] == b'=' => after - 1,
+            after => after + self.text[after..].iter().take(48).take_while(|b| is_part(**b)).count(),
+        };
         // The letters of an escape before the name are not part of it.
         match start.checked_sub(1).and_then(|i| self.byte(i)) {
             Some(b'\\') => start = (start + 1).min(at),
             Some(b'%') => start = (start + 2).min(at),
             _ => {}
         }
-        // `sig=` has its own sign of equality in the trigger.
-        let end = if self.text[end - 1] == b'=' { end - 1 } else { end };
         let Some(role) = names::role(&self.text[start..end]) else { return };
         let quote = start.checked_sub(1).and_then(|i| self.byte(i)).filter(|b| matches!(b, b'"' | b'\''));
         if quote.is_some() && self.byte(end) == quote {

@@ -1,1 +1,5 @@
 //! All integration tests in one binary.
+
+#[cfg(target_os = "linux")]
+mod keyring;
+mod needs;

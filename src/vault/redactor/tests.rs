@@ -418,7 +418,7 @@ proptest! {
             redactor.learn(SecretKind::Other, value);
         }
         let once = redactor.text(&text).into_owned();
-        prop_assert_eq!(redactor.text(&once), &once);
+        prop_assert_eq!(redactor.text(&once).into_owned(), once);
     }
 
     #[test]
@@ -427,6 +427,8 @@ proptest! {
         for known in ["sec\"ret\\val/ue", "12345678", "\",\"", "null,null", "nabcdef", "}}]]}}"] {
             redactor.learn(SecretKind::Other, known);
         }
+        // A number that is all of a payload is a text like any other.
+        let value = json!([value]);
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         let out = redactor.text(&text).into_owned();
         let back: Value = serde_json::from_str(&out).map_err(|e| TestCaseError::fail(format!("{e}: {text} -> {out}")))?;
