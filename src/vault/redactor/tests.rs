@@ -391,7 +391,7 @@ fn messy() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_encoding_of_a_known_value_comes_through(value in secret(), before in surroundings(), after in surroundings()) {
