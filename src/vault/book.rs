@@ -1,4 +1,4 @@
-//! All secrets that this program knows, their numbers, and the automata that find them.
+//! All secrets that this program knows, their numbers, and what finds them.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -6,10 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::{ArcSwap, Guard};
 
-use super::automaton::Automaton;
 use super::encodings::{Form, SHORTEST, forms};
+use super::needles::Needles;
 use super::placeholder::{self, NOT_KEPT};
-use super::shapes::TRIGGERS;
 use crate::model::{Secret, SecretKind};
 
 /// So many values are learnt from traffic. Beyond it they are still replaced where their shape shows, but not kept:
@@ -43,9 +42,10 @@ pub(super) enum Origin {
     Seen,
 }
 
+#[derive(Default)]
 pub(super) struct Book {
     pages: Mutex<Pages>,
-    automata: ArcSwap<Automata>,
+    sets: ArcSwap<Sets>,
 }
 
 #[derive(Default)]
@@ -59,27 +59,21 @@ struct Pages {
     seen: usize,
     /// What is searched for, in the order of learning.
     searched: Vec<Arc<Known>>,
-    /// How many of these are in the settled automaton; the others are in the recent one.
+    /// How many of these are in the settled set; the others are in the recent one.
     settled: usize,
 }
 
-/// What readers search with. Most values are in the settled automaton, the last few in a second one, so that learning
-/// one more value does not build everything anew.
-pub(super) struct Automata {
-    pub settled: Arc<Automaton>,
-    pub recent: Option<Automaton>,
-}
-
-impl Default for Book {
-    fn default() -> Self {
-        let settled = Arc::new(Automaton::new(&[], &TRIGGERS));
-        Self { pages: Mutex::default(), automata: ArcSwap::from_pointee(Automata { settled, recent: None }) }
-    }
+/// What readers search with. Most values are in the settled set, the last few in a second one, so that learning one
+/// more value does not build everything anew.
+#[derive(Default)]
+pub(super) struct Sets {
+    pub settled: Arc<Needles>,
+    pub recent: Needles,
 }
 
 impl Book {
-    pub fn automata(&self) -> Guard<Arc<Automata>> {
-        self.automata.load()
+    pub fn sets(&self) -> Guard<Arc<Sets>> {
+        self.sets.load()
     }
 
     /// Enters values and gives what stands for each.
@@ -92,7 +86,7 @@ impl Book {
         let before = pages.searched.len();
         let out = values.into_iter().map(|(kind, value)| pages.enter(origin, kind, value)).collect();
         if pages.searched.len() > before {
-            self.automata.store(Arc::new(pages.build(&self.automata.load().settled)));
+            self.sets.store(Arc::new(pages.build(&self.sets.load().settled)));
         }
         out
     }
@@ -148,14 +142,14 @@ impl Pages {
         known
     }
 
-    /// The recent automaton may grow to the square root of the settled one: that keeps the cost of both low.
-    fn build(&mut self, settled: &Arc<Automaton>) -> Automata {
+    /// The recent set may grow to the square root of the settled one: that keeps the cost of both low.
+    fn build(&mut self, settled: &Arc<Needles>) -> Sets {
         let recent = self.searched.len() - self.settled;
         if recent > 16.max(self.settled.isqrt()) || self.searched.len() <= 64 {
             self.settled = self.searched.len();
-            return Automata { settled: Arc::new(Automaton::new(&self.searched, &TRIGGERS)), recent: None };
+            return Sets { settled: Arc::new(Needles::new(&self.searched)), recent: Needles::default() };
         }
-        Automata { settled: settled.clone(), recent: Some(Automaton::new(&self.searched[self.settled..], &[])) }
+        Sets { settled: settled.clone(), recent: Needles::new(&self.searched[self.settled..]) }
     }
 }
 
@@ -203,16 +197,16 @@ mod tests {
         for n in 0..3000 {
             enter(&book, Origin::Told, &format!("{n:04}-secret"));
         }
-        let automata = book.automata();
-        assert!(automata.recent.is_some());
+        let sets = book.sets();
+        let mut found = [0, 0];
         for n in 0..3000 {
             let text = format!("{n:04}-secret");
-            let found = [Some(&*automata.settled), automata.recent.as_ref()]
-                .into_iter()
-                .flatten()
-                .any(|a| a.find(text.as_bytes(), 0).is_some_and(|hit| a.longest(&hit, text.as_bytes()).is_some()));
-            assert!(found, "{text}");
+            for (set, count) in [&*sets.settled, &sets.recent].into_iter().zip(&mut found) {
+                set.each(text.as_bytes(), |_, known, _| *count += usize::from(*known.value.expose() == text));
+            }
         }
+        assert_eq!(found[0] + found[1], 3000);
+        assert!(found[1] > 0);
     }
 
     #[test]

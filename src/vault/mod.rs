@@ -1,10 +1,10 @@
 //! Secrets: the OS keyring, and the door that keeps them out of the log.
 
-mod automaton;
 mod book;
 mod encodings;
 mod harden;
 mod names;
+mod needles;
 mod placeholder;
 mod redactor;
 mod reports;

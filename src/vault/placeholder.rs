@@ -39,7 +39,10 @@ pub(super) fn len_at(text: &[u8]) -> usize {
 /// Whether any byte of `text[start..end]` belongs to a placeholder.
 pub(super) fn touches(text: &[u8], start: usize, end: usize) -> bool {
     let from = start.saturating_sub(LONGEST);
-    memchr_iter(b'[', &text[from..end]).any(|at| from + at + len_at(&text[from + at..]) > start)
+    memchr_iter(b'[', &text[from..end]).any(|n| {
+        let len = len_at(&text[from + n..]);
+        len > 0 && from + n + len > start
+    })
 }
 
 #[cfg(test)]

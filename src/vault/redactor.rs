@@ -118,7 +118,7 @@ impl fmt::Debug for Redactor {
     }
 }
 
-/// What was text stays text: nothing is cut within a character. If it were, the rest is shown as replaced.
+/// What was text stays text: spans begin and end between characters.
 fn text_of(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|e| String::from_utf8_lossy(e.as_bytes()).into_owned())
 }

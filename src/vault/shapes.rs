@@ -1,8 +1,11 @@
 //! What betrays a secret that nobody told us of: its shape, or the name before it.
 //!
-//! The automaton finds triggers, short pieces of text; here is decided what they mean where they stand. Nothing is
+//! Triggers are found first, short pieces of text; then is decided what they mean where they stand. Nothing is
 //! copied before a shape is certain, because some triggers stand in ordinary frames.
 
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, Input, MatchKind};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use memchr::{memchr, memmem, memrchr};
@@ -12,9 +15,9 @@ use super::placeholder::len_at;
 use super::views::{View, unescape, unpercent};
 use crate::model::{Secret, SecretKind};
 
-/// A piece of text that makes us look closer. At most six bytes.
+/// A piece of text that makes us look closer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Trigger {
+enum Trigger {
     /// Part of a name of [`names::role`].
     Name(&'static str),
     /// `{"` in base64, the first bytes of a JWT.
@@ -29,7 +32,7 @@ pub(super) enum Trigger {
 
 use Trigger::*;
 
-pub(super) const TRIGGERS: [Trigger; 31] = [
+const TRIGGERS: [Trigger; 30] = [
     Name("oken"),
     Name("OKEN"),
     Name("jwt"),
@@ -52,7 +55,6 @@ pub(super) const TRIGGERS: [Trigger; 31] = [
     Name("pi_key"),
     Name("pi-key"),
     Name("piKey"),
-    Name("erifie"),
     Jwt,
     Bearer,
     Basic,
@@ -64,7 +66,7 @@ pub(super) const TRIGGERS: [Trigger; 31] = [
 ];
 
 impl Trigger {
-    pub fn literal(self) -> &'static [u8] {
+    fn literal(self) -> &'static [u8] {
         match self {
             Name(text) | Exchange(text) => text.as_bytes(),
             Jwt => b"eyJ",
@@ -119,25 +121,42 @@ impl Shape {
     }
 }
 
+/// All triggers in one pass. So few patterns are searched for with vector instructions; a few more would not be.
+static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
+    let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(TRIGGERS.map(Trigger::literal));
+    search.expect("thirty short patterns fit into an automaton")
+});
+
+/// All shapes in a view. `json` where the payload begins like JSON.
+pub(super) fn shapes(view: &View<'_>, json: bool) -> Vec<Shape> {
+    let mut shapes: Option<Shapes<'_>> = None;
+    let mut from = 0;
+    while let Some(hit) = SEARCH.find(Input::new(view.text).range(from..)) {
+        from = hit.start() + 1;
+        shapes.get_or_insert_with(|| Shapes::of(view, json)).look(TRIGGERS[hit.pattern().as_usize()], hit.start());
+    }
+    shapes.map(|s| s.found).unwrap_or_default()
+}
+
 /// What was found in one view so far.
-pub(super) struct Shapes<'v> {
+struct Shapes<'v> {
     view: &'v View<'v>,
     text: &'v [u8],
     /// The payload begins like JSON, so that a plain `"` ends whatever stands in a string.
     json: bool,
-    pub found: Vec<Shape>,
+    found: Vec<Shape>,
     /// Triggers before this place have had their say.
     quiet: usize,
     quiet_exchange: usize,
 }
 
 impl<'v> Shapes<'v> {
-    pub fn of(view: &'v View<'v>, json: bool) -> Self {
+    fn of(view: &'v View<'v>, json: bool) -> Self {
         Self { view, text: view.text, json, found: Vec::new(), quiet: 0, quiet_exchange: 0 }
     }
 
     /// Looks at what stands around a trigger. To be called with rising `at`.
-    pub fn look(&mut self, trigger: Trigger, at: usize) {
+    fn look(&mut self, trigger: Trigger, at: usize) {
         if at < self.quiet {
             return;
         }
@@ -147,7 +166,10 @@ impl<'v> Shapes<'v> {
             Bearer => self.bearer(at),
             Basic => self.basic(at),
             Address => self.address(at),
-            Exchange(_) => self.exchange(at),
+            Exchange(part) => {
+                self.name(at, part.len());
+                self.exchange(at);
+            }
         }
     }
 
@@ -171,15 +193,17 @@ impl<'v> Shapes<'v> {
     fn name(&mut self, at: usize, len: usize) {
         let is_part = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
         let mut start = at - self.text[..at].iter().rev().take(48).take_while(|b| is_part(**b)).count();
-        let end = at + len + self.text[at + len..].iter().take(48).take_while(|b| is_part(**b)).count();
+        // `sig=` has its sign of equality in the trigger.
+        let end = match at + len {
+            after if self.text[after - 1] == b'=' => after - 1,
+            after => after + self.text[after..].iter().take(48).take_while(|b| is_part(**b)).count(),
+        };
         // The letters of an escape before the name are not part of it.
         match start.checked_sub(1).and_then(|i| self.byte(i)) {
             Some(b'\\') => start = (start + 1).min(at),
             Some(b'%') => start = (start + 2).min(at),
             _ => {}
         }
-        // `sig=` has its own sign of equality in the trigger.
-        let end = if self.text[end - 1] == b'=' { end - 1 } else { end };
         let Some(role) = names::role(&self.text[start..end]) else { return };
         let quote = start.checked_sub(1).and_then(|i| self.byte(i)).filter(|b| matches!(b, b'"' | b'\''));
         if quote.is_some() && self.byte(end) == quote {

@@ -60,8 +60,13 @@ struct System;
 
 impl Backend for System {
     fn status(&self) -> Result<(), Error> {
-        // The error is kept in a static, so it is told again in its own words.
-        Entry::store_status().as_ref().map_err(|e| Error::PlatformFailure(e.to_string().into())).copied()
+        // The error lives in a static and cannot be cloned, so it is told again.
+        match Entry::store_status() {
+            Ok(()) => Ok(()),
+            Err(Error::NoStorageAccess(e)) => Err(Error::NoStorageAccess(e.to_string().into())),
+            Err(Error::PlatformFailure(e)) => Err(Error::PlatformFailure(e.to_string().into())),
+            Err(e) => Err(Error::PlatformFailure(e.to_string().into())),
+        }
     }
 
     fn get(&self, key: &str) -> Result<Vec<u8>, Error> {

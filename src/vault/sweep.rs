@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use memchr::memchr_iter;
 
-use super::automaton::Automaton;
 use super::book::{Book, Known, Origin};
+use super::needles::Needles;
 use super::placeholder;
-use super::shapes::{Shape, Shapes};
+use super::shapes::{Shape, shapes};
 use super::views::{Escape, View, unescape, widen};
 use crate::model::{Secret, SecretKind};
 
@@ -56,15 +56,14 @@ struct Fresh {
 }
 
 fn pass(book: &Book, payload: &[u8], keep: Keep) -> Option<Vec<u8>> {
-    let automata = book.automata();
+    let sets = book.sets();
     let frame = Frame::of(payload, keep);
     let (mut spans, mut fresh, mut covered) = (Vec::new(), Vec::new(), Vec::new());
     let mut look = |view: &View<'_>| {
         let first = spans.len();
-        let shapes = search(&automata.settled, view, &frame, &mut spans);
-        if let Some(recent) = &automata.recent {
-            search(recent, view, &frame, &mut spans);
-        }
+        search(&sets.settled, view, &frame, &mut spans);
+        search(&sets.recent, view, &frame, &mut spans);
+        let shapes = shapes(view, frame.json);
         take_shapes(view, &frame, &shapes, &mut spans[first..], &mut fresh, &mut covered);
     };
     let raw = View::of(payload);
@@ -86,35 +85,26 @@ fn pass(book: &Book, payload: &[u8], keep: Keep) -> Option<Vec<u8>> {
     if spans.is_empty() { None } else { Some(replace(payload, spans)) }
 }
 
-/// Finds known values, and the shapes around triggers.
-fn search(automaton: &Automaton, view: &View<'_>, frame: &Frame<'_>, spans: &mut Vec<Span>) -> Vec<Shape> {
+/// Finds known values.
+fn search(needles: &Needles, view: &View<'_>, frame: &Frame<'_>, spans: &mut Vec<Span>) {
     let text = view.text;
-    let mut shapes: Option<Shapes<'_>> = None;
-    let mut at = 0;
-    while let Some(hit) = automaton.find(text, at) {
-        at = hit.start + 1;
-        if let Some((known, form)) = automaton.longest(&hit, &text[hit.start..]) {
-            let is_base64 = |at: usize| text.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b));
-            let mut start = hit.start;
-            let mut end = start + form.bytes.expose().len();
-            if form.lead && start > 0 && is_base64(start - 1) {
-                start -= 1;
-            }
-            if form.trail && is_base64(end) {
-                end += 1;
-            }
-            if !placeholder::touches(text, start, end) {
-                let (start, end) = view.origin(start, end);
-                if let Some((start, end)) = frame.admit(start, end, form.bare) {
-                    push(spans, Span { start, end, known: known.clone() });
-                }
-            }
+    let is_base64 = |at: usize| text.get(at).is_some_and(|b| b.is_ascii_alphanumeric() || b"+/-_".contains(b));
+    needles.each(text, |mut start, known, form| {
+        let mut end = start + form.bytes.expose().len();
+        if form.lead && start > 0 && is_base64(start - 1) {
+            start -= 1;
         }
-        for trigger in hit.triggers {
-            shapes.get_or_insert_with(|| Shapes::of(view, frame.json)).look(*trigger, hit.start);
+        if form.trail && is_base64(end) {
+            end += 1;
         }
-    }
-    shapes.map(|s| s.found).unwrap_or_default()
+        if placeholder::touches(text, start, end) {
+            return;
+        }
+        let (start, end) = view.origin(start, end);
+        if let Some((start, end)) = frame.admit(start, end, form.bare) {
+            push(spans, Span { start, end, known: known.clone() });
+        }
+    });
 }
 
 /// Adds a span. One value that overlaps itself (`aaaaaaaa`) makes one.

@@ -5,6 +5,7 @@ mod capture;
 mod cli;
 mod engine;
 mod fuzz;
+mod keyring;
 mod needs;
 mod sandbox;
 mod secrets;

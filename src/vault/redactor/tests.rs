@@ -391,7 +391,7 @@ fn messy() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(512))]
+    #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_encoding_of_a_known_value_comes_through(value in secret(), before in surroundings(), after in surroundings()) {
@@ -418,7 +418,7 @@ proptest! {
             redactor.learn(SecretKind::Other, value);
         }
         let once = redactor.text(&text).into_owned();
-        prop_assert_eq!(redactor.text(&once), &once);
+        prop_assert_eq!(redactor.text(&once).into_owned(), once);
     }
 
     #[test]
@@ -427,6 +427,8 @@ proptest! {
         for known in ["sec\"ret\\val/ue", "12345678", "\",\"", "null,null", "nabcdef", "}}]]}}"] {
             redactor.learn(SecretKind::Other, known);
         }
+        // A number that is all of a payload is a text like any other.
+        let value = json!([value]);
         let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
         let out = redactor.text(&text).into_owned();
         let back: Value = serde_json::from_str(&out).map_err(|e| TestCaseError::fail(format!("{e}: {text} -> {out}")))?;
