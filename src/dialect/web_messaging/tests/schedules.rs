@@ -65,6 +65,8 @@ struct Run {
     sends: BTreeMap<String, u32>,
     opens: u32,
     calls: u32,
+    history_calls: Vec<u64>,
+    last_wish: u64,
     broken: Vec<String>,
 }
 
@@ -101,6 +103,8 @@ impl Run {
             sends: BTreeMap::new(),
             opens: 0,
             calls: 0,
+            history_calls: Vec::new(),
+            last_wish: 0,
             broken: Vec::new(),
         }
     }
@@ -204,6 +208,7 @@ impl Run {
             Event::Wish(wish) => self.wish(wish),
             Event::Mend => {
                 self.server.life = 259_200;
+                self.judge_ended();
                 if self.now > CALM {
                     // Whatever it was in the middle of: leave it, and begin again.
                     self.wish(Wish::Leave { code: 1000, reason: String::new() });
@@ -299,6 +304,7 @@ impl Run {
     }
 
     fn wish(&mut self, wish: Wish) {
+        self.last_wish = self.now;
         match &wish {
             Wish::Text { tracing, .. }
             | Wish::Answer { tracing, .. }
@@ -368,6 +374,11 @@ impl Run {
     fn call(&mut self, call: CallId, request: Call) {
         self.calls += 1;
         if request.purpose == "history" {
+            self.history_calls.push(self.now);
+            let within = self.history_calls.iter().filter(|t| self.now - **t < 60 * SECOND).count();
+            if within > 10 {
+                self.broken.push(format!("{within} history calls in a minute"));
+            }
             let bearer = request.headers.iter().find(|(k, _)| k == "Authorization").map(|(_, v)| v.clone());
             let jwt = bearer.unwrap_or_default().trim_start_matches("bearer ").to_owned();
             let now = at(self.now).server;
@@ -424,6 +435,19 @@ impl Run {
         match self.broken.is_empty() {
             true => Ok(self.tally()),
             false => Err((self.broken.join("\n"), self.log.unwrap_or_default())),
+        }
+    }
+
+    /// Some time after a session has ended, nothing may be left hanging.
+    fn judge_ended(&mut self) {
+        let quiet = self.now - self.last_wish > 11 * SECOND;
+        if !(quiet && self.machine.state().is_ended()) {
+            return;
+        }
+        for tracing in &self.wished {
+            if let Some(Delivery::Sent | Delivery::Retrying { .. }) | None = self.ends.get(tracing) {
+                self.broken.push(format!("{tracing} hangs in an ended session"));
+            }
         }
     }
 
