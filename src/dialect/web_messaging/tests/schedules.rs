@@ -65,6 +65,7 @@ struct Run {
     sends: BTreeMap<String, u32>,
     opens: u32,
     calls: u32,
+    history_limit: usize,
     history_calls: Vec<u64>,
     last_wish: u64,
     broken: Vec<String>,
@@ -78,6 +79,8 @@ impl Run {
         env.retry_after_429 = chance.up_to(3) > 0;
         env.timings.ping_secs = [0, 15, 60][chance.up_to(2) as usize];
         env.timings.reconnect_give_up_secs = [20, 300][chance.up_to(1) as usize];
+        let history_limit = [3, 10][chance.up_to(1) as usize];
+        env.limits.history_per_minute = history_limit as u32;
         let config = Config {
             hosts: hosts(),
             environment: env,
@@ -103,6 +106,7 @@ impl Run {
             sends: BTreeMap::new(),
             opens: 0,
             calls: 0,
+            history_limit,
             history_calls: Vec::new(),
             last_wish: 0,
             broken: Vec::new(),
@@ -376,7 +380,7 @@ impl Run {
         if request.purpose == "history" {
             self.history_calls.push(self.now);
             let within = self.history_calls.iter().filter(|t| self.now - **t < 60 * SECOND).count();
-            if within > 10 {
+            if within > self.history_limit {
                 self.broken.push(format!("{within} history calls in a minute"));
             }
             let bearer = request.headers.iter().find(|(k, _)| k == "Authorization").map(|(_, v)| v.clone());
