@@ -42,6 +42,8 @@ enum Event {
     /// The newest connection breaks, or is closed with this code.
     Break(Option<u16>),
     Garbage(String),
+    /// Connect, where the session has ended.
+    Again,
     /// Connect again, for what follows.
     Mend,
 }
@@ -185,6 +187,23 @@ impl Run {
             };
             self.plan(after, event);
         }
+        // A tester who connects again, and one who reads history after having done something to the JWT.
+        for n in 1..9 {
+            let after = n * 10 * SECOND + self.chance.up_to(5 * SECOND);
+            if self.chance.up_to(3) > 0 {
+                self.plan(after, Event::Again);
+            }
+            if self.chance.up_to(9) == 0 {
+                let event = if self.chance.up_to(1) == 0 {
+                    Event::ExpireJwts
+                } else {
+                    Event::Wish(Wish::Clock { id: "guest-jwt".into(), deed: ClockDeed::Corrupt })
+                };
+                self.plan(after, Event::Wish(Wish::GetJwt));
+                self.plan(after + SECOND / 2, event);
+                self.plan(after + SECOND, Event::Wish(Wish::History { all: false }));
+            }
+        }
         for at in [CALM, LAST - SECOND] {
             self.plan(at, Event::Mend);
         }
@@ -210,6 +229,8 @@ impl Run {
         let at = at(self.now);
         match event {
             Event::Wish(wish) => self.wish(wish),
+            Event::Again if self.machine.state().is_ended() => self.wish(Wish::Connect),
+            Event::Again => {}
             Event::Mend => {
                 self.server.life = 259_200;
                 self.judge_ended();
@@ -358,11 +379,10 @@ impl Run {
                     self.plan(10_000, Event::Request(conn, text));
                 }
             }
+            Action::Ping { .. } if self.mute && self.chaos() => {}
             Action::Ping { conn } => {
-                if !(self.mute && self.chaos()) {
-                    let latency = self.latency();
-                    self.plan(latency, Event::Pong(conn));
-                }
+                let latency = self.latency();
+                self.plan(latency, Event::Pong(conn));
             }
             Action::Close { conn, code, .. } => {
                 let latency = self.latency();
