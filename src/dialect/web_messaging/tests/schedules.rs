@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::fixture::record;
 use super::mock::Server;
+use super::verdict::Tally;
 use super::*;
 use crate::dialect::seeded::Seeded;
-use crate::dialect::{Button, Call, read};
+use crate::dialect::{Button, Call};
 use crate::model::fact::ClockDeed;
-use crate::model::{DialectId, Direction, Happening, Kind};
+use crate::model::{Direction, Kind};
 
 const SCHEDULES: u64 = 10_000;
-const SECOND: u64 = 1_000_000;
+pub const SECOND: u64 = 1_000_000;
 /// Faults end here.
 const CALM: u64 = 90 * SECOND;
 /// Here the last reading of history begins.
@@ -48,29 +48,29 @@ enum Event {
     Mend,
 }
 
-struct Run {
-    machine: WebMessaging,
-    server: Server,
-    chance: Seeded,
-    now: u64,
+pub struct Run {
+    pub machine: WebMessaging,
+    pub server: Server,
+    pub chance: Seeded,
+    pub now: u64,
     queue: BTreeMap<(u64, u64), Event>,
-    counted: u64,
-    open: BTreeSet<u32>,
-    conn: u32,
-    mute: bool,
-    log: Option<Vec<String>>,
+    pub counted: u64,
+    pub open: BTreeSet<u32>,
+    pub conn: u32,
+    pub mute: bool,
+    pub log: Option<Vec<String>>,
     /// Frames and answers as records would hold them.
-    frames: Vec<(Kind, Direction, String)>,
-    wished: BTreeSet<String>,
-    corrupted: bool,
-    ends: BTreeMap<String, Delivery>,
-    sends: BTreeMap<String, u32>,
-    opens: u32,
-    calls: u32,
-    history_limit: usize,
-    history_calls: Vec<u64>,
-    last_wish: u64,
-    broken: Vec<String>,
+    pub frames: Vec<(Kind, Direction, String)>,
+    pub wished: BTreeSet<String>,
+    pub corrupted: bool,
+    pub ends: BTreeMap<String, Delivery>,
+    pub sends: BTreeMap<String, u32>,
+    pub opens: u32,
+    pub calls: u32,
+    pub history_limit: usize,
+    pub history_calls: Vec<u64>,
+    pub last_wish: u64,
+    pub broken: Vec<String>,
 }
 
 impl Run {
@@ -461,104 +461,6 @@ impl Run {
             false => Err((self.broken.join("\n"), self.log.unwrap_or_default())),
         }
     }
-
-    /// Some time after a session has ended, nothing may be left hanging.
-    fn judge_ended(&mut self) {
-        let quiet = self.now - self.last_wish > 11 * SECOND;
-        if !(quiet && self.machine.state().is_ended()) {
-            return;
-        }
-        for tracing in &self.wished {
-            if let Some(Delivery::Sent | Delivery::Retrying { .. }) | None = self.ends.get(tracing) {
-                self.broken.push(format!("{tracing} hangs in an ended session"));
-            }
-        }
-    }
-
-    fn judge(&mut self) {
-        let mut broken = Vec::new();
-        for tracing in &self.wished {
-            let taken = self.server.taken.get(tracing).copied().unwrap_or(0);
-            if taken > 1 {
-                broken.push(format!("{tracing} was delivered {taken} times"));
-            }
-            if self.sends.get(tracing).copied().unwrap_or(0) > 3 {
-                broken.push(format!("{tracing} was sent more than three times"));
-            }
-            match self.ends.get(tracing) {
-                Some(Delivery::Delivered) if taken == 0 => {
-                    broken.push(format!("{tracing} is called delivered, but is not"))
-                }
-                Some(Delivery::NotSent { why }) if taken > 0 || why.is_empty() => {
-                    broken.push(format!("{tracing} was sent all the same, or has no reason"))
-                }
-                Some(Delivery::Refused { .. }) if taken > 0 => {
-                    broken.push(format!("{tracing} is called refused, but was taken"))
-                }
-                Some(Delivery::Unconfirmed { why }) if why.is_empty() => {
-                    broken.push(format!("{tracing} has no reason"))
-                }
-                Some(Delivery::Sent | Delivery::Retrying { .. }) | None => {
-                    broken.push(format!("{tracing} has no end: {:?}", self.ends.get(tracing)))
-                }
-                Some(_) => {}
-            }
-        }
-        if self.opens > 80 || self.calls > 120 {
-            broken.push(format!("{} opens, {} calls", self.opens, self.calls));
-        }
-        self.judge_conversation(&mut broken);
-        self.broken.extend(broken);
-    }
-
-    /// Folds what was seen as the projections do: one entry by tracing id and by key.
-    fn judge_conversation(&self, broken: &mut Vec<String>) {
-        let mut entries: Vec<BTreeSet<String>> = Vec::new();
-        let mut out = Vec::new();
-        for (kind, direction, text) in &self.frames {
-            read(DialectId::WebMessaging, &record(*kind, *direction, 200, text), &mut out);
-        }
-        for happening in out {
-            let Happening::Said(m) = happening else { continue };
-            let mut names: BTreeSet<String> = m.also.into_iter().chain([m.key]).filter(|k| !k.is_empty()).collect();
-            names.extend(m.tracing.map(|t| format!("tracing {t}")));
-            let (same, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| !e.is_disjoint(&names));
-            entries = others;
-            names.extend(same.into_iter().flatten());
-            entries.push(names);
-        }
-        for stored in &self.server.stored {
-            let count = entries.iter().filter(|e| e.contains(&stored.id)).count();
-            if count != 1 {
-                broken.push(format!("{} is {count} times in the conversation", stored.id));
-            }
-        }
-    }
-
-    fn tally(&self) -> Tally {
-        let count = |fits: fn(&Delivery) -> bool| self.ends.values().filter(|d| fits(d)).count() as u64;
-        Tally {
-            delivered: count(|d| *d == Delivery::Delivered),
-            refused: count(|d| matches!(d, Delivery::Refused { .. })),
-            not_sent: count(|d| matches!(d, Delivery::NotSent { .. })),
-            unconfirmed: count(|d| matches!(d, Delivery::Unconfirmed { .. })),
-            reconnects: u64::from(self.opens.saturating_sub(1)),
-            refused_jwts: self.server.refused_jwts.len() as u64,
-            stored: self.server.stored.len() as u64,
-        }
-    }
-}
-
-/// What the schedules came across, so that a test that tests nothing is noticed.
-#[derive(Debug, Default)]
-struct Tally {
-    delivered: u64,
-    refused: u64,
-    not_sent: u64,
-    unconfirmed: u64,
-    reconnects: u64,
-    refused_jwts: u64,
-    stored: u64,
 }
 
 #[test]
