@@ -111,7 +111,9 @@ impl WebMessaging {
 
     /// After a lost connection: reads what was said meanwhile, and learns what became of doubtful sends.
     pub(super) fn catch_up(&mut self, cx: &mut Cx<'_>) {
-        self.read_history(cx, Extent::CatchUp, true);
+        // Where nothing was seen live, as with a resumed session, there is nothing to go back to.
+        let extent = if self.history.seen.is_empty() { Extent::Newest } else { Extent::CatchUp };
+        self.read_history(cx, extent, true);
     }
 
     fn read_history(&mut self, cx: &mut Cx<'_>, extent: Extent, settles: bool) {
