@@ -128,7 +128,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     /// A token came, asked for or not.
     pub fn got(&mut self, at: At, token: T, until: Option<Wall>) -> Then {
         let token = Secret::new(token);
-        self.fetching = false;
+        let asked = std::mem::take(&mut self.fetching);
         self.retry_at = None;
         self.backoff.reset();
         if self.refused_values.contains(&token) {
@@ -139,6 +139,11 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             return self.give_up(Reason::DeadOnArrival);
         }
         let half = life.map_or(Duration::MAX, |l| Duration::from_micros(l.unsigned_abs() / 2));
+        // A late answer does not push aside a token that lives longer.
+        let longer = self.live(at).is_some_and(|h| !h.damaged && h.until.is_none_or(|u| until.is_some_and(|n| n < u)));
+        if longer && !asked {
+            return Then::Ready;
+        }
         // The very token at hand, told twice, stays the same one.
         let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged);
         self.counted += u64::from(!again);
@@ -156,7 +161,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
 
     /// The server refused the token of this number. It is never handed out again; another is fetched once.
     pub fn refused(&mut self, at: At, number: u64) -> Then {
-        if !self.discard(number) {
+        if !self.drop_refused(number) {
             // Somebody was faster, and a newer one is at hand or on its way.
             return self.need(at);
         }
@@ -166,9 +171,15 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         self.renew()
     }
 
-    /// As [`Keeper::refused`], where nobody waits for another one. False where the token of this number is not the
-    /// one at hand.
-    pub fn discard(&mut self, number: u64) -> bool {
+    /// As [`Keeper::refused`], where whoever had used it gives up: nothing is fetched, and whoever needs a token
+    /// later begins anew.
+    pub fn abandon(&mut self, number: u64) {
+        self.drop_refused(number);
+        self.refused = None;
+    }
+
+    /// False where the token of this number is not the one at hand.
+    fn drop_refused(&mut self, number: u64) -> bool {
         if self.held.as_ref().is_none_or(|h| h.number != number) {
             return false;
         }
@@ -307,10 +318,11 @@ mod tests {
         assert_eq!(k.refused(at(2), 1), Then::Ready, "a late refusal of the old one does not harm the new one");
         assert_eq!(k.refused(at(3), 2), Then::GiveUp(Reason::RefusedTwice));
         assert!(k.held().is_none());
-        // Nobody waits: it is gone, and nothing is fetched.
+        // Nobody waits: it is gone, nothing is fetched, and the next refusal is a first one.
         k.need(at(3));
         k.got(at(3), "x".into(), server(60));
-        assert!(k.discard(3) && !k.discard(3) && k.held().is_none() && !k.is_fetching());
+        k.abandon(3);
+        assert!(k.held().is_none() && !k.is_fetching());
         // Accepted in between, a later refusal is a first one again.
         k.need(at(4));
         k.got(at(4), "c".into(), server(60));

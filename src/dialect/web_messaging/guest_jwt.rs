@@ -105,8 +105,14 @@ impl WebMessaging {
         let decoded = Jwt::decode(&jwt);
         let told = epoch(r.exp.value).or_else(|| decoded.as_ref().and_then(Jwt::expires));
         let until = told.unwrap_or(cx.server() + ASSUMED_LIFE);
-        let event = if self.jwt.keeper.held().is_some() { ExpiryEvent::Refreshed } else { ExpiryEvent::Started };
+        let before = self.jwt.keeper.held().map(|h| h.number);
+        let event = if before.is_some() { ExpiryEvent::Refreshed } else { ExpiryEvent::Started };
         let then = self.jwt.keeper.got(cx.at, jwt, Some(until));
+        if before.is_some() && before == self.jwt.keeper.held().map(|h| h.number) {
+            // Told twice, or overtaken by one that lives longer: nothing has changed.
+            self.jwt_then(cx, then);
+            return;
+        }
         let mut fact = self.jwt_fact(cx.at, event, "server", Some(until));
         fact.claims = decoded.map(|d| d.view());
         fact.assumed = told.is_none();

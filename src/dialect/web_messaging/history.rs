@@ -207,9 +207,12 @@ impl WebMessaging {
             _ => return self.upload_answered(cx, call, status),
         };
         let fault = Seen { flags: Flags::FAULT, code: i32::from(status), ..Seen::default() };
+        if status != 401 {
+            // Whatever else it says, the server knows who asked.
+            self.jwt.keeper.accepted(number);
+        }
         match status {
             200..=299 => {
-                self.jwt.keeper.accepted(number);
                 return self.page(cx, status, body);
             }
             401 => self.jwt_refused(cx, number),
@@ -235,7 +238,7 @@ impl WebMessaging {
             r.refusals += 1;
             r.step = Step::Jwt;
             if r.refusals > 1 {
-                self.jwt.keeper.discard(number);
+                self.jwt.keeper.abandon(number);
                 self.no_jwt(cx, &Reason::RefusedTwice);
                 return;
             }
