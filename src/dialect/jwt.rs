@@ -68,7 +68,7 @@ fn instant(value: &Value) -> Option<Wall> {
         _ => return None,
     };
     // `as` saturates, and NaN was never a JSON number.
-    secs.is_finite().then(|| Wall((secs * 1e6) as i64))
+    secs.is_finite().then_some(Wall((secs * 1e6) as i64))
 }
 
 #[cfg(test)]

@@ -59,8 +59,8 @@ pub struct Keeper<T: Zeroize + PartialEq> {
     counted: u64,
     fetching: bool,
     retry_at: Option<Mono>,
-    /// A refusal was answered with a fetch and no token was accepted since.
-    refused: bool,
+    /// A refusal of the token of this number was answered with a fetch, and no later token was accepted since.
+    refused: Option<u64>,
     refused_values: VecDeque<Secret<T>>,
 }
 
@@ -92,7 +92,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             counted: 0,
             fetching: false,
             retry_at: None,
-            refused: false,
+            refused: None,
             refused_values: VecDeque::new(),
         }
     }
@@ -128,7 +128,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     /// A token came, asked for or not.
     pub fn got(&mut self, at: At, token: T, until: Option<Wall>) -> Then {
         let token = Secret::new(token);
-        self.fetching = false;
+        let asked = std::mem::take(&mut self.fetching);
         self.retry_at = None;
         self.backoff.reset();
         if self.refused_values.contains(&token) {
@@ -139,7 +139,14 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             return self.give_up(Reason::DeadOnArrival);
         }
         let half = life.map_or(Duration::MAX, |l| Duration::from_micros(l.unsigned_abs() / 2));
-        self.counted += 1;
+        // A late answer does not push aside a token that lives longer.
+        let longer = self.live(at).is_some_and(|h| !h.damaged && h.until.is_none_or(|u| until.is_some_and(|n| n < u)));
+        if longer && !asked {
+            return Then::Ready;
+        }
+        // The very token at hand, told twice, stays the same one.
+        let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged);
+        self.counted += u64::from(!again);
         let margin = self.policy.margin.min(half);
         self.held = Some(Held { token, number: self.counted, until, margin, damaged: false });
         Then::Ready
@@ -147,30 +154,42 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
 
     /// The server accepted the token of this number.
     pub fn accepted(&mut self, number: u64) {
-        if number == self.counted {
-            self.refused = false;
+        if self.refused.is_some_and(|refused| number > refused) {
+            self.refused = None;
         }
     }
 
-    /// The server refused the token of this number. It is never handed out again.
+    /// The server refused the token of this number. It is never handed out again; another is fetched once.
     pub fn refused(&mut self, at: At, number: u64) -> Then {
-        match self.held.take() {
-            Some(held) if held.number == number => {
-                self.refused_values.push_back(held.token);
-                if self.refused_values.len() > REMEMBERED {
-                    self.refused_values.pop_front();
-                }
-            }
-            other => {
-                // Somebody was faster, and a newer one is at hand or on its way.
-                self.held = other;
-                return self.need(at);
-            }
+        if !self.drop_refused(number) {
+            // Somebody was faster, and a newer one is at hand or on its way.
+            return self.need(at);
         }
-        if std::mem::replace(&mut self.refused, true) {
+        if self.refused.replace(number).is_some() {
             return self.give_up(Reason::RefusedTwice);
         }
         self.renew()
+    }
+
+    /// As [`Keeper::refused`], where whoever had used it gives up: nothing is fetched, and whoever needs a token
+    /// later begins anew.
+    pub fn abandon(&mut self, number: u64) {
+        self.drop_refused(number);
+        self.refused = None;
+    }
+
+    /// False where the token of this number is not the one at hand.
+    fn drop_refused(&mut self, number: u64) -> bool {
+        if self.held.as_ref().is_none_or(|h| h.number != number) {
+            return false;
+        }
+        if let Some(held) = self.held.take() {
+            self.refused_values.push_back(held.token);
+        }
+        if self.refused_values.len() > REMEMBERED {
+            self.refused_values.pop_front();
+        }
+        true
     }
 
     /// A fetch failed. `after` is the server's word on when to try again; `for_good` means that trying again is of
@@ -245,7 +264,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         self.held = None;
         self.fetching = false;
         self.retry_at = None;
-        self.refused = false;
+        self.refused = None;
         self.backoff.reset();
         Then::GiveUp(reason)
     }
@@ -299,14 +318,31 @@ mod tests {
         assert_eq!(k.refused(at(2), 1), Then::Ready, "a late refusal of the old one does not harm the new one");
         assert_eq!(k.refused(at(3), 2), Then::GiveUp(Reason::RefusedTwice));
         assert!(k.held().is_none());
+        // Nobody waits: it is gone, nothing is fetched, and the next refusal is a first one.
+        k.need(at(3));
+        k.got(at(3), "x".into(), server(60));
+        k.abandon(3);
+        assert!(k.held().is_none() && !k.is_fetching());
         // Accepted in between, a later refusal is a first one again.
         k.need(at(4));
         k.got(at(4), "c".into(), server(60));
-        k.accepted(3);
-        assert_eq!(k.refused(at(5), 3), Then::Fetch);
-        k.got(at(5), "d".into(), server(60));
         k.accepted(4);
-        assert_eq!(k.refused(at(6), 4), Then::Fetch);
+        assert_eq!(k.refused(at(5), 4), Then::Fetch);
+        k.got(at(5), "d".into(), server(60));
+        k.accepted(5);
+        assert_eq!(k.refused(at(6), 5), Then::Fetch);
+    }
+
+    #[test]
+    fn a_token_told_twice_is_one_token() {
+        let mut k = keeper(false);
+        k.need(at(0));
+        k.got(at(0), "a".into(), server(60));
+        k.refused(at(1), 1);
+        k.got(at(1), "b".into(), server(60));
+        k.got(at(1), "b".into(), server(60));
+        k.accepted(2);
+        assert_eq!(k.refused(at(2), 2), Then::Fetch);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a person does to a clock of the strip.
 
 use super::attachments::LINK;
-use super::history::GUEST_JWT;
+use super::guest_jwt::GUEST_JWT;
 use super::idle::SESSION_IDLE;
 use super::{Cx, WebMessaging};
 use crate::model::Report;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::messages::What;
 use super::requests::Ask;
 use super::wire::inbound::{
-    AttachmentEvent, CONTENT_KINDS, ConnectionClosed, EVENT_KINDS, Empty, ErrorBody, Frame, GetConfigurationResponse,
-    JwtResponse, Message, PRESENCE_KINDS, PresignedUrl, ResumeTokenResponse, SessionResponse,
+    AttachmentEvent, CONTENT_KINDS, ConnectionClosed, EVENT_KINDS, Empty, ErrorBody, Event, Frame,
+    GetConfigurationResponse, JwtResponse, Message, PRESENCE_KINDS, PresignedUrl, ResumeTokenResponse, SessionResponse,
 };
 use super::wire::lenient::{Audit, Audited, Str};
 use super::wire::outbound::Asked;
@@ -29,12 +29,14 @@ pub(super) fn sent_flags(asked: &Asked<'_>) -> Flags {
 }
 
 /// True where a message is typing and nothing else.
-pub(super) fn is_typing_only(m: &Message<'_>) -> bool {
+fn is_typing_only(m: &Message<'_>) -> bool {
     let events = m.events(&mut Audit::default()).items;
-    !events.is_empty()
-        && events.iter().all(|e| e.kind.or_empty() == "Typing")
-        && m.text.or_empty().is_empty()
-        && m.content.text().is_none_or(|t| t == "[]")
+    let more = m.content.text().is_some_and(|t| t != "[]") || !m.text.or_empty().is_empty();
+    !events.is_empty() && !more && all_typing(&events)
+}
+
+fn all_typing(events: &[Event<'_>]) -> bool {
+    events.iter().all(|e| e.kind.or_empty() == "Typing")
 }
 
 /// True where the frame answers a health check. The constant is ours; a check written by hand has another tracing id,
@@ -121,12 +123,16 @@ impl WebMessaging {
         if m.is_inbound() {
             self.echo(cx, frame, &m);
         }
-        let first = self.first_sight(&m);
         let events = m.events(audit).items;
-        let mut typing = !events.is_empty();
+        let pieces = m.content(audit);
+        if !events.is_empty() && pieces.is_empty() && m.text.or_empty().is_empty() && all_typing(&events) {
+            return Flags::TYPING;
+        }
+        // Plain text is only noted: looking it up would cost more than all the rest.
+        let first = (events.is_empty() && pieces.is_empty()) || !self.history.has_seen(m.key());
+        self.note_keys(&m);
         for e in &events {
             let kind = e.kind.or_empty();
-            typing &= kind == "Typing";
             audit.unknown += u32::from(!EVENT_KINDS.contains(&kind));
             let presence = e.presence.kind.or_empty();
             audit.unknown += u32::from(kind == "Presence" && !PRESENCE_KINDS.contains(&presence));
@@ -134,15 +140,11 @@ impl WebMessaging {
                 self.read_only(cx, "the other side ended the conversation");
             }
         }
-        for (_, piece) in m.content(audit) {
+        for (_, piece) in pieces {
             audit.unknown += u32::from(!CONTENT_KINDS.contains(&piece.kind.or_empty()));
             if piece.attachment.present && first {
                 self.link_came(cx, piece.attachment.id.or_empty(), piece.attachment.url.or_empty());
             }
-            typing = false;
-        }
-        if typing && m.text.or_empty().is_empty() {
-            return Flags::TYPING;
         }
         if current {
             self.idle.said(cx);
@@ -150,21 +152,14 @@ impl WebMessaging {
         Flags::STORY
     }
 
-    /// Notes the message's keys; false where they were noted before.
-    fn first_sight(&mut self, m: &Message<'_>) -> bool {
+    fn note_keys(&mut self, m: &Message<'_>) {
         let (key, id) = (m.key(), m.id.or_empty());
-        // Only what can be missed or doubted is worth remembering; typing is neither.
-        if key.is_empty() || (m.kind.or_empty() == "Event" && is_typing_only(m)) {
-            return true;
-        }
-        let first = !self.history.has_seen(key);
-        if first {
+        if !key.is_empty() {
             self.history.saw(key);
-            if id != key && !id.is_empty() {
-                self.history.saw(id);
-            }
         }
-        first
+        if id != key && !id.is_empty() {
+            self.history.saw(id);
+        }
     }
 
     fn echo(&mut self, cx: &mut Cx<'_>, frame: &Frame<'_>, m: &Message<'_>) {

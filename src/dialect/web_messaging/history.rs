@@ -1,26 +1,19 @@
-//! The guest JWT, and history by REST, which needs a live one.
+//! History by REST: page by page, within its limit, with a live JWT.
 
 use std::time::Duration;
 
 use super::messages::Found;
-use super::requests::Ask;
-use super::session::epoch;
-use super::wire::inbound::{HistoryPage, JwtResponse};
+use super::wire::inbound::HistoryPage;
 use super::wire::lenient::{Audit, Raw};
-use super::wire::outbound::Request;
-use super::{Cx, WebMessaging, until};
+use super::{Cx, WebMessaging};
 use crate::dialect::backoff::{Backoff, Plan};
 use crate::dialect::budget::Budget;
-use crate::dialect::jwt::Jwt;
-use crate::dialect::keeper::{Keeper, Policy, Reason, Then};
+use crate::dialect::keeper::Reason;
 use crate::dialect::{Action, At, Call, CallId, Seen};
 use crate::model::environment::secs;
-use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
-use crate::model::{Environment, Flags, Mono, Report, Secret, SecretKind, Wall};
+use crate::model::fact::ExpiryEvent;
+use crate::model::{Environment, Flags, Mono, Report};
 
-pub(super) const GUEST_JWT: &str = "guest-jwt";
-/// What the vendor's page says of a JWT that does not say it itself.
-const ASSUMED_LIFE: Duration = Duration::from_secs(60);
 const MINUTE: Duration = Duration::from_secs(60);
 /// Defaults of the vendor's clients: one page for a look, large ones for all.
 const PAGE: u32 = 25;
@@ -71,10 +64,6 @@ enum Step {
 
 #[derive(Debug)]
 pub(super) struct History {
-    pub jwt: Keeper<String>,
-    /// A person asked for a JWT: a failure is worth a fault of its own.
-    wished: bool,
-    told_dead: u64,
     reading: Option<Reading>,
     next: Option<(Extent, bool)>,
     budget: Budget,
@@ -84,17 +73,13 @@ pub(super) struct History {
 
 impl History {
     pub fn new(env: &Environment, seed: u64) -> Self {
-        let retry =
-            Plan { first: secs(1), longest: secs(5), give_up: secs(env.timings.reconnect_give_up_secs), tries: TRIES };
-        let margin = secs(env.timings.jwt_margin_secs);
+        let give_up = secs(env.timings.reconnect_give_up_secs);
+        let plan = Plan { first: secs(1), longest: secs(5), give_up, tries: u32::MAX };
         Self {
-            jwt: Keeper::new(Policy { margin, keep_alive: false, retry }, seed),
-            wished: false,
-            told_dead: 0,
             reading: None,
             next: None,
             budget: Budget::new(env.limits.history_per_minute, MINUTE),
-            backoff: Backoff::new(Plan { tries: u32::MAX, ..retry }, seed.wrapping_add(1)),
+            backoff: Backoff::new(plan, seed),
             seen: std::collections::VecDeque::new(),
         }
     }
@@ -112,29 +97,23 @@ impl History {
     }
 
     pub fn wait(&self, at: At) -> Option<Duration> {
-        let later = match self.reading.as_ref().map(|r| r.step) {
-            Some(Step::Later(then)) => Some(then.since(at.now.mono)),
-            _ => None,
-        };
-        let dead = self.jwt.held().filter(|h| h.number > self.told_dead && !h.damaged).and_then(|h| h.until);
-        [later, self.jwt.wait(at), dead.map(|d| until(at, d))].into_iter().flatten().min()
+        match self.reading.as_ref()?.step {
+            Step::Later(then) => Some(then.since(at.now.mono)),
+            Step::Jwt | Step::Calling(..) => None,
+        }
     }
 }
 
 impl WebMessaging {
-    pub(super) fn wish_jwt(&mut self, cx: &mut Cx<'_>) {
-        self.history.wished = true;
-        let then = self.history.jwt.renew();
-        self.jwt_then(cx, then);
-    }
-
     pub(super) fn wish_history(&mut self, cx: &mut Cx<'_>, all: bool) {
         self.read_history(cx, if all { Extent::All } else { Extent::Newest }, false);
     }
 
     /// After a lost connection: reads what was said meanwhile, and learns what became of doubtful sends.
     pub(super) fn catch_up(&mut self, cx: &mut Cx<'_>) {
-        self.read_history(cx, Extent::CatchUp, true);
+        // Where nothing was seen live, as with a resumed session, there is nothing to go back to.
+        let extent = if self.history.seen.is_empty() { Extent::Newest } else { Extent::CatchUp };
+        self.read_history(cx, extent, true);
     }
 
     fn read_history(&mut self, cx: &mut Cx<'_>, extent: Extent, settles: bool) {
@@ -159,21 +138,30 @@ impl WebMessaging {
 
     /// Calls for the page that is next, as soon as the limit and a live JWT allow it.
     fn next_page(&mut self, cx: &mut Cx<'_>) {
-        let wait = self.history.budget.wait(cx.now());
-        if !wait.is_zero() {
-            let why = format!(
-                "history waits {} s: {} calls a minute are allowed",
-                wait.as_secs() + 1,
-                self.history.budget.limit()
-            );
-            self.later(cx, wait, why);
+        if self.is_over_limit(cx) {
             return;
         }
         if let Some(r) = &mut self.history.reading {
             r.step = Step::Jwt;
         }
-        let then = self.history.jwt.need(cx.at);
+        let then = self.jwt.keeper.need(cx.at);
         self.jwt_then(cx, then);
+    }
+
+    /// True where the limit of calls is used up; then the page waits for it.
+    fn is_over_limit(&mut self, cx: &mut Cx<'_>) -> bool {
+        let wait = self.history.budget.wait(cx.now());
+        if !wait.is_zero() {
+            let limit = self.history.budget.limit();
+            let secs = wait.as_secs() + 1;
+            self.later(cx, wait, format!("history waits {secs} s: {limit} calls a minute are allowed"));
+        }
+        !wait.is_zero()
+    }
+
+    /// A reading waits for a JWT.
+    pub(super) fn awaits_jwt(&self) -> bool {
+        self.history.reading.as_ref().is_some_and(|r| r.step == Step::Jwt)
     }
 
     fn later(&mut self, cx: &mut Cx<'_>, wait: Duration, why: String) {
@@ -183,87 +171,13 @@ impl WebMessaging {
         }
     }
 
-    fn jwt_then(&mut self, cx: &mut Cx<'_>, then: Then) {
-        match then {
-            Then::Wait => {}
-            Then::Fetch if self.is_configured() => self.ask(cx, Ask::Jwt, Request::default()),
-            Then::Fetch => {
-                let why = format!("getJwt needs a configured session on an open socket; it is {}", self.state.word());
-                let then = self.history.jwt.failed(cx.at, &why, None, true);
-                self.jwt_then(cx, then);
-            }
-            Then::Ready => {
-                self.history.wished = false;
-                if self.history.reading.as_ref().is_some_and(|r| r.step == Step::Jwt) {
-                    self.call(cx);
-                }
-            }
-            Then::GiveUp(reason) => self.no_jwt(cx, &reason),
-        }
-    }
-
-    fn no_jwt(&mut self, cx: &mut Cx<'_>, reason: &Reason) {
-        let report = Report::new("no-jwt", "There is no usable guest JWT", format!("{reason}."));
-        let report = match reason {
-            Reason::RefusedTwice | Reason::SameAgain => report
-                .remedy("Check that the API host belongs to the same region as the socket: tokens are regional.")
-                .remedy("Check the skew of the clocks in the status line."),
-            Reason::DeadOnArrival => report.remedy("Check the skew of the clocks in the status line."),
-            Reason::Failed(_) => report.remedy("Connect and configure the session, then ask again."),
-        };
-        let wished = std::mem::take(&mut self.history.wished);
-        if self.history.reading.as_ref().is_some_and(|r| r.step == Step::Jwt) {
-            self.reading_failed(cx, report);
-        } else if wished {
-            cx.fault(report);
-        }
-    }
-
-    pub(super) fn jwt_failed(&mut self, cx: &mut Cx<'_>, why: &str, after: Option<Duration>) {
-        let for_good = !self.is_configured();
-        let then = self.history.jwt.failed(cx.at, why, after, for_good);
-        self.jwt_then(cx, then);
-    }
-
-    pub(super) fn jwt_arrived(&mut self, cx: &mut Cx<'_>, tracing: Option<&str>, r: &JwtResponse<'_>) {
-        self.requests.take(tracing, |a| *a == Ask::Jwt);
-        let Some(jwt) = r.jwt.filled() else {
-            self.jwt_failed(cx, "the JwtResponse holds no jwt", None);
+    /// A live JWT is at hand.
+    pub(super) fn call_for_page(&mut self, cx: &mut Cx<'_>) {
+        // The call that was refused counts as well.
+        if self.is_over_limit(cx) {
             return;
-        };
-        cx.act(Action::Learn { kind: SecretKind::Jwt, value: Secret::from(jwt.as_str()) });
-        let decoded = Jwt::decode(&jwt);
-        let told = epoch(r.exp.value).or_else(|| decoded.as_ref().and_then(Jwt::expires));
-        let until = told.unwrap_or(cx.server() + ASSUMED_LIFE);
-        let event = if self.history.jwt.held().is_some() { ExpiryEvent::Refreshed } else { ExpiryEvent::Started };
-        let then = self.history.jwt.got(cx.at, jwt, Some(until));
-        let mut fact = self.jwt_fact(cx.at, event, "server", Some(until));
-        fact.claims = decoded.map(|d| d.view());
-        fact.assumed = told.is_none();
-        cx.expiry(fact);
-        self.jwt_then(cx, then);
-    }
-
-    pub(super) fn jwt_fact(&self, at: At, event: ExpiryEvent, by: &str, until: Option<Wall>) -> Expiry {
-        let margin = self.history.jwt.held().map(|h| h.margin).unwrap_or_default();
-        Expiry {
-            id: GUEST_JWT.into(),
-            title: "guest JWT".into(),
-            event,
-            by: by.into(),
-            from: at.server,
-            until,
-            margin_secs: u32::try_from(margin.as_secs()).unwrap_or(u32::MAX),
-            breaks: "next history call fetches a new one".into(),
-            assumed: false,
-            token: None,
-            claims: None,
-            can: vec![ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Corrupt, ClockDeed::Forget],
         }
-    }
-
-    fn call(&mut self, cx: &mut Cx<'_>) {
-        let Some(held) = self.history.jwt.live(cx.at) else { return };
+        let Some(held) = self.jwt.keeper.live(cx.at) else { return };
         let number = held.number;
         let mut headers = vec![
             ("Authorization".to_owned(), format!("bearer {}", held.token.expose())),
@@ -293,9 +207,12 @@ impl WebMessaging {
             _ => return self.upload_answered(cx, call, status),
         };
         let fault = Seen { flags: Flags::FAULT, code: i32::from(status), ..Seen::default() };
+        if status != 401 {
+            // Whatever else it says, the server knows who asked.
+            self.jwt.keeper.accepted(number);
+        }
         match status {
             200..=299 => {
-                self.history.jwt.accepted(number);
                 return self.page(cx, status, body);
             }
             401 => self.jwt_refused(cx, number),
@@ -314,25 +231,20 @@ impl WebMessaging {
     }
 
     fn jwt_refused(&mut self, cx: &mut Cx<'_>, number: u64) {
-        let until = self.history.jwt.held().and_then(|h| h.until);
+        let until = self.jwt.keeper.held().and_then(|h| h.until);
         let fact = self.jwt_fact(cx.at, ExpiryEvent::Refused, "server", until);
         cx.expiry(fact);
         if let Some(r) = &mut self.history.reading {
             r.refusals += 1;
             r.step = Step::Jwt;
             if r.refusals > 1 {
-                self.history.jwt.refused(cx.at, number);
+                self.jwt.keeper.abandon(number);
                 self.no_jwt(cx, &Reason::RefusedTwice);
                 return;
             }
         }
-        let then = self.history.jwt.refused(cx.at, number);
-        if then == Then::Ready {
-            // A newer one is at hand; the limit counts the retry as well.
-            self.next_page(cx);
-        } else {
-            self.jwt_then(cx, then);
-        }
+        let then = self.jwt.keeper.refused(cx.at, number);
+        self.jwt_then(cx, then);
     }
 
     /// True where the call was one for history.
@@ -423,7 +335,7 @@ impl WebMessaging {
         seen
     }
 
-    fn reading_failed(&mut self, cx: &mut Cx<'_>, report: Report) {
+    pub(super) fn reading_failed(&mut self, cx: &mut Cx<'_>, report: Report) {
         let why = format!("history could not be read after the connection was lost: {}", report.title);
         cx.fault(report);
         self.reading_done(cx, None, &why);
@@ -456,68 +368,12 @@ impl WebMessaging {
     }
 
     pub(super) fn tick_history(&mut self, cx: &mut Cx<'_>) {
-        if let Some(h) = self.history.jwt.held()
-            && let Some(until) = h.until.filter(|u| cx.server() >= *u)
-            && h.number > self.history.told_dead
-            && !h.damaged
-        {
-            self.history.told_dead = h.number;
-            let fact = self.jwt_fact(cx.at, ExpiryEvent::Expired, "clock", Some(until));
-            cx.expiry(fact);
-        }
-        let then = self.history.jwt.tick(cx.at);
-        self.jwt_then(cx, then);
         if let Some(Step::Later(then)) = self.history.reading.as_ref().map(|r| r.step)
             && then <= cx.now()
         {
             self.next_page(cx);
         }
     }
-
-    /// What a person does to the guest JWT.
-    pub(super) fn jwt_deed(&mut self, cx: &mut Cx<'_>, deed: ClockDeed) -> bool {
-        let until = self.history.jwt.held().and_then(|h| h.until);
-        let number = self.history.jwt.held().map(|h| h.number);
-        let (done, event) = match deed {
-            ClockDeed::Refresh => {
-                self.wish_jwt(cx);
-                return true;
-            }
-            ClockDeed::Expire => {
-                // It is told here and now, and need not be told again.
-                self.history.told_dead = number.unwrap_or(self.history.told_dead);
-                (self.history.jwt.expire(cx.at), ExpiryEvent::Expired)
-            }
-            ClockDeed::Corrupt => (self.history.jwt.damage(damaged), ExpiryEvent::Corrupted),
-            ClockDeed::Forget => (self.history.jwt.forget(), ExpiryEvent::Forgotten),
-        };
-        if !done {
-            return false;
-        }
-        if event == ExpiryEvent::Corrupted
-            && let Some(held) = self.history.jwt.held()
-        {
-            cx.act(Action::Learn { kind: SecretKind::Jwt, value: held.token.clone() });
-        }
-        let until = if event == ExpiryEvent::Expired { until.map(|u| u.min(cx.server())) } else { until };
-        let fact = self.jwt_fact(cx.at, event, "you", until);
-        cx.expiry(fact);
-        true
-    }
-}
-
-/// Changes one character of the signature, in its middle: the last one may hold bits that nobody reads.
-fn damaged(token: &String) -> String {
-    let signature = token.rfind('.').map_or(0, |dot| dot + 1);
-    let middle = signature + (token.len() - signature) / 2;
-    token
-        .char_indices()
-        .map(|(i, c)| match c {
-            'A' if i == middle => 'B',
-            _ if i == middle => 'A',
-            c => c,
-        })
-        .collect()
 }
 
 fn hash(key: &str) -> u64 {

@@ -37,7 +37,7 @@ pub(super) enum What {
     Raw,
 }
 
-#[derive(Debug)]
+// No `Debug`: the frame holds the session token.
 struct Sent {
     tracing: String,
     what: What,
@@ -63,7 +63,6 @@ enum Stage {
 }
 
 /// The sends whose end is not known, in the order of sending.
-#[derive(Debug)]
 pub(super) struct Outbox {
     open: BTreeMap<u64, Sent>,
     unconfirmed: BTreeMap<u64, Sent>,

@@ -2,7 +2,7 @@
 //!
 //! [`WebMessaging`] is the machine; its parts live in files of their own, each with the piece of state that it owns:
 //! `session` (open, configure, end, reconnect), `frames` (what arrives), `messages` (what the guest says and what
-//! becomes of it), `requests` (everything else that is asked over the socket), `history` (JWT and REST), `attachments`,
+//! becomes of it), `requests` (everything else that is asked over the socket), `guest_jwt`, `history`, `attachments`,
 //! `idle` (clocks of the session and of the connection), `deeds` (what a person does to a clock).
 //! [`read`] and [`line`] tell records, and need no machine.
 
@@ -10,6 +10,7 @@ mod attachments;
 mod content;
 mod deeds;
 mod frames;
+mod guest_jwt;
 mod history;
 mod idle;
 mod line;
@@ -61,6 +62,7 @@ pub struct WebMessaging {
     session: session::Session,
     requests: requests::Requests,
     outbox: messages::Outbox,
+    jwt: guest_jwt::GuestJwt,
     history: history::History,
     attachments: attachments::Attachments,
     idle: idle::Idle,
@@ -120,6 +122,7 @@ impl WebMessaging {
             session: session::Session::new(&env, resumed, chance.number()),
             requests: requests::Requests::default(),
             outbox: messages::Outbox::new(&env),
+            jwt: guest_jwt::GuestJwt::new(&env, chance.number()),
             history: history::History::new(&env, chance.number()),
             attachments: attachments::Attachments::default(),
             idle: idle::Idle::new(&env),
@@ -196,6 +199,7 @@ impl WebMessaging {
         self.tick_requests(cx);
         self.tick_session(cx);
         self.tick_outbox(cx);
+        self.tick_jwt(cx);
         self.tick_history(cx);
         self.tick_attachments(cx);
         self.tick_idle(cx);
@@ -237,6 +241,7 @@ impl Dialect for WebMessaging {
             self.requests.wait(at),
             self.session.wait(at),
             self.outbox.wait(at, self.can_retry()),
+            self.jwt.wait(at),
             self.history.wait(at),
             self.attachments.wait(at),
             self.idle.wait(at, self.can_check()),

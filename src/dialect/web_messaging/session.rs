@@ -28,6 +28,8 @@ pub(super) struct Session {
     open_at: Option<Mono>,
     /// The session was ready once, or is a resumed one: the server should know it.
     known: bool,
+    /// The socket is new: what was missed without it is not known yet.
+    fresh: bool,
     /// Ready since.
     ready_since: Option<Mono>,
     /// A 429 asks for patience before configuring again: when, and whether with `startNew`.
@@ -56,6 +58,7 @@ impl Session {
             backoff: Backoff::new(plan, seed),
             open_at: None,
             known: resumed,
+            fresh: false,
             ready_since: None,
             configure_at: None,
             configure_tries: 0,
@@ -118,6 +121,7 @@ impl WebMessaging {
             return;
         }
         self.socket = Socket::Open;
+        self.session.fresh = true;
         self.heartbeat.start(cx.now());
         self.idle.connected(cx);
         self.go(cx, SessionState::Connected, "");
@@ -208,7 +212,8 @@ impl WebMessaging {
 
     fn ready(&mut self, cx: &mut Cx<'_>, r: &SessionResponse<'_>, started_new: bool) {
         let again = self.is_configured();
-        let resuming = std::mem::replace(&mut self.session.known, true) && !started_new && !again;
+        let fresh = std::mem::take(&mut self.session.fresh);
+        let resuming = std::mem::replace(&mut self.session.known, true) && fresh && !started_new;
         self.session.ready_since.get_or_insert(cx.now());
         self.session.configure_tries = 0;
         if let Some(bytes) = r.max_custom_data_bytes.value {

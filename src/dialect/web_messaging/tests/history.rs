@@ -87,6 +87,16 @@ fn a_401_leads_to_one_new_jwt_and_one_retry() {
 }
 
 #[test]
+fn two_refusals_end_it_even_where_a_newer_jwt_was_at_hand() {
+    let mut p = Play::ready();
+    p.wish(Wish::History { all: false }).jwt(JWT, 60).done();
+    p.wish(Wish::GetJwt).jwt("e30.e30.y", 60).done();
+    p.http(401, json!({})).did(NEWEST);
+    p.http(401, json!({})).does(&["clock guest-jwt Refused by server until +60", "fault no-jwt"]);
+    p.wish(Wish::History { all: false }).does(&["send getJwt"]);
+}
+
+#[test]
 fn a_jwt_that_is_dead_on_arrival_is_not_sent() {
     let mut p = Play::ready();
     p.wish(Wish::History { all: false }).jwt(JWT, -5).did("fault no-jwt");

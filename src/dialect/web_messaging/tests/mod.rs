@@ -10,6 +10,7 @@ mod saying;
 mod schedules;
 mod session;
 mod uploads;
+mod verdict;
 
 use std::time::Duration;
 

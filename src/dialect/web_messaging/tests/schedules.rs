@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::fixture::record;
 use super::mock::Server;
+use super::verdict::Tally;
 use super::*;
 use crate::dialect::seeded::Seeded;
-use crate::dialect::{Button, Call, read};
+use crate::dialect::{Button, Call};
 use crate::model::fact::ClockDeed;
-use crate::model::{DialectId, Direction, Happening, Kind};
+use crate::model::{Direction, Kind};
 
 const SCHEDULES: u64 = 10_000;
-const SECOND: u64 = 1_000_000;
+pub const SECOND: u64 = 1_000_000;
 /// Faults end here.
 const CALM: u64 = 90 * SECOND;
 /// Here the last reading of history begins.
@@ -42,30 +42,35 @@ enum Event {
     /// The newest connection breaks, or is closed with this code.
     Break(Option<u16>),
     Garbage(String),
+    /// Connect, where the session has ended.
+    Again,
     /// Connect again, for what follows.
     Mend,
 }
 
-struct Run {
-    machine: WebMessaging,
-    server: Server,
-    chance: Seeded,
-    now: u64,
+pub struct Run {
+    pub machine: WebMessaging,
+    pub server: Server,
+    pub chance: Seeded,
+    pub now: u64,
     queue: BTreeMap<(u64, u64), Event>,
-    counted: u64,
-    open: BTreeSet<u32>,
-    conn: u32,
-    mute: bool,
-    log: Option<Vec<String>>,
+    pub counted: u64,
+    pub open: BTreeSet<u32>,
+    pub conn: u32,
+    pub mute: bool,
+    pub log: Option<Vec<String>>,
     /// Frames and answers as records would hold them.
-    frames: Vec<(Kind, Direction, String)>,
-    wished: BTreeSet<String>,
-    corrupted: bool,
-    ends: BTreeMap<String, Delivery>,
-    sends: BTreeMap<String, u32>,
-    opens: u32,
-    calls: u32,
-    broken: Vec<String>,
+    pub frames: Vec<(Kind, Direction, String)>,
+    pub wished: BTreeSet<String>,
+    pub corrupted: bool,
+    pub ends: BTreeMap<String, Delivery>,
+    pub sends: BTreeMap<String, u32>,
+    pub opens: u32,
+    pub calls: u32,
+    pub history_limit: usize,
+    pub history_calls: Vec<u64>,
+    pub last_wish: u64,
+    pub broken: Vec<String>,
 }
 
 impl Run {
@@ -76,6 +81,8 @@ impl Run {
         env.retry_after_429 = chance.up_to(3) > 0;
         env.timings.ping_secs = [0, 15, 60][chance.up_to(2) as usize];
         env.timings.reconnect_give_up_secs = [20, 300][chance.up_to(1) as usize];
+        let history_limit = [3, 10][chance.up_to(1) as usize];
+        env.limits.history_per_minute = history_limit as u32;
         let config = Config {
             hosts: hosts(),
             environment: env,
@@ -101,6 +108,9 @@ impl Run {
             sends: BTreeMap::new(),
             opens: 0,
             calls: 0,
+            history_limit,
+            history_calls: Vec::new(),
+            last_wish: 0,
             broken: Vec::new(),
         }
     }
@@ -177,6 +187,23 @@ impl Run {
             };
             self.plan(after, event);
         }
+        // A tester who connects again, and one who reads history after having done something to the JWT.
+        for n in 1..9 {
+            let after = n * 10 * SECOND + self.chance.up_to(5 * SECOND);
+            if self.chance.up_to(3) > 0 {
+                self.plan(after, Event::Again);
+            }
+            if self.chance.up_to(9) == 0 {
+                let event = if self.chance.up_to(1) == 0 {
+                    Event::ExpireJwts
+                } else {
+                    Event::Wish(Wish::Clock { id: "guest-jwt".into(), deed: ClockDeed::Corrupt })
+                };
+                self.plan(after, Event::Wish(Wish::GetJwt));
+                self.plan(after + SECOND / 2, event);
+                self.plan(after + SECOND, Event::Wish(Wish::History { all: false }));
+            }
+        }
         for at in [CALM, LAST - SECOND] {
             self.plan(at, Event::Mend);
         }
@@ -202,8 +229,11 @@ impl Run {
         let at = at(self.now);
         match event {
             Event::Wish(wish) => self.wish(wish),
+            Event::Again if self.machine.state().is_ended() => self.wish(Wish::Connect),
+            Event::Again => {}
             Event::Mend => {
                 self.server.life = 259_200;
+                self.judge_ended();
                 if self.now > CALM {
                     // Whatever it was in the middle of: leave it, and begin again.
                     self.wish(Wish::Leave { code: 1000, reason: String::new() });
@@ -299,6 +329,7 @@ impl Run {
     }
 
     fn wish(&mut self, wish: Wish) {
+        self.last_wish = self.now;
         match &wish {
             Wish::Text { tracing, .. }
             | Wish::Answer { tracing, .. }
@@ -348,11 +379,10 @@ impl Run {
                     self.plan(10_000, Event::Request(conn, text));
                 }
             }
+            Action::Ping { .. } if self.mute && self.chaos() => {}
             Action::Ping { conn } => {
-                if !(self.mute && self.chaos()) {
-                    let latency = self.latency();
-                    self.plan(latency, Event::Pong(conn));
-                }
+                let latency = self.latency();
+                self.plan(latency, Event::Pong(conn));
             }
             Action::Close { conn, code, .. } => {
                 let latency = self.latency();
@@ -368,6 +398,11 @@ impl Run {
     fn call(&mut self, call: CallId, request: Call) {
         self.calls += 1;
         if request.purpose == "history" {
+            self.history_calls.push(self.now);
+            let within = self.history_calls.iter().filter(|t| self.now - **t < 60 * SECOND).count();
+            if within > self.history_limit {
+                self.broken.push(format!("{within} history calls in a minute"));
+            }
             let bearer = request.headers.iter().find(|(k, _)| k == "Authorization").map(|(_, v)| v.clone());
             let jwt = bearer.unwrap_or_default().trim_start_matches("bearer ").to_owned();
             let now = at(self.now).server;
@@ -426,91 +461,6 @@ impl Run {
             false => Err((self.broken.join("\n"), self.log.unwrap_or_default())),
         }
     }
-
-    fn judge(&mut self) {
-        let mut broken = Vec::new();
-        for tracing in &self.wished {
-            let taken = self.server.taken.get(tracing).copied().unwrap_or(0);
-            if taken > 1 {
-                broken.push(format!("{tracing} was delivered {taken} times"));
-            }
-            if self.sends.get(tracing).copied().unwrap_or(0) > 3 {
-                broken.push(format!("{tracing} was sent more than three times"));
-            }
-            match self.ends.get(tracing) {
-                Some(Delivery::Delivered) if taken == 0 => {
-                    broken.push(format!("{tracing} is called delivered, but is not"))
-                }
-                Some(Delivery::NotSent { why }) if taken > 0 || why.is_empty() => {
-                    broken.push(format!("{tracing} was sent all the same, or has no reason"))
-                }
-                Some(Delivery::Refused { .. }) if taken > 0 => {
-                    broken.push(format!("{tracing} is called refused, but was taken"))
-                }
-                Some(Delivery::Unconfirmed { why }) if why.is_empty() => {
-                    broken.push(format!("{tracing} has no reason"))
-                }
-                Some(Delivery::Sent | Delivery::Retrying { .. }) | None => {
-                    broken.push(format!("{tracing} has no end: {:?}", self.ends.get(tracing)))
-                }
-                Some(_) => {}
-            }
-        }
-        if self.opens > 80 || self.calls > 120 {
-            broken.push(format!("{} opens, {} calls", self.opens, self.calls));
-        }
-        self.judge_conversation(&mut broken);
-        self.broken.extend(broken);
-    }
-
-    /// Folds what was seen as the projections do: one entry by tracing id and by key.
-    fn judge_conversation(&self, broken: &mut Vec<String>) {
-        let mut entries: Vec<BTreeSet<String>> = Vec::new();
-        let mut out = Vec::new();
-        for (kind, direction, text) in &self.frames {
-            read(DialectId::WebMessaging, &record(*kind, *direction, 200, text), &mut out);
-        }
-        for happening in out {
-            let Happening::Said(m) = happening else { continue };
-            let mut names: BTreeSet<String> = m.also.into_iter().chain([m.key]).filter(|k| !k.is_empty()).collect();
-            names.extend(m.tracing.map(|t| format!("tracing {t}")));
-            let (same, others): (Vec<_>, Vec<_>) = entries.into_iter().partition(|e| !e.is_disjoint(&names));
-            entries = others;
-            names.extend(same.into_iter().flatten());
-            entries.push(names);
-        }
-        for stored in &self.server.stored {
-            let count = entries.iter().filter(|e| e.contains(&stored.id)).count();
-            if count != 1 {
-                broken.push(format!("{} is {count} times in the conversation", stored.id));
-            }
-        }
-    }
-
-    fn tally(&self) -> Tally {
-        let count = |fits: fn(&Delivery) -> bool| self.ends.values().filter(|d| fits(d)).count() as u64;
-        Tally {
-            delivered: count(|d| *d == Delivery::Delivered),
-            refused: count(|d| matches!(d, Delivery::Refused { .. })),
-            not_sent: count(|d| matches!(d, Delivery::NotSent { .. })),
-            unconfirmed: count(|d| matches!(d, Delivery::Unconfirmed { .. })),
-            reconnects: u64::from(self.opens.saturating_sub(1)),
-            refused_jwts: self.server.refused_jwts.len() as u64,
-            stored: self.server.stored.len() as u64,
-        }
-    }
-}
-
-/// What the schedules came across, so that a test that tests nothing is noticed.
-#[derive(Debug, Default)]
-struct Tally {
-    delivered: u64,
-    refused: u64,
-    not_sent: u64,
-    unconfirmed: u64,
-    reconnects: u64,
-    refused_jwts: u64,
-    stored: u64,
 }
 
 #[test]

@@ -58,6 +58,14 @@ fn a_resumed_session_reads_its_newest_history() {
 }
 
 #[test]
+fn configuring_again_on_the_open_socket_reads_no_history() {
+    let mut p = Play::ready();
+    p.wish(Wish::Configure { start_new: false }).does(&["state configuring", CONFIGURE]);
+    p.answer("configureSession", "SessionResponse", json!({"connected":true,"newSession":false}));
+    p.does(&["state ready: known session"]);
+}
+
+#[test]
 fn a_refused_upgrade_ends_it_and_is_not_tried_again() {
     for reconnect in [false, true] {
         let mut p = Play::with(|e| e.reconnect = reconnect);
