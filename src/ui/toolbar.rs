@@ -62,6 +62,7 @@ fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
             let mut entry = |ui: &mut Ui, id: &str, name: &str| {
                 if ui.selectable_label(chosen == id, name).clicked() {
                     acts.push(Act::ChooseEnvironment(id.to_owned()));
+                    ui.close();
                 }
             };
             entry(ui, SANDBOX, "Sandbox");
@@ -71,6 +72,7 @@ fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
             ui.separator();
             if ui.button("Environments…").clicked() {
                 acts.run(Cmd::Environments);
+                ui.close();
             }
         })
         .response

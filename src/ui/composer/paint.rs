@@ -62,10 +62,13 @@ fn choose(ui: &mut Ui, composer: &mut Composer) {
     ComboBox::new("action", "")
         .selected_text(composer.action.title())
         .width(150.0)
-        .height(420.0)
+        .height(560.0)
         .show_ui(ui, |ui| {
             for action in Action::ALL {
-                ui.selectable_value(&mut composer.action, action, action.title()).on_hover_text(action.about());
+                let item = ui.selectable_value(&mut composer.action, action, action.title());
+                if item.on_hover_text(action.about()).clicked() {
+                    ui.close();
+                }
             }
         })
         .response

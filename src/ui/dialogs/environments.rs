@@ -39,7 +39,9 @@ impl Environments {
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
         let height = (ui.ctx().content_rect().height() - 150.0).clamp(260.0, 640.0);
+        ui.set_max_height(height);
         ui.horizontal_top(|ui| {
+            ui.set_max_height(height);
             ui.vertical(|ui| {
                 ui.set_width(190.0);
                 ui.set_height(height);
