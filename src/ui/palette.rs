@@ -103,7 +103,7 @@ fn row(ui: &mut Ui, item: &Item, chosen: bool, place: (usize, usize)) -> Respons
     ui.painter().text(at(8.0), Align2::LEFT_CENTER, title, font::body(), ink);
     ui.painter().text(at(rect.width() - 210.0), Align2::LEFT_CENTER, item.kind, font::small(), t.text.weak);
     let keys = Rect::from_min_max(pos2(rect.right() - 110.0, rect.top() + 3.0), rect.max);
-    ui.scope_builder(UiBuilder::new().max_rect(keys), |ui| key_caps(ui, &item.hint));
+    key_caps(&mut ui.new_child(UiBuilder::new().id_salt(place.0).max_rect(keys)), &item.hint);
     response
 }
 

@@ -42,6 +42,7 @@ impl App {
             Act::Inspect(seq) => {
                 self.selection.set(vec![seq]);
                 self.settings.panes.show_inspector = true;
+                self.lower_inspector = true;
             }
             Act::Mark(seq) => self.toggle_mark(seq),
             Act::Diff(a, b) => self.compare(a, b),

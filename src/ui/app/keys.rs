@@ -92,7 +92,6 @@ mod tests {
     fn press(key: Key, modifiers: Modifiers, keyboard: Keyboard) -> (Vec<Cmd>, usize) {
         let ctx = Context::default();
         let mut input = egui::RawInput::default();
-        input.modifiers = modifiers;
         input.events.push(Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers });
         let mut out = Vec::new();
         let mut left = 0;

@@ -10,7 +10,7 @@ use crate::ui::composer;
 use crate::ui::conversation::paint_column;
 use crate::ui::dialogs;
 use crate::ui::theme::{radius, space, tokens, tokens_of};
-use crate::ui::widgets::{Icon, ReportAction, Tone, icon_button, progress, report_card};
+use crate::ui::widgets::{Icon, ReportAction, Tone, icon_button, progress, report_card, segmented};
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 
 impl App {
@@ -86,14 +86,16 @@ impl App {
             CentralPanel::default().frame(ground).show(ui, |ui| first_run::paint(ui, &scene, acts));
         } else {
             let size = ui.available_size();
+            // Too narrow for three columns: records and inspector share the lower pane.
+            let narrow = size.x < 900.0;
             let rail_frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 8));
             let shown = Panel::left("rail")
                 .frame(rail_frame)
-                .default_size(panes.rail)
-                .size_range(140.0..=(size.x * 0.3).max(150.0))
+                .default_size(panes.rail.min(size.x * 0.24))
+                .size_range(130.0..=(size.x * 0.3).max(140.0))
                 .show(ui, |ui| rail::paint(ui, &scene, acts));
             settings.panes.rail = shown.response.rect.width();
-            if panes.show_inspector {
+            if panes.show_inspector && !narrow {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
                 let shown = Panel::right("inspector")
                     .frame(frame)
@@ -109,7 +111,17 @@ impl App {
                     .resizable(true)
                     .default_size(panes.records.min(size.y * 0.36))
                     .size_range(90.0..=(size.y * 0.7).max(100.0))
-                    .show(ui, |ui| self.records.paint(ui, log.reader(), &scene, over, acts));
+                    .show(ui, |ui| {
+                        if narrow && panes.show_inspector {
+                            let options = [(false, "Records"), (true, "Inspector")];
+                            segmented(ui, "Lower pane", &mut self.lower_inspector, &options);
+                            if self.lower_inspector {
+                                self.inspector.paint(ui, log.reader(), &scene, acts);
+                                return;
+                            }
+                        }
+                        self.records.paint(ui, log.reader(), &scene, over, acts);
+                    });
                 settings.panes.records = shown.response.rect.height();
             }
             CentralPanel::default().frame(ground).show(ui, |ui| {

@@ -39,9 +39,8 @@ impl Environments {
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
         let height = (ui.ctx().content_rect().height() - 150.0).clamp(260.0, 640.0);
-        ui.set_max_height(height);
-        ui.horizontal_top(|ui| {
-            ui.set_max_height(height);
+        let size = egui::vec2(ui.available_width(), height);
+        ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Min), |ui| {
             ui.vertical(|ui| {
                 ui.set_width(190.0);
                 ui.set_height(height);
