@@ -385,3 +385,73 @@ fn orders_of_the_sandbox_are_given_from_its_panel() {
     h.run_ok();
     assert!(sees(&h, "faults on"), "faults on");
 }
+
+#[test]
+fn a_bubble_lights_its_records_and_a_record_its_bubble() {
+    let desk = Desk::default();
+    let session = desk.rich();
+    let mut h = desk.harness([1440.0, 2200.0], Theme::Dark);
+    h.state_mut().adopt(session);
+    until(&mut h, "the bubble", |h| h.query_all_by_label_contains("Guest: Thank you!").next().is_some());
+    h.get_by_role_and_label(Role::ListItem, "Guest: Thank you!, 13:26:19.174, sending").click();
+    h.run_ok();
+    let chosen = h.state().selected().to_vec();
+    assert!(!chosen.is_empty());
+    until(&mut h, "the inspector", |h| h.query_all_by_label_contains("onMessage").count() > 1);
+    keys(&mut h, Modifiers::NONE, Key::Home);
+    assert_ne!(h.state().selected(), chosen);
+    keys(&mut h, Modifiers::COMMAND, Key::OpenBracket);
+    assert_eq!(h.state().selected(), chosen, "back to the bubble");
+}
+
+#[test]
+fn a_window_in_which_nothing_happens_asks_for_no_frame() {
+    let desk = Desk::default();
+    let mut h = open(&desk);
+    h.step();
+    let delay = h.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay;
+    assert!(delay > std::time::Duration::from_secs(3600), "{delay:?}");
+    desk.session(1, "Guest 1", "Sandbox", SessionState::Ready);
+    desk.writer.flush().unwrap();
+    until(&mut h, "the session", |h| h.query_all_by_label_contains("Session Guest 1").next().is_some());
+    h.step();
+    let delay = h.output().viewport_output[&egui::ViewportId::ROOT].repaint_delay;
+    assert!(delay > std::time::Duration::from_secs(3600), "{delay:?}");
+}
+
+#[test]
+fn a_saved_capture_opens_and_leads_back_to_the_live_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let saved = sessionscope::capture::Writer::create(folder.path()).unwrap();
+    let sessionscope::capture::Opened::File(file) = saved.opened() else { panic!("in memory") };
+    let old = Desk { writer: saved, ..Desk::default() };
+    old.session(1, "Old guest", "Archive", SessionState::Ready);
+    old.writer.close().unwrap();
+    let desk = Desk { picker: sessionscope::ui::picker::Answer::Chosen(file), ..Desk::default() };
+    let mut h = open(&desk);
+    keys(&mut h, Modifiers::COMMAND, Key::O);
+    until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
+    assert!(sees(&h, "saved capture"));
+    assert!(h.query_by_label("Message").is_none(), "nothing can be said in it");
+    press(&mut h, "Back to live");
+    assert!(sees(&h, "Start a conversation in the sandbox"));
+}
+
+#[test]
+fn five_thousand_entries_are_scrolled_without_laying_all_out() {
+    let desk = Desk::default();
+    let session = desk.session(1, "Guest 1", "Sandbox", SessionState::Ready);
+    for n in 0..5000_i64 {
+        let text = format!(
+            r#"{{"type":"message","class":"StructuredMessage","code":200,"body":{{"id":"m{n}","type":"Text","text":"line {n} {}","direction":"Outbound","originatingEntity":"Bot","channel":{{"time":"2026-01-06T13:26:15.700Z","messageId":"c{n}"}}}}}}"#,
+            "word ".repeat((n % 40) as usize)
+        );
+        desk.frame(session, n, sessionscope::model::Direction::Received, &text);
+    }
+    desk.writer.flush().unwrap();
+    let mut h = desk.harness(SIZE, Theme::Dark);
+    h.state_mut().adopt(session);
+    until(&mut h, "the newest", |h| h.query_all_by_label_contains("Bot: line 4999").next().is_some());
+    let shown = h.query_all_by_role(Role::ListItem).count();
+    assert!(shown < 60, "{shown} entries are laid out");
+}

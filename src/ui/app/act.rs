@@ -13,7 +13,7 @@ use crate::ui::dialogs::{Confirm, Dialog};
 pub enum Act {
     Run(Cmd),
     /// Send this to the engine; a refusal becomes a toast.
-    Engine(Command),
+    Engine(Box<Command>),
     Wish(SessionId, Wish),
     /// Send what the composer of this session holds.
     SendDraft(SessionId),

@@ -24,13 +24,18 @@ impl App {
     fn act(&mut self, act: Act, board: &Board, ctx: &egui::Context) {
         match act {
             Act::Run(cmd) => self.run(cmd, board, ctx),
-            Act::Engine(command) => self.engine(command),
+            Act::Engine(command) => self.engine(*command),
             Act::Wish(session, wish) => self.wish(session, wish),
             Act::SendDraft(session) => self.send_draft(session, ctx),
             Act::Show(session) => self.show(session),
             Act::Focus(column) => self.focus = column.min(self.columns.len().saturating_sub(1)),
             Act::Close(session) => self.close(session),
             Act::Select(seqs) => {
+                // The first record is what it is about; what came of it follows.
+                let mut seqs = seqs;
+                if !seqs.is_empty() {
+                    seqs.rotate_left(1);
+                }
                 self.selection.set(seqs);
                 self.selection_changed();
             }
@@ -174,8 +179,7 @@ impl App {
 
     /// Something was selected elsewhere than in the table: table and conversation follow.
     pub(super) fn selection_changed(&mut self) {
-        let lead = self.selection.seqs().first().copied();
-        self.records.select(lead);
+        self.records.select(self.selection.lead());
         self.reveal_bubble();
     }
 

@@ -25,10 +25,8 @@ impl Keyboard {
     }
 
     fn leaves(self, key: &KeyboardShortcut) -> bool {
-        if !is_bare(key) {
-            return true;
-        }
-        !self.over && !self.text && !(self.widget && is_navigation(key.logical_key))
+        let free = !self.over && !self.text;
+        !is_bare(key) || free && (!self.widget || !is_navigation(key.logical_key))
     }
 }
 

@@ -222,6 +222,11 @@ impl App {
         self.columns.iter().map(|c| c.session).collect()
     }
 
+    /// The selected records.
+    pub fn selected(&self) -> &[u64] {
+        self.selection.seqs()
+    }
+
     /// Takes a session as live and shows it, as if the engine had just made it.
     pub fn adopt(&mut self, session: SessionId) {
         self.book.live.insert(session);

@@ -129,9 +129,9 @@ fn save(form: &mut Form, acts: &mut Acts) {
     let secret = std::mem::take(&mut form.secret.0);
     let key = crate::ui::app::secret_key(&form.environment.id);
     if !secret.is_empty() {
-        acts.push(Act::Engine(Command::KeepSecret { key, value: Secret::new(secret) }));
+        acts.push(Act::Engine(Box::new(Command::KeepSecret { key, value: Secret::new(secret) })));
     } else if std::mem::take(&mut form.forget_secret) {
-        acts.push(Act::Engine(Command::ForgetSecret { key }));
+        acts.push(Act::Engine(Box::new(Command::ForgetSecret { key })));
     }
     acts.push(Act::SaveEnvironment(Box::new(form.environment.clone())));
     acts.push(Act::Info(format!("Environment “{}” is saved.", form.environment.name)));

@@ -123,7 +123,13 @@ impl Dialog {
 }
 
 /// Paints the dialog. True when it shall close.
-pub fn paint(ctx: &Context, dialog: &mut Dialog, settings: &mut Settings, scene: &Scene<'_>, acts: &mut Acts) -> bool {
+pub fn paint(
+    ctx: &Context,
+    dialog: &mut Dialog,
+    settings: Option<&mut Settings>,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) -> bool {
     let (title, width) = (dialog.title(), dialog.width());
     let bare = matches!(dialog, Dialog::Palette(_));
     frame(ctx, title, width, bare, |ui| match dialog {
@@ -133,7 +139,9 @@ pub fn paint(ctx: &Context, dialog: &mut Dialog, settings: &mut Settings, scene:
             false
         }
         Dialog::Settings => {
-            settings::paint(ui, settings, scene);
+            if let Some(settings) = settings {
+                settings::paint(ui, settings, scene);
+            }
             false
         }
         Dialog::Environments(dialog) => dialog.paint(ui, scene, acts),

@@ -32,10 +32,6 @@ struct Inner {
 }
 
 impl Listener {
-    pub fn commands(&self) -> Vec<Command> {
-        self.0.lock().unwrap().commands.clone()
-    }
-
     /// Takes what came so far.
     pub fn take(&self) -> Vec<Command> {
         std::mem::take(&mut self.0.lock().unwrap().commands)
@@ -108,9 +104,7 @@ pub const START: Wall = Wall(1_767_705_975_174_000);
 
 impl Default for Desk {
     fn default() -> Self {
-        let mut settings = Settings::default();
-        settings.utc = true;
-        settings.reduced_motion = true;
+        let settings = Settings { utc: true, reduced_motion: true, ..Settings::default() };
         Self {
             listener: Listener::default(),
             writer: Writer::private().unwrap(),
@@ -123,10 +117,6 @@ impl Default for Desk {
 }
 
 impl Desk {
-    pub fn app(&self) -> App {
-        self.app_with(self.settings.clone())
-    }
-
     fn app_with(&self, settings: Settings) -> App {
         let store = match &self.store {
             Some(folder) => Store::open(folder).0,
