@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable as _;
 use sessionscope::model::{Flags, Report};
 use sessionscope::projection::ClockPhase;
 use sessionscope::ui::inspector::Tab;
@@ -93,6 +94,19 @@ fn gallery() {
             b.log.marked.insert(2997);
             let h = builder((860.0, 420.0), theme).with_pixels_per_point(scale).build_ui_state(ui_table::show, b);
             save(&format!("table_{at}"), h);
+            let mut b = ui_table::bench(3000);
+            b.filter.text = "kind:txt".to_owned();
+            b.filter.error = Some("no kind has this name (at character 6)".to_owned());
+            b.filter.busy = Some((120, 900));
+            let mut h = builder((520.0, 300.0), theme).with_pixels_per_point(scale).build_ui_state(ui_table::show, b);
+            h.get_by_label_contains("record 2995,").click();
+            h.run();
+            h.key_press(egui::Key::T);
+            h.key_press_modifiers(egui::Modifiers::SHIFT, egui::Key::ArrowDown);
+            h.key_press_modifiers(egui::Modifiers::SHIFT, egui::Key::ArrowDown);
+            h.remove_cursor();
+            h.run();
+            save(&format!("table_narrow_{at}"), h);
             for (tab, tab_name) in Tab::ALL {
                 let mut record = ui_inspector::text(9, ui_inspector::MESSAGE);
                 record.draft.flags = Flags::REDACTED.with(Flags::UNKNOWN);

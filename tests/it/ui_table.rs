@@ -3,9 +3,12 @@
 use egui::{Key, Modifiers, Role, Theme};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT as _, Queryable as _};
-use sessionscope::ui::table::{FilterBox, Follow, RecordTable, TableEvent};
+use sessionscope::capture::{Reader, Rows, Writer};
+use sessionscope::dialect::Line;
+use sessionscope::model::{Flags, Kind, Record, Report};
+use sessionscope::ui::table::{FilterBox, Follow, RecordSource, RecordTable, TableEvent};
 
-use crate::support::records::FakeLog;
+use crate::support::records::{FakeLog, record};
 use crate::support::{THEMES, builder, says};
 
 pub struct Bench {
@@ -63,7 +66,7 @@ fn scrolling_up_lets_go_of_the_tail_and_counts_what_comes() {
     h.run();
     assert_eq!(h.state().table.follow(), Follow::Following);
     let y = row_y(&h, 1000);
-    h.state_mut().log.rows = sessionscope::capture::Rows::All(1005);
+    h.state_mut().log.rows = Rows::All(1005);
     h.run();
     assert_eq!(row_y(&h, 1005), y, "the tail is followed");
     h.get_by_label("Records").hover();
@@ -77,7 +80,7 @@ fn scrolling_up_lets_go_of_the_tail_and_counts_what_comes() {
     h.run_steps(8);
     assert_eq!(h.state().table.follow(), Follow::Held { seen: 1005 });
     let seen = h.state().table.visible();
-    h.state_mut().log.rows = sessionscope::capture::Rows::All(1133);
+    h.state_mut().log.rows = Rows::All(1133);
     h.run();
     assert_eq!(h.state().table.visible(), seen, "held rows stay");
     h.get_by_label("128 new, follow").click();
@@ -108,7 +111,7 @@ fn clearing_a_filter_keeps_the_selected_row_on_its_pixel() {
     h.state_mut().table.select(50_000, &rows);
     h.run();
     let y = row_y(&h, 50_000);
-    h.state_mut().log.rows = sessionscope::capture::Rows::All(100_000);
+    h.state_mut().log.rows = Rows::All(100_000);
     h.run();
     assert_eq!(row_y(&h, 50_000), y);
     h.get_by_label_contains("record 50001,");
@@ -116,7 +119,7 @@ fn clearing_a_filter_keeps_the_selected_row_on_its_pixel() {
     h.state_mut().log.filter([3, 5, 7, 49_999, 50_001]);
     h.run();
     assert!(h.query_by_label_contains("record 50000,").is_none());
-    h.state_mut().log.rows = sessionscope::capture::Rows::All(100_000);
+    h.state_mut().log.rows = Rows::All(100_000);
     h.run();
     assert_eq!(row_y(&h, 50_000), y);
 }
@@ -150,6 +153,22 @@ fn keys_move_extend_and_ask() {
     assert_eq!(h.state().table.time_zero(), Some(2));
     h.get_by_label_contains("record 2, sent text, onMessage, Hello 2,");
     h.get_by_label_contains("time zero");
+}
+
+#[test]
+fn another_log_begins_anew() {
+    let mut h = harness(300);
+    h.run();
+    h.get_by_label_contains("record 295,").click();
+    h.run();
+    h.key_press(Key::T);
+    h.run();
+    assert_eq!(h.state().table.time_zero(), Some(295));
+    let fetched = h.state().log.fetched;
+    h.state_mut().log.identity = 1;
+    h.run();
+    assert_eq!(h.state().table.time_zero(), None);
+    assert!(h.state().log.fetched > fetched, "nothing of the other log is shown");
 }
 
 #[test]
@@ -202,7 +221,7 @@ fn lanes_and_noise_are_toggles() {
 #[test]
 fn what_cannot_be_read_is_told_and_read_again_on_request() {
     let mut b = bench(300);
-    b.log.broken = Some(sessionscope::model::Report::new("capture-gone", "The capture cannot be read", "Disk gone."));
+    b.log.broken = Some(Report::new("capture-gone", "The capture cannot be read", "Disk gone."));
     let mut h = builder((900.0, 420.0), Theme::Dark).build_ui_state(show, b);
     h.run();
     h.get_by_role_and_label(Role::Alert, "The capture cannot be read");
@@ -269,10 +288,85 @@ fn the_table_looks_as_it_did() {
         h.run();
         h.get_by_label_contains("record 295,").click();
         h.run();
-        h.state_mut().log.rows = sessionscope::capture::Rows::All(428);
+        h.state_mut().log.rows = Rows::All(428);
         h.remove_cursor();
         h.run();
         h.snapshot(format!("table_{name}"));
         pictures.extend_harness(&mut h);
     }
+}
+#[test]
+fn an_empty_table_says_what_to_do() {
+    let mut h = harness(0);
+    h.run();
+    assert!(says(&h, "No records yet"));
+    h.state_mut().log.rows = Rows::All(1);
+    h.run();
+    assert!(!says(&h, "No records yet"));
+    h.get_by_label_contains("record 1,");
+}
+
+#[test]
+fn the_full_date_stands_over_the_time() {
+    let mut h = harness(300);
+    h.run();
+    let row = h.get_by_label_contains("record 295,").rect();
+    let time = h.get_by_role_and_label(Role::ColumnHeader, "Time").rect();
+    h.hover_at(egui::pos2(time.center().x, row.center().y));
+    h.run_steps(8);
+    assert!(says(&h, "Tuesday, 6 January 2026, 13:26:26.089000 +00:00\n2026-01-06T13:26:26.089000Z"));
+}
+
+/// A capture of this program as the source.
+struct Captured {
+    reader: sessionscope::capture::Reader,
+}
+
+impl RecordSource for Captured {
+    fn rows(&self) -> Rows {
+        self.reader.rows(None, false)
+    }
+
+    fn fetch(&mut self, seqs: &[u64]) -> Result<Vec<Record>, Report> {
+        self.reader.records(seqs, 256)
+    }
+
+    fn line(&self, record: &Record) -> Line {
+        Line { name: String::new(), text: record.text().unwrap_or_default().to_owned() }
+    }
+}
+
+#[test]
+fn a_real_capture_is_read_while_it_grows() {
+    let writer = Writer::private().unwrap();
+    let append = |range: std::ops::RangeInclusive<u64>| {
+        for seq in range {
+            let mut draft = record(seq).draft;
+            draft.kind = Kind::Text;
+            // Every tenth is a heartbeat and folded away.
+            draft.flags = if seq % 10 == 0 { Flags::HEARTBEAT } else { Flags::NONE };
+            writer.append(draft.body(format!("frame {seq}")));
+        }
+        writer.flush().unwrap();
+    };
+    append(1..=3000);
+    let source = Captured { reader: Reader::attach(&writer.opened()).unwrap() };
+    let state = (RecordTable::default(), source);
+    let mut h = builder((900.0, 300.0), Theme::Light).build_ui_state(
+        |ui, (table, source): &mut (RecordTable, Captured)| {
+            table.show(ui, source);
+        },
+        state,
+    );
+    h.run();
+    h.get_by_label_contains("record 2999,");
+    h.get_by_label_contains("frame 2999");
+    assert!(h.query_by_label_contains("record 3000,").is_none(), "folded");
+    append(3001..=3005);
+    h.run();
+    h.get_by_label_contains("frame 3005");
+    h.key_press(Key::Home);
+    h.run();
+    h.get_by_label_contains("frame 1,");
+    writer.close().unwrap();
 }

@@ -9,7 +9,7 @@ use super::job::{Job, Poll};
 use super::json::{JsonKind, Node, Tree, parse, unquote};
 use crate::model::Record;
 use crate::ui::theme::{font, space, tokens};
-use crate::ui::widgets::{Icon, Scroller, Tone, badge, format, progress, row_list, text_toggle};
+use crate::ui::widgets::{Icon, Scroller, Tone, badge, format, icon_button, progress, row_list, text_toggle};
 
 /// Payloads longer than this are compared on a thread.
 const AT_ONCE: usize = 128 * 1024;
@@ -40,8 +40,10 @@ impl Default for DiffView {
 }
 
 impl DiffView {
-    pub fn show(&mut self, ui: &mut Ui, a: &Record, b: &Record) {
+    /// Gives true when comparing shall end.
+    pub fn show(&mut self, ui: &mut Ui, a: &Record, b: &Record) -> bool {
         self.prepare(ui, a, b);
+        let mut close = false;
         let t = tokens(ui);
         ui.horizontal(|ui| {
             ui.label(RichText::new(format!("Record {} → {}", a.seq, b.seq)).font(font::strong()));
@@ -56,6 +58,7 @@ impl DiffView {
                     badge(ui, Some(Icon::Plus), &format!("{new} lines"), Tone::Ok);
                 }
             }
+            close = icon_button(ui, Icon::Cross, "Stop comparing").clicked();
         });
         if let Some(job) = &self.job {
             match job.poll() {
@@ -64,7 +67,7 @@ impl DiffView {
                         self.job = None;
                         self.lost = true;
                     }
-                    return;
+                    return close;
                 }
                 Poll::Done(lines) => {
                     self.lines = lines;
@@ -78,7 +81,7 @@ impl DiffView {
         }
         if self.lost {
             ui.label(RichText::new("Not compared.").color(t.text.weak));
-            return;
+            return close;
         }
         let lines = &self.lines;
         row_list(
@@ -94,6 +97,7 @@ impl DiffView {
                 }
             },
         );
+        close
     }
 
     /// Compares anew where something else is to be compared.

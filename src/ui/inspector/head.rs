@@ -1,8 +1,9 @@
 //! The head of an HTTP record: method, address, status, headers.
 
-use egui::{Grid, Label, RichText, ScrollArea, Ui};
+use egui::{Grid, Label, Response, RichText, ScrollArea, Sense, Ui};
 
 use super::host::InspectorEvent;
+use super::reveal::Desk;
 use super::tree::quote;
 use crate::model::record::{Headers, HttpRequest, HttpResponse};
 use crate::model::{Kind, Record};
@@ -29,7 +30,7 @@ impl Head {
     }
 
     /// Method or status, address and headers.
-    pub fn show(&self, ui: &mut Ui, open: &mut bool, events: &mut Vec<InspectorEvent>) {
+    pub fn show(&self, ui: &mut Ui, open: &mut bool, desk: &mut Desk<'_>) {
         match self {
             Self::Request(head) => {
                 ui.horizontal_wrapped(|ui| {
@@ -37,7 +38,7 @@ impl Head {
                     ui.label(RichText::new(format::visible_controls(&head.url)).font(font::data()));
                     meta(ui, &head.version, &head.purpose);
                 });
-                headers(ui, &head.headers, open, events);
+                headers(ui, &head.headers, open, desk);
             }
             Self::Response(head) => {
                 ui.horizontal_wrapped(|ui| {
@@ -50,7 +51,7 @@ impl Head {
                     badge(ui, Some(icon), format!("{} {reason}", head.status).trim(), tone);
                     meta(ui, &head.version, "");
                 });
-                headers(ui, &head.headers, open, events);
+                headers(ui, &head.headers, open, desk);
             }
             Self::None => {}
         }
@@ -93,7 +94,7 @@ fn reason(status: u16) -> &'static str {
     }
 }
 
-fn headers(ui: &mut Ui, headers: &Headers, open: &mut bool, events: &mut Vec<InspectorEvent>) {
+fn headers(ui: &mut Ui, headers: &Headers, open: &mut bool, desk: &mut Desk<'_>) {
     disclosure(ui, &format!("Headers ({})", headers.len()), open);
     if !*open || headers.is_empty() {
         return;
@@ -101,23 +102,35 @@ fn headers(ui: &mut Ui, headers: &Headers, open: &mut bool, events: &mut Vec<Ins
     let t = tokens(ui);
     let height = (ui.available_height() * 0.4).max(60.0);
     ScrollArea::both().id_salt("headers").max_height(height).auto_shrink([false, true]).show(ui, |ui| {
-        Grid::new("headers").num_columns(2).spacing([space::WIDE, space::HAIR]).show(ui, |ui| {
+        Grid::new("headers").num_columns(2).min_row_height(space::ROW).spacing([space::WIDE, 0.0]).show(ui, |ui| {
             for (name, value) in headers {
-                ui.label(RichText::new(format::visible_controls(name)).font(font::data()).color(t.syntax.key));
-                let text = RichText::new(format::visible_controls(value)).font(font::data()).color(t.text.normal);
-                ui.add(Label::new(text).extend().selectable(true)).context_menu(|ui| {
-                    if ui.button("Filter by this value").clicked() {
-                        events.push(InspectorEvent::FilterBy(quote(value)));
-                        ui.close();
-                    }
-                    if ui.button("Copy value").clicked() {
-                        events.push(InspectorEvent::Copy(value.clone()));
-                        ui.close();
-                    }
+                let text = RichText::new(format::visible_controls(name)).font(font::data()).color(t.syntax.key);
+                let label = ui.add(Label::new(text).sense(Sense::click()));
+                ui.horizontal(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::TIGHT;
+                    desk.line(ui, value, t.text.normal);
                 });
+                if let Some(event) = header_menu(&label, value) {
+                    desk.events.push(event);
+                }
                 ui.end_row();
             }
         });
     });
     ui.separator();
+}
+
+fn header_menu(label: &Response, value: &str) -> Option<InspectorEvent> {
+    let mut event = None;
+    label.context_menu(|ui| {
+        if ui.button("Filter by this value").clicked() {
+            event = Some(InspectorEvent::FilterBy(quote(value)));
+            ui.close();
+        }
+        if ui.button("Copy value").clicked() {
+            event = Some(InspectorEvent::Copy(value.to_owned()));
+            ui.close();
+        }
+    });
+    event
 }

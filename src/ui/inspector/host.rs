@@ -52,8 +52,10 @@ pub enum InspectorEvent {
     GoTo(u64),
     /// Add this to the filter of the table.
     FilterBy(String),
-    /// Put this into the clipboard. Redacted text, but where the user revealed a value and copied it.
+    /// Put this redacted text into the clipboard.
     Copy(String),
+    /// Put the value behind a placeholder into the clipboard: it was revealed, and asked for by a button of its own.
+    CopySecret(String),
     /// Choose a record to compare with.
     ChooseOther,
     /// Compare with nothing.

@@ -360,8 +360,9 @@ impl Tree {
     }
 }
 
+/// Not without bound: the indentation of a very deep text would be many times as long as the text.
 fn indent(out: &mut String, depth: usize) {
-    (0..depth).for_each(|_| out.push_str("  "));
+    (0..depth.min(64)).for_each(|_| out.push_str("  "));
 }
 
 fn close_line(out: &mut String, open: &mut Vec<(u32, bool)>) {
@@ -442,6 +443,7 @@ mod tests {
         let tree = read(&text).unwrap();
         assert_eq!(tree.nodes.len(), 100_000);
         assert!(tree.nodes.iter().all(|n| n.end == 100_000));
+        assert!(tree.pretty(&text, &|_, _, _| None).len() < 30_000_000);
     }
 
     #[test]

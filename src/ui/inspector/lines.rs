@@ -22,7 +22,7 @@ impl Lines {
                 starts.push((at as u32 + 1, hard));
                 continue;
             }
-            let width = columns_of(c);
+            let width = if text[at..].starts_with("\r\n") { 0 } else { columns_of(c) };
             if column + width > columns {
                 starts.push((at as u32, hard));
                 column = 0;
@@ -40,13 +40,19 @@ impl Lines {
         self.starts.len()
     }
 
+    /// Where a line begins.
+    pub fn start(&self, n: usize) -> usize {
+        self.starts.get(n).map_or(self.length, |(start, _)| *start as usize)
+    }
+
     /// The text of a line without its line feed, and the number of its hard line where it is the first of it.
     pub fn line<'a>(&self, text: &'a str, n: usize) -> (&'a str, Option<u32>) {
         let Some(&(start, hard)) = self.starts.get(n) else { return ("", None) };
-        let end = self.starts.get(n + 1).map_or(self.length, |(s, _)| *s as usize);
+        let end = self.start(n + 1);
         let line = text.get(start as usize..end).unwrap_or_default();
         let first = n == 0 || self.starts[n - 1].1 != hard;
-        (line.strip_suffix('\n').unwrap_or(line).trim_end_matches('\r'), first.then_some(hard))
+        let line = line.strip_suffix("\r\n").or(line.strip_suffix('\n')).unwrap_or(line);
+        (line, first.then_some(hard))
     }
 }
 

@@ -11,6 +11,7 @@ mod job;
 mod json;
 mod lines;
 mod placeholder;
+mod reveal;
 mod text;
 mod timing;
 mod token;

@@ -57,7 +57,7 @@ impl TextView {
                     let ink = t.text.weak;
                     ui.painter().text(at, Align2::RIGHT_CENTER, number.to_string(), font::small_data(), ink);
                 }
-                let start = line.as_ptr() as usize - shown.as_ptr() as usize;
+                let start = lines.start(row as usize);
                 if marker.is_some_and(|m| (start..=start + line.len()).contains(&m)) {
                     ui.painter().rect_filled(rect, 0, t.red.tint);
                 }
@@ -105,11 +105,16 @@ pub(super) struct HexView {
 
 impl HexView {
     pub fn show(&mut self, ui: &mut Ui, bytes: &[u8]) {
-        let rows = bytes.len().div_ceil(16) as u64;
+        // Sixteen bytes a row where there is room for them, else eight.
+        let mono = font::data();
+        let glyph = ui.ctx().fonts_mut(|f| f.glyph_width(&mono, '0'));
+        let room = ui.available_width() - crate::ui::widgets::BAR - space::NORMAL;
+        let per_row = if glyph * 77.0 <= room { 16 } else { 8 };
+        let rows = bytes.len().div_ceil(per_row) as u64;
         let line = &mut self.line;
         row_list(ui, &mut self.scroller, "Bytes of the payload", Role::Document, rows, ROW, |ui, row, rect| {
-            let start = row as usize * 16;
-            hex_line(line, start, &bytes[start..(start + 16).min(bytes.len())]);
+            let start = row as usize * per_row;
+            hex_line(line, start, per_row, &bytes[start..(start + per_row).min(bytes.len())]);
             let room = Rect::from_min_max(pos2(rect.left() + space::NORMAL, rect.top()), rect.max);
             mono_line(ui, room, line, row);
         });
@@ -117,17 +122,17 @@ impl HexView {
 }
 
 /// `00000010  48 65 6c 6c 6f 20 …  Hello …`
-pub(super) fn hex_line(out: &mut String, offset: usize, bytes: &[u8]) {
+pub(super) fn hex_line(out: &mut String, offset: usize, per_row: usize, bytes: &[u8]) {
     out.clear();
     let _ = write!(out, "{offset:08x}  ");
-    for k in 0..16 {
+    for k in 0..per_row {
         match bytes.get(k) {
             Some(byte) => {
                 let _ = write!(out, "{byte:02x} ");
             }
             None => out.push_str("   "),
         }
-        if k == 7 {
+        if k == 7 && per_row > 8 {
             out.push(' ');
         }
     }
@@ -140,9 +145,11 @@ mod tests {
     #[test]
     fn hex_has_offset_bytes_and_signs() {
         let mut out = String::new();
-        super::hex_line(&mut out, 16, b"Hello\x00\xff world");
-        assert_eq!(out, "00000010  48 65 6c 6c 6f 00 ff 20  77 6f 72 6c 64            Hello·· world");
-        super::hex_line(&mut out, 0, &[b'a'; 16]);
+        super::hex_line(&mut out, 16, 16, b"Hello\x00\xff world");
+        assert_eq!(out, "00000010  48 65 6c 6c 6f 00 ff 20  77 6f 72 6c 64           Hello·· world");
+        super::hex_line(&mut out, 0, 16, &[b'a'; 16]);
         assert!(out.ends_with("61  aaaaaaaaaaaaaaaa"));
+        super::hex_line(&mut out, 8, 8, b"abc");
+        assert_eq!(out, "00000008  61 62 63                 abc");
     }
 }

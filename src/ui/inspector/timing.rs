@@ -12,7 +12,7 @@ pub(super) fn show(ui: &mut Ui, subject: &Subject<'_>, host: &dyn InspectorHost,
     let record = subject.record;
     ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
         let zone = host.zone();
-        Grid::new("times").num_columns(2).spacing([space::WIDE, space::TIGHT]).show(ui, |ui| {
+        Grid::new("times").num_columns(2).min_row_height(20.0).spacing([space::WIDE, 0.0]).show(ui, |ui| {
             let local = record.at.wall.timestamp().map_or_else(
                 || record.at.wall.rfc3339(),
                 |t| t.to_zoned(zone).strftime("%A, %-d %B %Y, %H:%M:%S%.6f %:z").to_string(),

@@ -35,10 +35,17 @@ impl TokenView {
                 }
             }
             for name in stand_ins(subject.record) {
-                if !seen.contains(&name)
-                    && let Some(claims) = host.claims(&name)
-                {
-                    ui.horizontal(|ui| placeholder_chip(ui, &name));
+                if seen.contains(&name) {
+                    continue;
+                }
+                let claims = host.claims(&name);
+                ui.horizontal(|ui| {
+                    placeholder_chip(ui, &name);
+                    if claims.is_none() {
+                        ui.label(RichText::new("opaque: there is nothing in it to decode").color(tokens(ui).text.weak));
+                    }
+                });
+                if let Some(claims) = claims {
                     claims_block(ui, &name, &claims, now, &host.zone());
                 }
                 seen.push(name);
@@ -129,7 +136,7 @@ fn expiry_block(ui: &mut Ui, expiry: &Expiry, now: Wall, zone: &jiff::tz::TimeZo
         badge(ui, None, event_word(expiry.event), Tone::Plain);
         left_badge(ui, expiry.until, now);
     });
-    Grid::new("expiry").num_columns(2).spacing([space::WIDE, space::TIGHT]).show(ui, |ui| {
+    Grid::new("expiry").num_columns(2).min_row_height(20.0).spacing([space::WIDE, 0.0]).show(ui, |ui| {
         row(ui, "By", &expiry.by);
         row(ui, "From", &time(expiry.from, zone));
         row(ui, "Until", &expiry.until.map_or_else(|| "not known".to_owned(), |u| time(u, zone)));
@@ -175,7 +182,7 @@ fn claims_block(ui: &mut Ui, name: &str, value: &Value, now: Wall, zone: &jiff::
                 left_badge(ui, part.get("exp").and_then(Value::as_i64).map(Wall::from_secs), now);
             }
         });
-        Grid::new((name, title)).num_columns(2).spacing([space::WIDE, space::TIGHT]).show(ui, |ui| {
+        Grid::new((name, title)).num_columns(2).min_row_height(20.0).spacing([space::WIDE, 0.0]).show(ui, |ui| {
             let Some(members) = part.as_object() else { return row(ui, "", &part.to_string()) };
             for (key, value) in members {
                 let mut text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);

@@ -1,15 +1,13 @@
 //! The tree of a JSON payload.
 
-use std::collections::HashMap;
+use egui::{Button, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
-use egui::{Button, Label, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
-
-use super::host::{InspectorEvent, InspectorHost};
+use super::host::InspectorEvent;
 use super::json::{JsonKind, Node, Tree, unquote};
 use super::placeholder;
-use crate::model::Secret;
+use super::reveal::Desk;
 use crate::ui::theme::{Tokens, font, space, tokens};
-use crate::ui::widgets::{Icon, Scroller, format, icon_button, placeholder_chip, row_list};
+use crate::ui::widgets::{Icon, Scroller, format, icon_button, row_list};
 
 const ROW: f32 = 20.0;
 const STEP: f32 = 14.0;
@@ -23,7 +21,6 @@ pub(super) struct TreeView {
     /// Nodes that are shown, in order.
     shown: Vec<u32>,
     scroller: Scroller,
-    revealed: HashMap<String, Secret<String>>,
     menu: Option<u32>,
 }
 
@@ -53,14 +50,7 @@ impl TreeView {
         self.list(tree);
     }
 
-    pub fn show(
-        &mut self,
-        ui: &mut Ui,
-        tree: &Tree,
-        text: &str,
-        host: &mut dyn InspectorHost,
-        events: &mut Vec<InspectorEvent>,
-    ) {
+    pub fn show(&mut self, ui: &mut Ui, tree: &Tree, text: &str, desk: &mut Desk<'_>) {
         ui.horizontal(|ui| {
             let t = tokens(ui);
             let count = format!("{} values", format::count(tree.nodes.len() as u64));
@@ -77,7 +67,7 @@ impl TreeView {
         let mut toggled = None;
         row_list(ui, &mut scroller, "Values of the payload", Role::Tree, rows, ROW, |ui, row, rect| {
             if let Some(&n) = self.shown.get(row as usize)
-                && self.row(ui, rect, tree, text, n, host, events)
+                && self.row(ui, rect, (tree, text), n, desk)
             {
                 toggled = Some(n);
             }
@@ -90,17 +80,7 @@ impl TreeView {
     }
 
     /// Paints a row; true when it shall open or close.
-    #[allow(clippy::too_many_arguments)]
-    fn row(
-        &mut self,
-        ui: &mut Ui,
-        rect: Rect,
-        tree: &Tree,
-        text: &str,
-        n: u32,
-        host: &mut dyn InspectorHost,
-        events: &mut Vec<InspectorEvent>,
-    ) -> bool {
+    fn row(&mut self, ui: &mut Ui, rect: Rect, (tree, text): (&Tree, &str), n: u32, desk: &mut Desk<'_>) -> bool {
         let t = tokens(ui);
         let node = &tree.nodes[n as usize];
         let key = key_text(node, text);
@@ -136,84 +116,29 @@ impl TreeView {
         }
         let room = Rect::from_min_max(pos2(x, rect.top()), rect.max);
         if room.width() > 8.0 {
-            self.value(ui, room, node, raw, host, events);
+            value(ui, room, node, raw, desk);
         }
         if response.secondary_clicked() {
             self.menu = Some(n);
         }
         if self.menu == Some(n) {
-            response.context_menu(|ui| menu(ui, tree, text, n, events));
+            response.context_menu(|ui| menu(ui, tree, text, n, desk.events));
         }
         holds && response.clicked()
     }
+}
 
-    fn value(
-        &mut self,
-        ui: &mut Ui,
-        room: Rect,
-        node: &Node,
-        raw: &str,
-        host: &mut dyn InspectorHost,
-        events: &mut Vec<InspectorEvent>,
-    ) {
-        let t = tokens(ui);
-        let found = if node.kind == JsonKind::String { placeholder::find(raw) } else { Vec::new() };
-        let layout = egui::Layout::left_to_right(egui::Align::Center);
-        let builder = UiBuilder::new().max_rect(room).layout(layout).id_salt(("value", node.span.start));
-        ui.scope_builder(builder, |ui| {
-            ui.spacing_mut().item_spacing.x = space::TIGHT;
-            let part = |ui: &mut Ui, part: &str| {
-                if !part.is_empty() {
-                    let shown = format::visible_controls(part).replace(['\n', '\r'], "⏎");
-                    let rich = RichText::new(shown).font(font::data()).color(ink(node.kind, t));
-                    ui.add(Label::new(rich).truncate().selectable(true));
-                }
-            };
-            if found.is_empty() {
-                return part(ui, &value_text(node, raw));
-            }
-            let mut from = 0;
-            for range in found {
-                part(ui, &raw[from..range.start]);
-                let stand_in = &raw[range.clone()];
-                self.stand_in(ui, stand_in, host, events);
-                from = range.end;
-            }
-            part(ui, &raw[from..]);
-        });
-    }
-
-    /// A placeholder: a chip, and its value once that was asked for.
-    fn stand_in(&mut self, ui: &mut Ui, name: &str, host: &mut dyn InspectorHost, events: &mut Vec<InspectorEvent>) {
-        let t = tokens(ui);
-        if let Some(secret) = self.revealed.get(name) {
-            let rich = RichText::new(secret.expose().as_str()).font(font::data()).color(t.placeholder.ink);
-            ui.add(Label::new(rich).truncate().selectable(true));
-            if icon_button(ui, Icon::Copy, &format!("Copy the value of {name}")).clicked() {
-                events.push(InspectorEvent::Copy(secret.expose().clone()));
-            }
-            if icon_button(ui, Icon::Lock, &format!("Hide {name}")).clicked() {
-                self.revealed.remove(name);
-            }
-            return;
-        }
-        let chip = placeholder_chip(ui, name).on_hover_text("A secret that was replaced. Right click for more");
-        let mut ask = false;
-        chip.context_menu(|ui| {
-            if ui.button("Reveal until something else is selected").clicked() {
-                ask = true;
-                ui.close();
-            }
-            if ui.button("Filter by this placeholder").clicked() {
-                events.push(InspectorEvent::FilterBy(quote(name)));
-                ui.close();
-            }
-        });
-        ask |= icon_button(ui, Icon::Eye, &format!("Reveal {name}")).clicked();
-        if ask && let Some(secret) = host.reveal(name) {
-            self.revealed.insert(name.to_owned(), secret);
-        }
-    }
+fn value(ui: &mut Ui, room: Rect, node: &Node, raw: &str, desk: &mut Desk<'_>) {
+    let t = tokens(ui);
+    let layout = egui::Layout::left_to_right(egui::Align::Center);
+    let builder = UiBuilder::new().max_rect(room).layout(layout).id_salt(("value", node.span.start));
+    let shown = value_text(node, raw);
+    // A string that is nothing but a placeholder needs no quotes around its chip.
+    let bare = shown.strip_prefix('"').and_then(|s| s.strip_suffix('"')).filter(|s| placeholder::is_placeholder(s));
+    ui.scope_builder(builder, |ui| {
+        ui.spacing_mut().item_spacing.x = space::TIGHT;
+        desk.line(ui, bare.unwrap_or(&shown), ink(node.kind, t));
+    });
 }
 
 fn key_text(node: &Node, text: &str) -> String {

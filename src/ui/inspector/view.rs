@@ -10,6 +10,7 @@ use super::head::Head;
 use super::host::{InspectorEvent, InspectorHost, Subject};
 use super::job::{Job, Poll};
 use super::json::{JsonError, Tree, parse};
+use super::reveal::{Desk, Revealed};
 use super::text::{HexView, TextView};
 use super::timing;
 use super::token::TokenView;
@@ -20,7 +21,7 @@ use crate::model::{Flags, Record, Report};
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{
     Icon, Tone, Weight, badge, button, direction_icon, empty_state, format, icon_button, progress, report_card,
-    segmented,
+    segmented, tab_row,
 };
 
 /// Payloads up to this length are parsed at once.
@@ -104,6 +105,7 @@ pub struct Inspector {
     known: Option<Arc<Known>>,
     parsed: Parsed,
     text: TextView,
+    revealed: Revealed,
     hex: HexView,
     token: TokenView,
     diff: DiffView,
@@ -119,6 +121,7 @@ impl Default for Inspector {
             known: None,
             parsed: Parsed::Not,
             text: TextView::default(),
+            revealed: Revealed::default(),
             hex: HexView::default(),
             token: TokenView::default(),
             diff: DiffView::default(),
@@ -156,7 +159,7 @@ impl Inspector {
         };
         title(ui, subject, &mut events);
         let tabs = Tab::ALL;
-        segmented(ui, "Inspector tabs", &mut self.tab, &tabs);
+        tab_row(ui, "Inspector tabs", &mut self.tab, &tabs);
         ui.add_space(space::TIGHT);
         if let Some(report) = &known.fault {
             report_card(ui, report, Tone::Red, None, false);
@@ -165,7 +168,7 @@ impl Inspector {
         let body = UiBuilder::new().accessibility_role(Role::TabPanel).accessibility_label(self.tab_name());
         ui.scope_builder(body, |ui| match self.tab {
             Tab::Tree => self.tree_tab(ui, record, &known, host, &mut events),
-            Tab::Text => self.text_tab(ui, record, &known, &mut events),
+            Tab::Text => self.text_tab(ui, record, &known, host, &mut events),
             Tab::Hex => self.hex_tab(ui, record),
             Tab::Token => self.token.show(ui, subject, host),
             Tab::Timing => timing::show(ui, subject, host, &mut events),
@@ -184,6 +187,7 @@ impl Inspector {
         self.text = TextView::default();
         self.hex = HexView::default();
         self.token = TokenView::default();
+        self.revealed = Revealed::default();
         self.laid_out = None;
     }
 
@@ -195,7 +199,7 @@ impl Inspector {
         host: &mut dyn InspectorHost,
         events: &mut Vec<InspectorEvent>,
     ) {
-        known.head.show(ui, &mut self.headers_open, events);
+        known.head.show(ui, &mut self.headers_open, &mut Desk { revealed: &mut self.revealed, host, events });
         let text = &known.text;
         if text.is_empty() {
             nothing(ui, record);
@@ -203,7 +207,9 @@ impl Inspector {
         }
         self.parse(text);
         match &mut self.parsed {
-            Parsed::Tree(tree, view) => view.show(ui, tree, text, host, events),
+            Parsed::Tree(tree, view) => {
+                view.show(ui, tree, text, &mut Desk { revealed: &mut self.revealed, host, events })
+            }
             Parsed::NotJson(error) => {
                 let what = format!("Not JSON: {error}");
                 badge(ui, Some(Icon::Info), &what, Tone::Plain);
@@ -257,8 +263,15 @@ impl Inspector {
         };
     }
 
-    fn text_tab(&mut self, ui: &mut Ui, record: &Record, known: &Known, events: &mut Vec<InspectorEvent>) {
-        known.head.show(ui, &mut self.headers_open, events);
+    fn text_tab(
+        &mut self,
+        ui: &mut Ui,
+        record: &Record,
+        known: &Known,
+        host: &mut dyn InspectorHost,
+        events: &mut Vec<InspectorEvent>,
+    ) {
+        known.head.show(ui, &mut self.headers_open, &mut Desk { revealed: &mut self.revealed, host, events });
         let text = &known.text;
         if text.is_empty() {
             nothing(ui, record);
@@ -300,15 +313,17 @@ impl Inspector {
 
     fn diff_tab(&mut self, ui: &mut Ui, subject: &Subject<'_>, events: &mut Vec<InspectorEvent>) {
         let Some(other) = subject.other else {
+            if button(ui, Some(Icon::Columns), "Choose a second record", Weight::Normal).clicked() {
+                events.push(InspectorEvent::ChooseOther);
+            }
             let keys = [("Select a second row", "Shift"), ("Difference", "D")];
             empty_state(ui, Icon::Columns, "Nothing to compare with", "Choose a second record.", &keys);
             return;
         };
         let (a, b) = if other.seq < subject.record.seq { (other, subject.record) } else { (subject.record, other) };
-        if button(ui, Some(Icon::Cross), "Stop comparing", Weight::Quiet).clicked() {
+        if self.diff.show(ui, a, b) {
             events.push(InspectorEvent::ClearOther);
         }
-        self.diff.show(ui, a, b);
     }
 
     /// Goes to the next tab or the one before; for keys of the shell.
@@ -341,6 +356,17 @@ fn title(ui: &mut Ui, subject: &Subject<'_>, events: &mut Vec<InspectorEvent>) {
         let name = egui::Label::new(RichText::new(format::visible_controls(&subject.line.name)).font(font::strong()));
         ui.add(name.truncate());
     });
+    marks(ui, subject, events);
+}
+
+/// Flags, and the way to what belongs to it; no row where there is nothing to tell.
+fn marks(ui: &mut Ui, subject: &Subject<'_>, events: &mut Vec<InspectorEvent>) {
+    let record = subject.record;
+    let told = [Flags::MALFORMED, Flags::UNKNOWN, Flags::LEFT_OUT, Flags::REDACTED, Flags::CUT];
+    if !told.iter().any(|f| record.flags.has(*f)) && subject.chain.len() < 2 && record.size <= record.body.len() as u64
+    {
+        return;
+    }
     ui.horizontal_wrapped(|ui| {
         let stored = record.body.len() as u64;
         if record.flags.has(Flags::CUT) || stored < record.size && stored > 0 {

@@ -70,12 +70,13 @@ impl RecordTable {
             if let Some(gap) = self.gap() {
                 badge(ui, Some(Icon::Clock), &format!("gap {}", format::signed_span(gap)), Tone::Accent);
             }
-            if let Some((done, total)) = filter.busy
-                && progress(ui, "Searching", done, total)
-            {
-                events.push(TableEvent::CancelSearch);
-            }
         });
+        // On a line of its own: a row within a wrapped row does not wrap.
+        if let Some((done, total)) = filter.busy
+            && progress(ui, "Searching", done, total)
+        {
+            events.push(TableEvent::CancelSearch);
+        }
         if let Some(error) = &filter.error {
             ui.label(RichText::new(error).font(font::small()).color(t.red.ink));
         }

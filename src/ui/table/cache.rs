@@ -51,17 +51,19 @@ pub(super) struct Cache {
 }
 
 impl Cache {
-    /// Starts a frame. Forgets all where the source is another one.
-    pub fn begin(&mut self, identity: u64, len: u64) {
+    /// Starts a frame. Forgets all and gives true where the source is another one.
+    pub fn begin(&mut self, identity: u64, len: u64) -> bool {
         self.frame += 1;
-        if self.identity != identity || self.len != len {
+        let other = self.identity != identity;
+        if other || self.len != len {
             self.len = len;
             self.absent.clear();
         }
-        if self.identity != identity {
+        if other {
             self.identity = identity;
             self.rows.clear();
         }
+        other
     }
 
     /// Forgets what was laid out, not what was read.
@@ -74,10 +76,9 @@ impl Cache {
 
     pub fn get_mut(&mut self, seq: u64) -> Option<&mut Cached> {
         let frame = self.frame;
-        self.rows.get_mut(&seq).map(|row| {
-            row.used = frame;
-            row
-        })
+        let row = self.rows.get_mut(&seq)?;
+        row.used = frame;
+        Some(row)
     }
 
     pub fn at(&self, seq: u64) -> Option<Now> {

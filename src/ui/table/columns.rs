@@ -130,7 +130,7 @@ impl Columns {
                 .map(|(c, _)| self.width(*c))
                 .sum()
         };
-        for column in [Column::Bytes, Column::Delta, Column::Latency, Column::Seq, Column::Kind] {
+        for column in [Column::Bytes, Column::Latency, Column::Delta, Column::Kind, Column::Seq] {
             if right - left - fixed(&shown) >= SUMMARY_MIN {
                 break;
             }

@@ -25,7 +25,8 @@ impl RecordTable {
     ) {
         let id = self.focus_id();
         let focus = ui.memory(|m| m.focused());
-        if focus.is_some_and(|focused| focused != id) || !ui.is_enabled() {
+        let covered = ui.memory(|m| m.top_modal_layer().is_some()) || egui::Popup::is_any_open(ui.ctx());
+        if focus.is_some_and(|focused| focused != id) || covered || !ui.is_enabled() {
             return;
         }
         let filter = EventFilter { vertical_arrows: true, ..EventFilter::default() };

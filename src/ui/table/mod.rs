@@ -10,6 +10,7 @@ mod columns;
 mod follow;
 mod keys;
 mod row;
+mod rows;
 mod source;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Follow;
 use crate::capture::Rows;
 use crate::dialect::Line;
 use crate::model::{Record, Report};
@@ -21,6 +22,11 @@ pub trait RecordSource {
     /// Names the log: when it changes, all that was cached is forgotten.
     fn identity(&self) -> u64 {
         0
+    }
+
+    /// Title and text while there are no rows: what hides them, or what would bring them.
+    fn empty_text(&self) -> (&str, &str) {
+        ("No records yet", "Open a session: everything that happens shows here.")
     }
 
     fn is_marked(&self, _seq: u64) -> bool {
@@ -80,5 +86,3 @@ pub enum TableEvent {
     CancelSearch,
     FollowChanged(Follow),
 }
-
-use super::Follow;

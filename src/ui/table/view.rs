@@ -6,13 +6,13 @@ use egui::{Color32, Galley, Rect, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, 
 
 use super::cache::{Cache, micros_between};
 use super::columns::{Columns, GUTTER, HEAD, Places};
-use super::row::{self, Look, Setting, Stock};
+use super::row::Stock;
 use super::source::{RecordSource, Show, TableEvent};
 use super::{Column, Follow};
 use crate::capture::Rows;
 use crate::model::{Now, Report};
 use crate::ui::theme::{font, radius, space, tokens};
-use crate::ui::widgets::{BAR, Extent, Icon, Scroller, Tone, Weight, button, report_card};
+use crate::ui::widgets::{BAR, Extent, Icon, Scroller, Tone, Weight, button, empty_state, report_card};
 
 /// Rows read beyond the view on both sides.
 const MARGIN: u64 = 24;
@@ -40,10 +40,10 @@ pub struct RecordTable {
     pub(super) extent: Extent,
     /// First and one past the last visible row of the last frame.
     visible: (u64, u64),
-    stock: Option<(Stamp, Arc<Stock>)>,
+    pub(super) stock: Option<(Stamp, Arc<Stock>)>,
     failed: Option<(u64, Report)>,
-    menu: Option<u64>,
-    want_focus: bool,
+    pub(super) menu: Option<u64>,
+    pub(super) want_focus: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +55,7 @@ struct Anchor {
 
 /// Laid-out text is good as long as this stays the same. The canary is laid out every frame: egui hands out another
 /// one when fonts, scale or atlas changed.
-struct Stamp {
+pub(super) struct Stamp {
     canary: Arc<Galley>,
     dark: bool,
     zero: Option<u64>,
@@ -164,9 +164,17 @@ impl RecordTable {
     /// Shows the table in what is left of `ui`.
     pub fn show(&mut self, ui: &mut Ui, source: &mut dyn RecordSource) -> Vec<TableEvent> {
         let mut events = Vec::new();
-        let (_, rect) = ui.allocate_space(ui.available_size());
+        let (_, mut rect) = ui.allocate_space(ui.available_size());
+        // Something above may have grown the pane beyond what can be seen.
+        rect.max.x = rect.max.x.min(ui.clip_rect().right()).max(rect.min.x + 2.0 * BAR);
         let rows = source.rows();
-        self.cache.begin(source.identity(), rows.len());
+        if self.cache.begin(source.identity(), rows.len()) {
+            // Times and places of another log mean nothing here.
+            self.zero = None;
+            self.anchor = None;
+            self.selected_y = None;
+            self.failed = None;
+        }
         let head = Rect::from_min_max(rect.min, pos2(rect.right(), rect.top() + HEAD));
         let body = Rect::from_min_max(pos2(rect.left(), head.bottom()), pos2(rect.right() - BAR, rect.bottom()));
         self.extent = Extent { rows: rows.len(), row_height: space::ROW, view_height: body.height().max(1.0) };
@@ -189,7 +197,11 @@ impl RecordTable {
             self.reach_goal(&rows);
             let extent = self.extent;
             ui.ctx().accesskit_node_builder(ui.unique_id(), |node| node.set_size_of_set(extent.rows as usize));
-            if self.prepare(ui, source, &rows, &places) {
+            if rows.is_empty() {
+                let (title, text) = source.empty_text();
+                let keys = [("New session", "Ctrl+N"), ("Filter", "Ctrl+F")];
+                empty_state(ui, Icon::Columns, title, text, &keys);
+            } else if self.prepare(ui, source, &rows, &places) {
                 self.rows(ui, body, source, &rows, &places, &mut events);
             } else {
                 self.failure(ui, body);
@@ -305,151 +317,6 @@ impl RecordTable {
         true
     }
 
-    fn rows(
-        &mut self,
-        ui: &mut Ui,
-        body: Rect,
-        source: &dyn RecordSource,
-        rows: &Rows,
-        places: &Places,
-        events: &mut Vec<TableEvent>,
-    ) {
-        let Some(stock) = self.stock.as_ref().map(|(_, stock)| Arc::clone(stock)) else { return };
-        let t = tokens(ui);
-        let zone = self.zone.clone();
-        let setting = Setting {
-            tokens: t,
-            zero: self.zero.map(|(_, at)| at),
-            zone: &zone,
-            summary_width: places.width(Column::Summary),
-        };
-        let extent = self.extent;
-        let focused = ui.memory(|m| m.has_focus(self.focus_id()));
-        let painter = ui.painter().clone();
-        let mut above = self.scroller.visible(&extent).start.checked_sub(1).and_then(|row| rows.seq(row));
-        for n in self.scroller.visible(&extent) {
-            let Some(seq) = rows.seq(n) else { break };
-            let top = body.top() + self.scroller.y(n, &extent);
-            let rect = Rect::from_min_size(pos2(body.left(), top), vec2(body.width(), extent.row_height));
-            let response = ui.interact(rect, self.focus_id().with(("row", seq)), Sense::CLICK);
-            let look = Look {
-                selected: self.selected == Some(seq),
-                second: self.second == Some(seq),
-                hovered: response.hovered(),
-                lit: source.is_lit(seq),
-                marked: source.is_marked(seq),
-                noted: source.note(seq).is_some(),
-                zero: self.time_zero() == Some(seq),
-                odd: n % 2 == 1,
-                focused,
-            };
-            let before = above.and_then(|seq| self.cache.at(seq).map(|at| (seq, at)));
-            row::paint_background(&painter, rect, look, t);
-            if let Some(cached) = self.cache.get_mut(seq) {
-                if cached.text.is_none() {
-                    cached.text = Some(row::lay_out(&painter, seq, cached, &stock, &setting));
-                }
-                let above_seq = before.map_or(0, |(seq, _)| seq);
-                if cached.delta.as_ref().is_none_or(|(of, _)| *of != above_seq) {
-                    let galley = before.map(|(_, at)| row::delta(&painter, at, cached.at, t));
-                    cached.delta = Some((above_seq, galley));
-                }
-                row::paint(&painter, rect, places, cached, &stock, t);
-                row::paint_gutter(&painter, rect, look, t);
-                response.widget_info(|| {
-                    WidgetInfo::labeled(Role::ListBoxOption, true, row::label(seq, cached, look, &setting))
-                });
-                ui.ctx().accesskit_node_builder(response.id, |node| {
-                    node.set_position_in_set(n as usize);
-                    node.set_size_of_set(extent.rows as usize);
-                    node.set_selected(look.selected || look.second);
-                });
-                if response.hovered() {
-                    let tip = tip(&response, rect, places, cached.at, &zone, source.note(seq));
-                    if let Some(text) = tip {
-                        response.clone().on_hover_text_at_pointer(text);
-                    }
-                }
-            }
-            self.row_clicks(ui, &response, seq, rows, events);
-            above = Some(seq);
-        }
-    }
-
-    fn row_clicks(&mut self, ui: &Ui, response: &egui::Response, seq: u64, rows: &Rows, events: &mut Vec<TableEvent>) {
-        if response.clicked() || response.secondary_clicked() {
-            self.want_focus = true;
-            // What is being looked at must not run away.
-            if self.follow.is_following() {
-                self.hold(rows);
-                events.push(TableEvent::FollowChanged(self.follow));
-            }
-            let extend = ui.input(|i| i.modifiers.shift || i.modifiers.command) && response.clicked();
-            match self.selected {
-                Some(first) if extend && first != seq => self.choose_two(first, seq, events),
-                // A right click within a selection of two keeps it: the menu compares them.
-                Some(_) if response.secondary_clicked() && self.second == Some(seq) => {}
-                _ => self.choose(seq, events),
-            }
-        }
-        if response.double_clicked() {
-            events.push(TableEvent::Open(seq));
-        }
-        if response.secondary_clicked() {
-            self.menu = Some(seq);
-        }
-        if self.menu == Some(seq) {
-            response.context_menu(|ui| self.row_menu(ui, seq, events));
-        }
-    }
-
-    fn row_menu(&mut self, ui: &mut Ui, seq: u64, events: &mut Vec<TableEvent>) {
-        let mut item = |ui: &mut Ui, text: &str, keys: &str, event: Option<TableEvent>| {
-            let response = ui.add_enabled(event.is_some(), egui::Button::new(text).shortcut_text(keys));
-            if response.clicked() {
-                events.extend(event);
-                ui.close();
-                return true;
-            }
-            false
-        };
-        item(ui, "Mark", "M", Some(TableEvent::Mark(seq)));
-        item(ui, "Note…", "N", Some(TableEvent::Note(seq)));
-        let other = if self.second == Some(seq) { self.selected } else { self.second };
-        item(ui, "Difference to the other row", "D", other.map(|other| TableEvent::Diff(seq, Some(other))));
-        let text = if self.time_zero() == Some(seq) { "Clear time zero" } else { "Set time zero" };
-        if ui.add(egui::Button::new(text).shortcut_text("T")).clicked() {
-            self.selected = Some(seq);
-            events.extend(self.toggle_time_zero());
-            ui.close();
-        }
-        ui.separator();
-        if let Some(cached) = self.cache.get_mut(seq) {
-            let line = format!("{} {}", cached.line.name, cached.line.text);
-            let time = cached.at.wall.rfc3339();
-            if ui.button("Copy line").clicked() {
-                events.push(TableEvent::Copy(line.trim().to_owned()));
-                ui.close();
-            }
-            if ui.button("Copy time").clicked() {
-                events.push(TableEvent::Copy(time));
-                ui.close();
-            }
-        }
-    }
-
-    pub(super) fn choose(&mut self, seq: u64, events: &mut Vec<TableEvent>) {
-        self.selected = Some(seq);
-        self.second = None;
-        events.push(TableEvent::Select(Some(seq)));
-    }
-
-    pub(super) fn choose_two(&mut self, first: u64, second: u64, events: &mut Vec<TableEvent>) {
-        self.selected = Some(first);
-        self.second = Some(second);
-        events.push(TableEvent::SelectTwo(first, second));
-    }
-
     /// "128 new ↓": back to the tail.
     fn pill(&mut self, ui: &mut Ui, body: Rect, rows: &Rows, events: &mut Vec<TableEvent>) {
         let Follow::Held { seen } = self.follow else { return };
@@ -489,20 +356,4 @@ impl RecordTable {
             self.failed = None;
         }
     }
-}
-
-/// The full date over the time, the note elsewhere.
-fn tip(
-    response: &egui::Response,
-    rect: Rect,
-    places: &Places,
-    at: Now,
-    zone: &jiff::tz::TimeZone,
-    note: Option<&str>,
-) -> Option<String> {
-    let pointer = response.hover_pos()?;
-    if places.rect(Column::Time, rect).is_some_and(|cell| cell.contains(pointer)) {
-        return Some(row::full_time(at, zone));
-    }
-    note.map(str::to_owned)
 }

@@ -166,7 +166,7 @@ fn the_fonts_hold_the_signs_that_we_use() {
     let mut output = ctx.run_ui(Default::default(), |ui| {
         for id in [super::font::body(), super::font::strong(), super::font::data()] {
             ui.ctx().fonts_mut(|fonts| {
-                for c in "→←↑↓▶●○✓×…Δ·–—“”µ−≥≤".chars() {
+                for c in "→←↑↓↵▶●○✓×…Δ·–—“”µ−≥≤‹›".chars() {
                     if !fonts.has_glyph(&id, c) {
                         missing.push((id.clone(), c));
                     }

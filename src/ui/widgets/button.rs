@@ -69,13 +69,15 @@ fn draw(ui: &mut Ui, icon: Option<Icon>, text: Option<&str>, name: &str, weight:
     });
     if ui.is_rect_visible(rect) {
         let hot = response.hovered() || response.is_pointer_button_down_on();
-        let on = on.unwrap_or(false);
+        let (toggles, on) = (on.is_some(), on.unwrap_or(false));
         let (fill, edge, ink) = match weight {
             Weight::Primary => {
                 let fill = if hot { t.accent_fill_hover } else { t.accent_fill };
                 (Some(fill), None, t.text.on_accent)
             }
-            _ if on => (Some(t.surface.selected), Some(t.accent), t.text.strong),
+            // Down: filled, with a bar at its foot. Up: an outline only.
+            _ if on => (Some(t.surface.selected_quiet), Some(t.line.strong), t.text.strong),
+            Weight::Normal if toggles && !hot => (None, Some(t.line.normal), t.text.weak),
             Weight::Danger => (Some(if hot { t.surface.hover } else { t.red.tint }), Some(t.red.ink), t.red.ink),
             Weight::Normal if hot => (Some(t.surface.hover), Some(t.line.strong), t.text.strong),
             Weight::Normal => (Some(t.surface.raised), Some(t.line.normal), t.text.normal),
@@ -88,6 +90,10 @@ fn draw(ui: &mut Ui, icon: Option<Icon>, text: Option<&str>, name: &str, weight:
         }
         if let Some(edge) = edge {
             painter.rect_stroke(rect, radius::NORMAL, (1.0, edge), egui::StrokeKind::Inside);
+        }
+        if on {
+            let foot = egui::Rect::from_min_max(egui::pos2(rect.left() + 5.0, rect.bottom() - 3.0), rect.max);
+            painter.rect_filled(foot.with_max_x(rect.right() - 5.0), 1, t.accent);
         }
         focus_ring(ui, &response);
         let painter = ui.painter();

@@ -24,6 +24,8 @@ pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, keys: &[(&s
         ui.add_space(space::NORMAL);
         for (what, keys) in keys {
             ui.allocate_ui_with_layout(vec2(260.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
+                // One width for all, so that they stand under each other.
+                ui.set_min_width(260.0_f32.min(ui.available_width()));
                 ui.allocate_ui_with_layout(vec2(150.0, 24.0), Layout::left_to_right(Align::Center), |ui| {
                     ui.set_width(150.0);
                     ui.label(RichText::new(*what).color(t.text.normal));

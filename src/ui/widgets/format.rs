@@ -74,7 +74,7 @@ pub fn count(n: u64) -> String {
 }
 
 /// Shows what would act on the text instead of standing in it: bidirectional controls, and other control characters
-/// but tab and line feed. `\u{202E}` becomes `⟨202E⟩`. Without a copy where there is none.
+/// but tab and line feed. `\u{202E}` becomes `‹202E›`. Without a copy where there is none.
 pub fn visible_controls(text: &str) -> std::borrow::Cow<'_, str> {
     if !text.chars().any(is_hidden_control) {
         return text.into();
@@ -94,7 +94,7 @@ fn is_hidden_control(c: char) -> bool {
     matches!(c,
         '\u{061C}' | '\u{200B}' | '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}'
         | '\u{2028}' | '\u{2029}')
-        || (c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
+        || (c.is_control() && !matches!(c, '\t' | '\n'))
 }
 
 #[cfg(test)]

@@ -331,9 +331,10 @@ impl Pen<'_> {
     }
 
     fn moon(&self) {
-        // Two arcs: joined into one line, their sharp meeting points would grow spikes.
-        self.arc((7.6, 8.4), 5.6, 0.1, 0.94);
-        self.arc((10.9, 5.1), 4.6, 0.42, 0.83);
+        // A circle less another: the arcs end where the two cross. Joined into one line, the sharp ends would grow
+        // spikes.
+        self.arc((7.6, 8.4), 5.6, 0.284, 0.966);
+        self.arc((10.4, 5.6), 4.8, 0.406, 0.844);
     }
 
     fn clip(&self) {

@@ -21,4 +21,4 @@ pub use report::{ReportAction, disclosure, report_card};
 pub use ring::{RingClock, paint_ring, phase_word};
 pub use row_list::row_list;
 pub use scroller::{BAR, Extent, Scroller};
-pub use segmented::segmented;
+pub use segmented::{segmented, tab_row};

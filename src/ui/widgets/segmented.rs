@@ -4,16 +4,31 @@ use egui::{CornerRadius, Role, Sense, StrokeKind, Ui, UiBuilder, WidgetInfo, vec
 
 use crate::ui::theme::{font, radius, space, tokens};
 
-/// Shows `options`; gives true when `value` changed. Arrow keys move within it. `name` is what a screen reader says.
+/// Shows `options`; gives true when `value` changed. `name` is what a screen reader says.
 pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, options: &[(T, &str)]) -> bool {
+    show(ui, name, value, options, (Role::RadioGroup, Role::RadioButton))
+}
+
+/// The same as tabs of a pane.
+pub fn tab_row<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, tabs: &[(T, &str)]) -> bool {
+    show(ui, name, value, tabs, (Role::TabList, Role::Tab))
+}
+
+fn show<T: Copy + PartialEq>(
+    ui: &mut Ui,
+    name: &str,
+    value: &mut T,
+    options: &[(T, &str)],
+    (group, role): (Role, Role),
+) -> bool {
     let before = *value;
-    let builder = UiBuilder::new().accessibility_role(Role::RadioGroup).accessibility_label(name);
+    let builder = UiBuilder::new().accessibility_role(group).accessibility_label(name);
     ui.scope_builder(builder, |ui| {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
             for (n, (option, text)) in options.iter().enumerate() {
                 let (first, last) = (n == 0, n + 1 == options.len());
-                if segment(ui, text, *value == *option, first, last) {
+                if segment(ui, text, *value == *option, (first, last), role) {
                     *value = *option;
                 }
             }
@@ -22,12 +37,15 @@ pub fn segmented<T: Copy + PartialEq>(ui: &mut Ui, name: &str, value: &mut T, op
     *value != before
 }
 
-fn segment(ui: &mut Ui, text: &str, on: bool, first: bool, last: bool) -> bool {
+fn segment(ui: &mut Ui, text: &str, on: bool, (first, last): (bool, bool), role: Role) -> bool {
     let t = tokens(ui);
     let galley = ui.painter().layout_no_wrap(text.to_owned(), font::body(), t.text.normal);
     let (rect, response) =
         ui.allocate_exact_size(vec2(galley.size().x + 2.0 * space::NORMAL, space::CONTROL), Sense::click());
-    response.widget_info(|| WidgetInfo::selected(Role::RadioButton, ui.is_enabled(), on, text));
+    response.widget_info(|| WidgetInfo::selected(role, ui.is_enabled(), on, text));
+    if role == Role::Tab {
+        ui.ctx().accesskit_node_builder(response.id, |node| node.set_selected(on));
+    }
     if ui.is_rect_visible(rect) {
         let (left, right) = (if first { radius::NORMAL } else { 0 }, if last { radius::NORMAL } else { 0 });
         let corners = CornerRadius { nw: left, sw: left, ne: right, se: right };

@@ -14,11 +14,12 @@ pub struct FakeLog {
     pub fetched: usize,
     pub marked: HashSet<u64>,
     pub broken: Option<Report>,
+    pub identity: u64,
 }
 
 impl FakeLog {
     pub fn new(records: u64) -> Self {
-        Self { rows: Rows::All(records), fetched: 0, marked: HashSet::new(), broken: None }
+        Self { rows: Rows::All(records), fetched: 0, marked: HashSet::new(), broken: None, identity: 0 }
     }
 
     /// Shows only these.
@@ -96,6 +97,10 @@ impl RecordSource for FakeLog {
 
     fn line(&self, record: &Record) -> Line {
         line(record)
+    }
+
+    fn identity(&self) -> u64 {
+        self.identity
     }
 
     fn is_marked(&self, seq: u64) -> bool {
