@@ -93,7 +93,14 @@ impl App {
             Act::File(purpose, path) => self.file_chosen(purpose, path, ctx),
             Act::OpenFile(path) => self.perform_open(path, Some(ctx)),
             Act::Copy(text) => ctx.copy_text(self.mask.text(&text)),
-            Act::CopyAsIs(text) => ctx.copy_text(text),
+            Act::CopySecret(placeholder) => {
+                let value = self.mask.reveal(&placeholder);
+                if *value.expose() == placeholder {
+                    self.toasts.info("The value is not known any more: it was forgotten when the program ended.");
+                } else {
+                    ctx.copy_text(value.expose().clone());
+                }
+            }
             Act::Link(url) => self.confirm = Some(crate::ui::dialogs::Confirm::link(url)),
             // An address of the conversation has placeholders where its signature was; the browser needs the real one.
             Act::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(self.mask.reveal(&url).expose())),
