@@ -15,9 +15,9 @@ use super::transport::frames::{ReadError, Wire};
 use super::transport::http::{Answer, Caller};
 use super::transport::socket::{NotOpened, Opening, Socket};
 use crate::dialect::{Action, At, Call, CallId, Dialect, Input, Seen, Wish};
-use crate::model::fact::Skew;
+use crate::model::fact::{Expiry, Skew};
 use crate::model::{
-    Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, ServerTime, SessionId, Wall, clock,
+    Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, SecretKind, ServerTime, SessionId, Wall, clock,
 };
 
 /// The local wall clock is looked at again at least so often, because waits are measured on a clock that may stand
@@ -69,6 +69,7 @@ struct State {
     opening: JoinSet<(u32, Result<Socket, NotOpened>)>,
     calls: JoinSet<(CallId, Result<Answer, Report>)>,
     sent: SentRequests,
+    tokens: Tokens,
     actions: Vec<Action>,
     pressed_since: Option<Instant>,
     ending: Option<Instant>,
@@ -98,6 +99,34 @@ impl SentRequests {
     }
 }
 
+/// The placeholders under which the session's tokens stand in the log.
+#[derive(Default)]
+struct Tokens {
+    session: Option<String>,
+    jwt: Option<String>,
+}
+
+impl Tokens {
+    fn learnt(&mut self, kind: SecretKind, placeholder: String) {
+        match kind {
+            SecretKind::SessionToken => self.session = Some(placeholder),
+            SecretKind::Jwt => self.jwt = Some(placeholder),
+            _ => {}
+        }
+    }
+
+    /// A dialect knows its tokens, but not how they are called in the log.
+    fn name(&self, expiry: &mut Expiry) {
+        if expiry.token.is_none() {
+            expiry.token = match expiry.id.as_str() {
+                "guest-jwt" => self.jwt.clone(),
+                "session-idle" => self.session.clone(),
+                _ => None,
+            };
+        }
+    }
+}
+
 enum Turn {
     Command(Option<ToSession>),
     Opened(u32, Result<Socket, NotOpened>),
@@ -122,6 +151,7 @@ impl Session {
             opening: JoinSet::new(),
             calls: JoinSet::new(),
             sent: SentRequests::default(),
+            tokens: Tokens::default(),
             actions: Vec::new(),
             pressed_since: None,
             ending: None,
@@ -245,6 +275,7 @@ impl Session {
                         seen
                     }
                 };
+                self.learn(s);
                 self.record_received(s, at.now, Kind::Text, &seen, bytes);
                 self.act(s);
             }
@@ -323,6 +354,18 @@ impl Session {
         self.act(s);
     }
 
+    /// Makes secrets known that a message brought, before it is recorded.
+    fn learn(&self, s: &mut State) {
+        let tokens = &mut s.tokens;
+        s.actions.retain(|action| match action {
+            Action::Learn { kind, value } => {
+                tokens.learnt(*kind, self.log.learn(*kind, value.expose()));
+                false
+            }
+            _ => true,
+        });
+    }
+
     /// Carries out what the dialect asked for, in its order.
     fn act(&mut self, s: &mut State) {
         if s.actions.is_empty() {
@@ -355,7 +398,7 @@ impl Session {
                 }
                 Action::Call { call, request } => self.call(s, call, request),
                 Action::Learn { kind, value } => {
-                    self.log.learn(kind, value.expose());
+                    s.tokens.learnt(kind, self.log.learn(kind, value.expose()));
                 }
                 Action::Keep { key, value } => {
                     if self.out.try_send(FromSession::Keep { session: self.id, key, value }).is_err() {
@@ -363,7 +406,10 @@ impl Session {
                         self.log.fact(self.id, &Fact::Fault(Report::new("vault-busy", "The keyring is busy", what)));
                     }
                 }
-                Action::State(fact) => {
+                Action::State(mut fact) => {
+                    if let Fact::Expiry(expiry) = &mut fact {
+                        s.tokens.name(expiry);
+                    }
                     self.log.fact(self.id, &fact);
                 }
             }

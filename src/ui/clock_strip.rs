@@ -125,7 +125,7 @@ fn order(placed: &Placed<'_>, scene: &Scene<'_>, deed: ClockDeed) -> Act {
             // An OAuth clock bears its environment's id behind a colon; where it does not, the chosen one is meant.
             let id = placed.clock.fact.id.split_once(':').map(|(_, id)| id.to_owned());
             let environment_id = id.unwrap_or_else(|| scene.settings.chosen.clone());
-            Act::Engine(Command::OauthClock { environment_id, deed })
+            Act::Engine(Box::new(Command::OauthClock { environment_id, deed }))
         }
     }
 }

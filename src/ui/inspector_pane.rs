@@ -68,10 +68,8 @@ impl InspectorPane {
             match event {
                 InspectorEvent::GoTo(seq) => acts.push(Act::Select(vec![seq])),
                 InspectorEvent::FilterBy(text) => acts.push(Act::Filter(text)),
-                InspectorEvent::Copy(text) => acts.push(Act::CopyAsIs(text)),
-                InspectorEvent::CopySecret(name) => {
-                    acts.push(Act::CopyAsIs(scene.mask.reveal(&name).expose().clone()));
-                }
+                InspectorEvent::Copy(text) => acts.push(Act::Copy(text)),
+                InspectorEvent::CopySecret(placeholder) => acts.push(Act::CopySecret(placeholder)),
                 InspectorEvent::ChooseOther => {
                     acts.push(Act::Info(
                         "Hold Shift and move or click in the records to select the second one.".into(),

@@ -1,6 +1,6 @@
 //! The sheet of all keys.
 
-use egui::{Grid, RichText, ScrollArea, TextEdit, Ui};
+use egui::{Align, Label, Layout, RichText, ScrollArea, TextEdit, Ui, vec2};
 
 use super::commands::{ALL, Cmd, Section, key_text};
 use super::theme::{font, space, tokens};
@@ -12,6 +12,14 @@ pub fn caps(ui: &mut Ui, cmd: Cmd) {
         let text = key_text(ui.ctx(), key);
         key_caps(ui, &text);
     }
+}
+
+fn cell(ui: &mut Ui, width: f32, add: impl FnOnce(&mut Ui)) {
+    let size = vec2(width, 24.0);
+    ui.allocate_ui_with_layout(size, Layout::left_to_right(Align::Center), |ui| {
+        ui.set_min_size(size);
+        add(ui);
+    });
 }
 
 /// Paints every key with its command, narrowed by a filter.
@@ -32,10 +40,10 @@ pub fn paint(ui: &mut Ui, filter: &mut String) {
                 continue;
             }
             ui.label(RichText::new(section.title()).font(font::strong()).color(t.text.strong));
-            Grid::new(("keys", section.title())).num_columns(3).spacing([16.0, 5.0]).show(ui, |ui| {
-                for e in entries {
-                    ui.horizontal(|ui| {
-                        ui.set_min_width(150.0);
+            for e in entries {
+                ui.horizontal(|ui| {
+                    ui.set_height(24.0);
+                    cell(ui, 170.0, |ui| {
                         for (n, key) in e.keys.iter().enumerate() {
                             if n > 0 {
                                 ui.label(RichText::new("or").small().color(t.text.weak));
@@ -44,11 +52,12 @@ pub fn paint(ui: &mut Ui, filter: &mut String) {
                             key_caps(ui, &text);
                         }
                     });
-                    ui.label(e.title);
-                    ui.label(RichText::new(e.tip).small().color(t.text.weak));
-                    ui.end_row();
-                }
-            });
+                    cell(ui, 230.0, |ui| {
+                        ui.add(Label::new(e.title).truncate());
+                    });
+                    ui.add(Label::new(RichText::new(e.tip).small().color(t.text.weak)).truncate());
+                });
+            }
             ui.add_space(space::NORMAL);
         }
     });

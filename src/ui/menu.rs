@@ -20,6 +20,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
                     let response = ui.add_enabled(enabled, item).on_hover_text(entry.tip);
                     if response.on_disabled_hover_text(entry.why_not()).clicked() {
                         acts.run(entry.cmd);
+                        ui.close();
                     }
                 }
             });

@@ -1,11 +1,14 @@
 //! The command palette: fuzzy search over commands, sessions and environments.
 
-use egui::{Key, Modifiers, RichText, ScrollArea, TextEdit, Ui};
+use egui::{
+    Align2, Key, Modifiers, Rect, Response, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo,
+    pos2, vec2,
+};
 
 use super::app::{Act, Acts, Scene};
 use super::commands::{ALL, Cmd};
 use super::settings::SANDBOX;
-use super::theme::{font, space, tokens};
+use super::theme::{font, radius, space, tokens};
 use super::widgets::key_caps;
 use crate::model::SessionId;
 
@@ -79,6 +82,31 @@ fn items(scene: &Scene<'_>, ctx: &egui::Context) -> Vec<Item> {
     out
 }
 
+/// One line: title, kind, keys. The whole of it is a button.
+fn row(ui: &mut Ui, item: &Item, chosen: bool, place: (usize, usize)) -> Response {
+    let t = tokens(ui);
+    let sense = if item.enabled { Sense::click() } else { Sense::hover() };
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 26.0), sense);
+    response.widget_info(|| WidgetInfo::selected(Role::Button, item.enabled, chosen, item.title.as_str()));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
+        node.set_position_in_set(place.0);
+        node.set_size_of_set(place.1);
+    });
+    if chosen {
+        ui.painter().rect_filled(rect, radius::NORMAL, t.surface.selected);
+    } else if response.hovered() && item.enabled {
+        ui.painter().rect_filled(rect, radius::NORMAL, t.surface.hover);
+    }
+    let ink = if item.enabled { t.text.strong } else { t.text.weak };
+    let at = |x: f32| pos2(rect.left() + x, rect.center().y);
+    let title = if item.enabled { item.title.clone() } else { format!("{} (not now)", item.title) };
+    ui.painter().text(at(8.0), Align2::LEFT_CENTER, title, font::body(), ink);
+    ui.painter().text(at(rect.width() - 210.0), Align2::LEFT_CENTER, item.kind, font::small(), t.text.weak);
+    let keys = Rect::from_min_max(pos2(rect.right() - 110.0, rect.top() + 3.0), rect.max);
+    key_caps(&mut ui.new_child(UiBuilder::new().id_salt(place.0).max_rect(keys)), &item.hint);
+    response
+}
+
 impl Palette {
     /// Paints the palette. True when it shall close.
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
@@ -121,22 +149,7 @@ impl Palette {
                 ui.label(RichText::new("Nothing is called like this.").color(t.text.weak));
             }
             for (n, (_, item)) in found.iter().enumerate() {
-                let response = ui
-                    .horizontal(|ui| {
-                        ui.set_height(24.0);
-                        let kind = format!("{:<12}", item.kind);
-                        let button = egui::Button::selectable(n == self.at, item.title.as_str())
-                            .min_size(egui::vec2(ui.available_width() - 200.0, 22.0));
-                        let response = ui.add_enabled(item.enabled, button);
-                        ui.label(RichText::new(kind).font(font::small()).color(t.text.weak));
-                        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                            if !item.hint.is_empty() {
-                                key_caps(ui, &item.hint);
-                            }
-                        });
-                        response
-                    })
-                    .inner;
+                let response = row(ui, item, n == self.at, (n + 1, found.len()));
                 if n == self.at && (up || down) {
                     response.scroll_to_me(None);
                 }

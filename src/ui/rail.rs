@@ -162,6 +162,15 @@ pub fn session_menu(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &m
 }
 
 fn menu_items(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+    let before = acts.0.len();
+    session_items(ui, view, scene, acts);
+    if acts.0.len() > before {
+        // Also where it was chosen by the keyboard.
+        ui.close();
+    }
+}
+
+fn session_items(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     let live = scene.is_live(view.id);
     ui.set_min_width(190.0);
     let open = view.state.as_ref().is_some_and(|s| !s.is_ended() && *s != SessionState::New);
@@ -183,6 +192,9 @@ fn menu_items(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Act
         }
     });
     ui.separator();
+    if ui.button("Show only its records").clicked() {
+        acts.push(Act::Filter(format!("session:{}", view.id.0)));
+    }
     if ui.button("Rename…").clicked() {
         acts.push(Act::Open(Box::new(Dialog::rename(view.id, scene.book.name(view)))));
     }

@@ -12,6 +12,7 @@ use crate::projection::Meter;
 
 pub fn paint(ui: &mut Ui, scene: &Scene<'_>, log: &LogStatus, behind: Option<(u64, u64)>, acts: &mut Acts) {
     let t = tokens(ui);
+    let narrow = ui.available_width() < 900.0;
     ui.horizontal(|ui| {
         ui.set_height(22.0);
         ui.spacing_mut().item_spacing.x = space::WIDE;
@@ -25,7 +26,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, log: &LogStatus, behind: Option<(u6
         if log.left_out > 0 {
             badge(ui, Some(Icon::Warning), &format!("{} left out", format::count(log.left_out)), Tone::Amber)
                 .on_hover_text("Payloads that were not stored because the disk could not keep up.");
-        } else {
+        } else if !narrow {
             text(ui, "0 left out".into(), "Payloads that were not stored because the disk could not keep up.");
         }
         if let Some((done, total)) = behind {
@@ -37,7 +38,8 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, log: &LogStatus, behind: Option<(u6
         }
         if let Some(view) = scene.session {
             if !scene.situation.saved {
-                meters(ui, &view.meters.meters, scene.now);
+                let all = &view.meters.meters;
+                meters(ui, if narrow { &all[..all.len().min(1)] } else { all }, scene.now);
             }
             if let Some(skew) = view.skew {
                 let secs = skew.skew_us as f64 / 1e6;

@@ -10,6 +10,7 @@ use super::widgets::{Icon, Tone, Weight, badge, button, chip, icon_button};
 use crate::engine::SandboxState;
 
 pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, acts: &mut Acts) {
+    let narrow = ui.available_width() < 900.0;
     ui.horizontal(|ui| {
         ui.set_height(space::BAR - 6.0);
         super::menu::paint(ui, scene, acts);
@@ -19,7 +20,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
         if button(ui, Some(Icon::Plus), "New session", Weight::Normal).on_hover_text(tip).clicked() {
             acts.run(Cmd::NewSession);
         }
-        recording(ui, scene, live_file, acts);
+        recording(ui, scene, live_file, narrow, acts);
         warnings(ui, scene, acts);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = space::TIGHT;
@@ -41,7 +42,9 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
             for (cmd, text, icon) in [(Cmd::Palette, "Commands", Icon::ChevronRight), (Cmd::Find, "Find", Icon::Search)]
             {
                 let tip = cmd.entry().tooltip(ui.ctx());
-                if button(ui, Some(icon), text, Weight::Quiet).on_hover_text(tip).clicked() {
+                let response =
+                    if narrow { icon_button(ui, icon, text) } else { button(ui, Some(icon), text, Weight::Quiet) };
+                if response.on_hover_text(tip).clicked() {
                     acts.run(cmd);
                 }
             }
@@ -62,6 +65,7 @@ fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
             let mut entry = |ui: &mut Ui, id: &str, name: &str| {
                 if ui.selectable_label(chosen == id, name).clicked() {
                     acts.push(Act::ChooseEnvironment(id.to_owned()));
+                    ui.close();
                 }
             };
             entry(ui, SANDBOX, "Sandbox");
@@ -71,13 +75,14 @@ fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
             ui.separator();
             if ui.button("Environments…").clicked() {
                 acts.run(Cmd::Environments);
+                ui.close();
             }
         })
         .response
         .accessible_name("Environment");
 }
 
-fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, acts: &mut Acts) {
+fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, narrow: bool, acts: &mut Acts) {
     if scene.situation.saved {
         badge(ui, Some(Icon::Folder), "saved capture", Tone::Accent)
             .on_hover_text("A saved capture is shown. Recording of the live one goes on.");
@@ -90,7 +95,8 @@ fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
     } else if let Some(file) = live_file {
         badge(ui, Some(Icon::Dot), "recording", Tone::Ok).on_hover_text(file.display().to_string());
     } else {
-        badge(ui, Some(Icon::Lock), "private: in memory only", Tone::Accent)
+        let text = if narrow { "private" } else { "private: in memory only" };
+        badge(ui, Some(Icon::Lock), text, Tone::Accent)
             .on_hover_text("Nothing is written to disk. The capture is gone when the window closes, unless saved.");
     }
 }

@@ -12,6 +12,7 @@ pub fn program(name: &str) -> bool {
             "gnome-keyring-daemon" => "gnome-keyring",
             "dbus-run-session" => "dbus-daemon",
             "secret-tool" => "libsecret-tools",
+            "Xvfb" => "xvfb",
             other => other,
         };
         let message = format!("skipped: needs {name} (Debian: apt install {package})");

@@ -47,6 +47,11 @@ fn look_conversation() {
             until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
             h.run_ok();
             save(&mut h, &format!("live_{theme_name}_{size_name}"));
+            h.get_by_role_and_label(egui::Role::ListItem, "Guest: Thank you!, 13:26:19.174, sending").click();
+            h.run_ok();
+            std::thread::sleep(std::time::Duration::from_millis(60));
+            h.run_ok();
+            save(&mut h, &format!("selected_{theme_name}_{size_name}"));
         }
         if !wanted() {
             return;

@@ -13,7 +13,7 @@ use crate::ui::dialogs::{Confirm, Dialog};
 pub enum Act {
     Run(Cmd),
     /// Send this to the engine; a refusal becomes a toast.
-    Engine(Command),
+    Engine(Box<Command>),
     Wish(SessionId, Wish),
     /// Send what the composer of this session holds.
     SendDraft(SessionId),
@@ -54,8 +54,8 @@ pub enum Act {
     OpenFile(PathBuf),
     /// Redacted, then put into the clipboard.
     Copy(String),
-    /// Put into the clipboard as it is: it is redacted already, or the user revealed it on purpose.
-    CopyAsIs(String),
+    /// Put the value behind a placeholder into the clipboard. The user asked for it by a button of its own.
+    CopySecret(String),
     /// Ask before opening an address.
     Link(String),
     OpenLink(String),

@@ -24,13 +24,18 @@ impl App {
     fn act(&mut self, act: Act, board: &Board, ctx: &egui::Context) {
         match act {
             Act::Run(cmd) => self.run(cmd, board, ctx),
-            Act::Engine(command) => self.engine(command),
+            Act::Engine(command) => self.engine(*command),
             Act::Wish(session, wish) => self.wish(session, wish),
             Act::SendDraft(session) => self.send_draft(session, ctx),
             Act::Show(session) => self.show(session),
             Act::Focus(column) => self.focus = column.min(self.columns.len().saturating_sub(1)),
             Act::Close(session) => self.close(session),
             Act::Select(seqs) => {
+                // The first record is what it is about; what came of it follows.
+                let mut seqs = seqs;
+                if !seqs.is_empty() {
+                    seqs.rotate_left(1);
+                }
                 self.selection.set(seqs);
                 self.selection_changed();
             }
@@ -42,6 +47,7 @@ impl App {
             Act::Inspect(seq) => {
                 self.selection.set(vec![seq]);
                 self.settings.panes.show_inspector = true;
+                self.lower_inspector = true;
             }
             Act::Mark(seq) => self.toggle_mark(seq),
             Act::Diff(a, b) => self.compare(a, b),
@@ -87,7 +93,14 @@ impl App {
             Act::File(purpose, path) => self.file_chosen(purpose, path, ctx),
             Act::OpenFile(path) => self.perform_open(path, Some(ctx)),
             Act::Copy(text) => ctx.copy_text(self.mask.text(&text)),
-            Act::CopyAsIs(text) => ctx.copy_text(text),
+            Act::CopySecret(placeholder) => {
+                let value = self.mask.reveal(&placeholder);
+                if *value.expose() == placeholder {
+                    self.toasts.info("The value is not known any more: it was forgotten when the program ended.");
+                } else {
+                    ctx.copy_text(value.expose().clone());
+                }
+            }
             Act::Link(url) => self.confirm = Some(crate::ui::dialogs::Confirm::link(url)),
             // An address of the conversation has placeholders where its signature was; the browser needs the real one.
             Act::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(self.mask.reveal(&url).expose())),
@@ -173,8 +186,7 @@ impl App {
 
     /// Something was selected elsewhere than in the table: table and conversation follow.
     pub(super) fn selection_changed(&mut self) {
-        let lead = self.selection.seqs().first().copied();
-        self.records.select(lead);
+        self.records.select(self.selection.lead());
         self.reveal_bubble();
     }
 

@@ -25,10 +25,8 @@ impl Keyboard {
     }
 
     fn leaves(self, key: &KeyboardShortcut) -> bool {
-        if !is_bare(key) {
-            return true;
-        }
-        !self.over && !self.text && !(self.widget && is_navigation(key.logical_key))
+        let free = !self.over && !self.text;
+        !is_bare(key) || free && (!self.widget || !is_navigation(key.logical_key))
     }
 }
 
@@ -92,7 +90,6 @@ mod tests {
     fn press(key: Key, modifiers: Modifiers, keyboard: Keyboard) -> (Vec<Cmd>, usize) {
         let ctx = Context::default();
         let mut input = egui::RawInput::default();
-        input.modifiers = modifiers;
         input.events.push(Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers });
         let mut out = Vec::new();
         let mut left = 0;

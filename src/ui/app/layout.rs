@@ -8,9 +8,9 @@ use crate::model::environment::Limits;
 use crate::projection::SessionView;
 use crate::ui::composer;
 use crate::ui::conversation::paint_column;
-use crate::ui::dialogs;
+use crate::ui::dialogs::{self, Dialog};
 use crate::ui::theme::{radius, space, tokens, tokens_of};
-use crate::ui::widgets::{Icon, ReportAction, Tone, icon_button, progress, report_card};
+use crate::ui::widgets::{Icon, ReportAction, Tone, icon_button, progress, report_card, segmented};
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 
 impl App {
@@ -52,8 +52,8 @@ impl App {
         let situation = self.situation(board);
         let log = self.saved_log.as_deref().unwrap_or(self.live_log.as_ref());
         let (status, behind) = (log.status(), log.behind());
-        let panes = self.settings.panes.clone();
-        let mut settings = self.settings.clone();
+        let mut panes = self.settings.panes.clone();
+        let mut edited = matches!(self.dialog, Some(Dialog::Settings)).then(|| self.settings.clone());
         let session = self.columns.get(self.focus).and_then(|c| c.session).and_then(|id| board.session(id));
         let scene = Scene {
             board,
@@ -86,31 +86,43 @@ impl App {
             CentralPanel::default().frame(ground).show(ui, |ui| first_run::paint(ui, &scene, acts));
         } else {
             let size = ui.available_size();
+            // Too narrow for three columns: records and inspector share the lower pane.
+            let narrow = size.x < 900.0;
             let rail_frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 8));
             let shown = Panel::left("rail")
                 .frame(rail_frame)
-                .default_size(panes.rail)
-                .size_range(140.0..=(size.x * 0.3).max(150.0))
+                .default_size(panes.rail.min(size.x * 0.24))
+                .size_range(130.0..=(size.x * 0.3).max(140.0))
                 .show(ui, |ui| rail::paint(ui, &scene, acts));
-            settings.panes.rail = shown.response.rect.width();
-            if panes.show_inspector {
+            panes.rail = shown.response.rect.width();
+            if panes.show_inspector && !narrow {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
                 let shown = Panel::right("inspector")
                     .frame(frame)
                     .default_size(panes.inspector.min(size.x * 0.28))
                     .size_range(220.0..=(size.x * 0.5).max(240.0))
                     .show(ui, |ui| self.inspector.paint(ui, log.reader(), &scene, acts));
-                settings.panes.inspector = shown.response.rect.width();
+                panes.inspector = shown.response.rect.width();
             }
             if panes.show_records {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 6));
                 let shown = Panel::bottom("records")
                     .frame(frame)
                     .resizable(true)
-                    .default_size(panes.records.min(size.y * 0.36))
+                    .default_size(panes.records.min(size.y * if narrow { 0.46 } else { 0.36 }))
                     .size_range(90.0..=(size.y * 0.7).max(100.0))
-                    .show(ui, |ui| self.records.paint(ui, log.reader(), &scene, over, acts));
-                settings.panes.records = shown.response.rect.height();
+                    .show(ui, |ui| {
+                        if narrow && panes.show_inspector {
+                            let options = [(false, "Records"), (true, "Inspector")];
+                            segmented(ui, "Lower pane", &mut self.lower_inspector, &options);
+                            if self.lower_inspector {
+                                self.inspector.paint(ui, log.reader(), &scene, acts);
+                                return;
+                            }
+                        }
+                        self.records.paint(ui, log.reader(), &scene, over, acts);
+                    });
+                panes.records = shown.response.rect.height();
             }
             CentralPanel::default().frame(ground).show(ui, |ui| {
                 let want = std::mem::take(&mut self.want_composer);
@@ -122,7 +134,7 @@ impl App {
             self.sandbox.paint(&ctx, &scene, acts);
         }
         if let Some(dialog) = &mut self.dialog
-            && dialogs::paint(&ctx, dialog, &mut settings, &scene, acts)
+            && dialogs::paint(&ctx, dialog, edited.as_mut(), &scene, acts)
         {
             self.dialog = None;
         }
@@ -137,8 +149,11 @@ impl App {
             self.path = None;
         }
         over_window(&ctx, &mut self.toasts, &self.book.jobs, now.mono, acts);
-        settings.table = self.records.kept();
-        self.settings = settings;
+        if let Some(edited) = edited {
+            self.settings = edited;
+        }
+        self.settings.panes = panes;
+        self.settings.table = self.records.kept();
     }
 
     fn remember_window(&mut self, ctx: &egui::Context) {
@@ -253,7 +268,7 @@ fn over_window(
                 card.show(ui, |ui| {
                     ui.set_width(ui.available_width());
                     if progress(ui, &job.title, job.done, job.total) {
-                        acts.push(Act::Engine(crate::engine::Command::CancelJob { job: job.id }));
+                        acts.push(Act::Engine(Box::new(crate::engine::Command::CancelJob { job: job.id })));
                     }
                 });
             }

@@ -94,6 +94,8 @@ pub struct App {
     sender: SyncSender<Done>,
     done: Receiver<Done>,
     styled: bool,
+    /// Which of the two the lower pane shows in a narrow window.
+    lower_inspector: bool,
     /// Put the keyboard into the composer of the focused column at the next paint.
     want_composer: bool,
 }
@@ -159,6 +161,7 @@ impl App {
             sender,
             done,
             styled: false,
+            lower_inspector: false,
             want_composer: false,
         };
         if let Some(file) = parts.open {
@@ -217,6 +220,11 @@ impl App {
     /// The session of each column.
     pub fn shown(&self) -> Vec<Option<SessionId>> {
         self.columns.iter().map(|c| c.session).collect()
+    }
+
+    /// The selected records.
+    pub fn selected(&self) -> &[u64] {
+        self.selection.seqs()
     }
 
     /// Takes a session as live and shows it, as if the engine had just made it.

@@ -26,7 +26,9 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
     ui.horizontal(|ui| {
         choose(ui, composer);
         let form = composer.form(composer.action);
+        let tight = ui.available_width() < 260.0;
         let text = match composer.action {
+            Action::Text if tight => format!("{}/{}", form.text.len(), limits.message_bytes),
             Action::Text => format!("{} of {} bytes", form.text.len(), limits.message_bytes),
             Action::Raw => format!("{} bytes", form.text.len()),
             _ => String::new(),
@@ -42,6 +44,9 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
                 forms::attributes_toggle(ui, composer, limits);
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                if ui.available_width() < 80.0 {
+                    return;
+                }
                 ui.add(Label::new(RichText::new(composer.action.about()).small().color(t.text.weak)).truncate());
             });
         });
@@ -61,11 +66,15 @@ fn choose(ui: &mut Ui, composer: &mut Composer) {
     let before = composer.action;
     ComboBox::new("action", "")
         .selected_text(composer.action.title())
-        .width(150.0)
-        .height(420.0)
+        .width(if ui.available_width() < 420.0 { 96.0 } else { 150.0 })
+        .truncate()
+        .height(560.0)
         .show_ui(ui, |ui| {
             for action in Action::ALL {
-                ui.selectable_value(&mut composer.action, action, action.title()).on_hover_text(action.about());
+                let item = ui.selectable_value(&mut composer.action, action, action.title());
+                if item.on_hover_text(action.about()).clicked() {
+                    ui.close();
+                }
             }
         })
         .response

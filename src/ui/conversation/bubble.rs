@@ -13,7 +13,7 @@ use crate::projection::{Entry, EntryState, SessionView};
 use crate::ui::app::{Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, radius, space, tokens};
-use crate::ui::widgets::{Icon, Tone, icon_button};
+use crate::ui::widgets::{Icon, Tone, focus_ring, icon_button};
 
 #[expect(clippy::too_many_arguments, reason = "plain data of one entry and where it stands")]
 pub(super) fn message(
@@ -48,7 +48,7 @@ pub(super) fn message(
     if let EntryState::Own(delivery, took) = &entry.state {
         label.push_str(&format!(", {}", fate(delivery, *took, scene).1));
     }
-    list_item(ui, response.id, label, place);
+    list_item(ui, &response, &label, place);
     if response.clicked() || response.container_clicked() {
         select(entry, acts);
     }
@@ -90,6 +90,7 @@ fn frame(ui: &mut Ui, side: Side, lit: bool, add: impl FnOnce(&mut Ui)) -> Respo
                 });
         })
         .response;
+    focus_ring(ui, &response);
     let width = response.rect.width();
     if known.is_none_or(|k| (k - width).abs() > 0.5) {
         ui.data_mut(|d| d.insert_temp(id, width));

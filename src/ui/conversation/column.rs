@@ -36,16 +36,22 @@ pub fn paint(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene
 fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     ui.horizontal(|ui| {
         ui.set_height(space::CONTROL);
-        let name = scene.book.name(view);
-        ui.add(Label::new(RichText::new(format::shown(&name)).font(font::title())).truncate());
-        let (icon, word, tone) = state_mark(view);
-        badge(ui, Some(icon), word, tone);
-        if let Some(start) = &view.start {
-            let t = tokens(ui);
-            ui.add(Label::new(RichText::new(&start.environment).small().color(t.text.weak)).truncate());
-        }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             session_menu(ui, view, scene, acts);
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let (icon, word, tone) = state_mark(view);
+                let name = scene.book.name(view);
+                let room = (ui.available_width() - 100.0).max(40.0);
+                ui.scope(|ui| {
+                    ui.set_max_width(room);
+                    ui.add(Label::new(RichText::new(format::shown(&name)).font(font::title())).truncate());
+                });
+                badge(ui, Some(icon), word, tone);
+                if let Some(start) = view.start.as_ref().filter(|_| ui.available_width() > 60.0) {
+                    let t = tokens(ui);
+                    ui.add(Label::new(RichText::new(&start.environment).small().color(t.text.weak)).truncate());
+                }
+            });
         });
     });
 }

@@ -207,11 +207,10 @@ pub(super) fn select(entry: &Entry, acts: &mut Acts) {
     }
 }
 
-/// Tells assistive software where in the list an entry stands.
-pub(super) fn list_item(ui: &Ui, id: egui::Id, label: String, place: (usize, usize)) {
-    ui.ctx().accesskit_node_builder(id, |node| {
-        node.set_role(Role::ListItem);
-        node.set_label(label);
+/// Tells assistive software what an entry says and where in the list it stands.
+pub(super) fn list_item(ui: &Ui, response: &egui::Response, label: &str, place: (usize, usize)) {
+    response.widget_info(|| egui::WidgetInfo::labeled(Role::ListItem, ui.is_enabled(), label));
+    ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_position_in_set(place.0);
         node.set_size_of_set(place.1);
     });

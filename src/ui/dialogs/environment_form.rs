@@ -3,7 +3,7 @@
 use egui::{CollapsingHeader, ComboBox, DragValue, RichText, TextEdit, Ui};
 
 use super::session::Masked;
-use super::{field, hint, text};
+use super::{field, text, under};
 use crate::model::hosts::REGIONS;
 use crate::model::{Environment, Region, Report};
 use crate::ui::app::{Acts, FilePurpose, Scene};
@@ -55,7 +55,7 @@ impl Form {
             warn(ui, "This is not a UUID. Real deployments have one.");
         }
         optional(ui, "Origin", &mut e.origin, "https://www.example.com");
-        hint(ui, "Needed only where the deployment has a list of allowed domains.");
+        under(ui, "Needed only where the deployment has a list of allowed domains.");
         optional(ui, "Proxy", &mut e.proxy, "http://host:port or socks5://host:port");
         field(ui, "Own CA file", |ui| {
             ui.horizontal(|ui| {
@@ -127,11 +127,11 @@ impl Form {
             optional(ui, "Streaming", &mut e.streaming, &of(&base.streaming, "wss://host"));
         }
         match e.hosts() {
-            Ok(hosts) => hint(ui, &format!("Guest socket: {}", hosts.guest_socket)),
+            Ok(hosts) => under(ui, &format!("Guest socket: {}", hosts.guest_socket)),
             Err(report) => {
                 warn(ui, &report.what);
                 for remedy in &report.remedies {
-                    hint(ui, remedy);
+                    under(ui, remedy);
                 }
             }
         }
@@ -148,7 +148,7 @@ impl Form {
                 ui.checkbox(&mut self.forget_secret, "Forget the kept one");
             });
         });
-        hint(ui, "The secret goes to the keyring, never into a file.");
+        under(ui, "The secret goes to the keyring, never into a file.");
     }
 
     fn behaviour(&mut self, ui: &mut Ui) {
@@ -214,7 +214,7 @@ fn optional(ui: &mut Ui, name: &str, value: &mut Option<String>, hint: &str) {
 }
 
 fn warn(ui: &mut Ui, text: &str) {
-    ui.horizontal_wrapped(|ui| {
+    ui.horizontal(|ui| {
         badge(ui, Some(Icon::Warning), "", Tone::Amber);
         let t = tokens(ui);
         ui.label(RichText::new(text).font(font::small()).color(t.amber.ink));

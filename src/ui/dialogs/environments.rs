@@ -39,7 +39,8 @@ impl Environments {
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
         let height = (ui.ctx().content_rect().height() - 150.0).clamp(260.0, 640.0);
-        ui.horizontal_top(|ui| {
+        let size = egui::vec2(ui.available_width(), height);
+        ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Min), |ui| {
             ui.vertical(|ui| {
                 ui.set_width(190.0);
                 ui.set_height(height);
@@ -128,9 +129,9 @@ fn save(form: &mut Form, acts: &mut Acts) {
     let secret = std::mem::take(&mut form.secret.0);
     let key = crate::ui::app::secret_key(&form.environment.id);
     if !secret.is_empty() {
-        acts.push(Act::Engine(Command::KeepSecret { key, value: Secret::new(secret) }));
+        acts.push(Act::Engine(Box::new(Command::KeepSecret { key, value: Secret::new(secret) })));
     } else if std::mem::take(&mut form.forget_secret) {
-        acts.push(Act::Engine(Command::ForgetSecret { key }));
+        acts.push(Act::Engine(Box::new(Command::ForgetSecret { key })));
     }
     acts.push(Act::SaveEnvironment(Box::new(form.environment.clone())));
     acts.push(Act::Info(format!("Environment “{}” is saved.", form.environment.name)));

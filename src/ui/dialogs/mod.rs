@@ -123,7 +123,13 @@ impl Dialog {
 }
 
 /// Paints the dialog. True when it shall close.
-pub fn paint(ctx: &Context, dialog: &mut Dialog, settings: &mut Settings, scene: &Scene<'_>, acts: &mut Acts) -> bool {
+pub fn paint(
+    ctx: &Context,
+    dialog: &mut Dialog,
+    settings: Option<&mut Settings>,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) -> bool {
     let (title, width) = (dialog.title(), dialog.width());
     let bare = matches!(dialog, Dialog::Palette(_));
     frame(ctx, title, width, bare, |ui| match dialog {
@@ -133,7 +139,9 @@ pub fn paint(ctx: &Context, dialog: &mut Dialog, settings: &mut Settings, scene:
             false
         }
         Dialog::Settings => {
-            settings::paint(ui, settings, scene);
+            if let Some(settings) = settings {
+                settings::paint(ui, settings, scene);
+            }
             false
         }
         Dialog::Environments(dialog) => dialog.paint(ui, scene, acts),
@@ -185,8 +193,11 @@ fn frame(ctx: &Context, title: &str, width: f32, bare: bool, add: impl FnOnce(&m
 fn field<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     let t = tokens(ui);
     ui.horizontal(|ui| {
-        let (rect, _) = ui.allocate_exact_size(egui::vec2(150.0, space::CONTROL), egui::Sense::hover());
-        ui.painter().text(rect.left_center(), egui::Align2::LEFT_CENTER, name, font::body(), t.text.normal);
+        let size = egui::vec2(150.0, space::CONTROL);
+        ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
+            ui.set_min_size(size);
+            ui.add(egui::Label::new(RichText::new(name).color(t.text.normal)).truncate());
+        });
         ui.vertical(|ui| add(ui)).inner
     })
     .inner
@@ -198,6 +209,14 @@ fn text(ui: &mut Ui, name: &str, value: &mut String, hint: &str) -> egui::Respon
         let edit = egui::TextEdit::singleline(value).hint_text(hint).desired_width(ui.available_width().min(420.0));
         ui.add(edit).accessible_name(name)
     })
+}
+
+/// A hint in the column of the fields.
+fn under(ui: &mut Ui, text: &str) {
+    ui.horizontal_top(|ui| {
+        ui.add_space(150.0 + ui.spacing().item_spacing.x);
+        hint(ui, text);
+    });
 }
 
 fn hint(ui: &mut Ui, text: &str) {

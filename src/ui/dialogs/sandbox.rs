@@ -128,7 +128,7 @@ impl SandboxPanel {
         match build(form, values) {
             Ok(order) => {
                 self.problem = None;
-                acts.push(Act::Engine(Command::Order { order }));
+                acts.push(Act::Engine(Box::new(Command::Order { order })));
             }
             Err(problem) => self.problem = Some((form.key, problem)),
         }
@@ -253,6 +253,6 @@ fn faults(ui: &mut Ui, faults: &Faults, acts: &mut Acts) {
         }
     });
     if button(ui, None, "End all faults and sessions", Weight::Normal).clicked() {
-        acts.push(Act::Engine(Command::Order { order: crate::sandbox::Order::Reset }));
+        acts.push(Act::Engine(Box::new(Command::Order { order: crate::sandbox::Order::Reset })));
     }
 }

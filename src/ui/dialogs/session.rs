@@ -170,7 +170,7 @@ impl Note {
         let pressed = ui.add_enabled_ui(ready, |ui| button(ui, None, "Keep note", Weight::Primary).clicked()).inner;
         if pressed {
             let text = self.text.trim().to_owned();
-            acts.push(Act::Engine(Command::Note { session: self.session, on: self.on, text }));
+            acts.push(Act::Engine(Box::new(Command::Note { session: self.session, on: self.on, text })));
         }
         pressed
     }

@@ -29,12 +29,8 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>) {
             hint(ui, "Switching motion on again takes effect at the next start.");
         }
     });
-    section(ui, "Records");
-    field(ui, "Order", |ui| {
-        let options = [(false, "oldest first"), (true, "newest first")];
-        segmented(ui, "Order of records", &mut settings.newest_first, &options);
-    });
-    field(ui, "Times", |ui| {
+    section(ui, "Time");
+    field(ui, "Zone", |ui| {
         segmented(ui, "Time zone", &mut settings.utc, &[(false, "local"), (true, "UTC")]);
     });
     section(ui, "Captures");

@@ -12,7 +12,7 @@ use sessionscope::capture::{Filter, Reader, Writer};
 use sessionscope::engine::{Command as EngineCommand, Event as EngineEvent};
 use sessionscope::model::record::SessionStart;
 use sessionscope::model::{
-    Clock as _, DialectId, Direction, Draft, Environment, Flags, Hosts, Kind, Mono, Now, Report, SessionId, SystemClock, Wall,
+    DialectId, Direction, Draft, Environment, Flags, Hosts, Kind, Mono, Now, Report, SessionId, SystemClock, Wall,
 };
 use sessionscope::ui::app::{App, Parts};
 use sessionscope::ui::picker::NoPicker;
@@ -149,6 +149,7 @@ fn frames(app: &mut App) -> Vec<Duration> {
             delta: vec2(0.0, y),
             phase: egui::TouchPhase::Move,
             modifiers: Modifiers::NONE,
+            source: egui::MouseWheelSource::Wheel,
         };
         let key = |key| Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers: Modifiers::NONE };
         let mut events = vec![Event::PointerMoved(table)];

@@ -6,13 +6,14 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use egui_kittest::Harness;
-use sessionscope::capture::Writer;
+use sessionscope::capture::{Reader, Writer};
 use sessionscope::engine::{Command, Event, SandboxState};
 use sessionscope::model::fact::{ClockDeed, Delivery, DeliveryChange, Expiry, ExpiryEvent, SessionState, StateChange};
 use sessionscope::model::record::SessionStart;
 use sessionscope::model::{
     Direction, Draft, Environment, Fact, Kind, ManualClock, Mono, Now, Report, Secret, SessionId, Wall,
 };
+use sessionscope::projection::Projector;
 use sessionscope::sandbox::{Faults, GuestStatus, Ready, Status};
 use sessionscope::ui::app::{App, Parts};
 use sessionscope::ui::picker::{Answer, FilePicker, Question};
@@ -32,10 +33,6 @@ struct Inner {
 }
 
 impl Listener {
-    pub fn commands(&self) -> Vec<Command> {
-        self.0.lock().unwrap().commands.clone()
-    }
-
     /// Takes what came so far.
     pub fn take(&self) -> Vec<Command> {
         std::mem::take(&mut self.0.lock().unwrap().commands)
@@ -108,9 +105,7 @@ pub const START: Wall = Wall(1_767_705_975_174_000);
 
 impl Default for Desk {
     fn default() -> Self {
-        let mut settings = Settings::default();
-        settings.utc = true;
-        settings.reduced_motion = true;
+        let settings = Settings { utc: true, reduced_motion: true, ..Settings::default() };
         Self {
             listener: Listener::default(),
             writer: Writer::private().unwrap(),
@@ -123,19 +118,16 @@ impl Default for Desk {
 }
 
 impl Desk {
-    pub fn app(&self) -> App {
-        self.app_with(self.settings.clone())
-    }
-
     fn app_with(&self, settings: Settings) -> App {
         let store = match &self.store {
             Some(folder) => Store::open(folder).0,
             None => Store::nowhere(),
         };
+        let projector = Projector::start(Reader::attach(&self.writer.opened()).unwrap(), Arc::new(|| {}));
         App::new(Parts {
             backend: Box::new(self.listener.clone()),
             clock: self.clock.clone(),
-            log: Box::new(LiveLog::new(self.writer.clone(), Arc::new(|| {})).unwrap()),
+            log: Box::new(LiveLog::new(self.writer.clone(), projector).unwrap()),
             open_log: Arc::new(|path| SavedLog::open(path, Arc::new(|| {})).map(|l| Box::new(l) as Box<dyn Log>)),
             mask: Arc::new(OneToken),
             settings,
@@ -188,6 +180,7 @@ impl Desk {
             hosts: Default::default(),
             deployment_id: "d1111111-2222-4333-8444-555555555555".into(),
             tls_unverified: false,
+            limits: Default::default(),
         };
         let draft = Draft::new(self.at(0), session, Kind::SessionStart, Direction::Local);
         self.put(draft.head(&start).flags(sessionscope::model::Flags::STORY));
@@ -284,7 +277,7 @@ impl Desk {
             faults,
             ..Status::default()
         };
-        self.listener.tell(Event::SandboxStatus(status));
+        self.listener.tell(Event::SandboxStatus(Box::new(status)));
     }
 }
 
