@@ -133,7 +133,8 @@ fn take_shapes(
     let before = covered.len();
     for shape in shapes {
         let (start, end) = view.origin(shape.start, shape.end);
-        let Some((start, end)) = frame.admit(start, end, false) else { continue };
+        // Undoing escapes twice can eat a quote of the outer form, and then all that follows looks like a value.
+        let Some((start, end)) = frame.admit(start, end, view.is_decoded()) else { continue };
         let i = covered[..before].partition_point(|c: &(usize, usize)| c.0 <= start);
         if i > 0 && covered[i - 1].1 >= end {
             continue;
@@ -188,8 +189,8 @@ impl<'a> Frame<'a> {
         Self { payload, keep, json, valid: OnceCell::new(), escapes: OnceCell::new(), quotes: OnceCell::new() }
     }
 
-    /// Whether these bytes may be replaced, and which: whole escapes, within one string. `bare` where the value could
-    /// also be a number or a word of JSON itself; numbers are never secrets.
+    /// Whether these bytes may be replaced, and which: whole escapes, within one string. `bare` where they could also
+    /// stand outside of strings, as a number or a word of JSON itself; numbers are never secrets.
     fn admit(&self, start: usize, end: usize, bare: bool) -> Option<(usize, usize)> {
         if !self.json {
             return Some((start, end));
@@ -199,7 +200,9 @@ impl<'a> Frame<'a> {
         let breaks = crosses()
             || bare && self.quotes().partition_point(|q| *q < start) % 2 == 0
             || self.keep == Keep::Head && self.is_member_name(end);
-        if breaks && self.is_valid() { None } else { Some((start, end)) }
+        // A payload that is one string could as well be a secret in quotes: then the form counts less.
+        let is_string = self.payload.trim_ascii_start().first() == Some(&b'"');
+        if breaks && !is_string && self.is_valid() { None } else { Some((start, end)) }
     }
 
     fn is_valid(&self) -> bool {

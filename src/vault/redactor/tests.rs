@@ -77,6 +77,7 @@ fn shapes_are_replaced_where_they_stand() {
             r#"{"text":"{\"token\":\"[session-token#1]\",\"n\":1}"}"#,
         ),
         ("next=%2Fcb%3Faccess_token%3Dabc%26x%3D1".into(), "next=%2Fcb%3Faccess_token%3D[access-token#1]%26x%3D1"),
+        ("{\n  \"Authorization\": \"\\\\\"\n  }".into(), "{\n  \"Authorization\": \"[access-token#1]\"\n  }"),
         ("client_secret: hunter22\n".into(), "client_secret: [client-secret#1]\n"),
         (r#"{"password":"cut off in the mid"#.into(), r#"{"password":"[password#1]"#),
         (
@@ -198,6 +199,14 @@ fn overlapping_values_leave_no_rest() {
     assert_eq!(redactor.text("-cdefgh-abcdefgh"), "-[secret#3]-[secret#1]");
     redactor.learn(SecretKind::Jwt, "aaaaaaaa");
     assert_eq!(redactor.text("aaaaaaaaaaaaaaaaaaaa!"), "[jwt#1]!");
+}
+
+#[test]
+fn a_secret_in_quotes_of_its_own_is_found_where_it_is_all() {
+    let redactor = Redactor::default();
+    redactor.learn(SecretKind::Other, "\"quoted secret\"");
+    assert_eq!(redactor.text("\"quoted secret\" "), "[secret#1] ");
+    assert_eq!(redactor.text(r#"["\"quoted secret\""]"#), r#"["[secret#1]"]"#);
 }
 
 #[test]
