@@ -85,7 +85,8 @@ fn one(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .accessible_name(format!("Clock {}", fact.title))
         .show(|ui| details(ui, placed, scene, acts));
-    Popup::context_menu(&response).show(|ui| {
+    // Two popups of one widget need two ids.
+    Popup::context_menu(&response).id(response.id.with("deeds")).show(|ui| {
         ui.set_min_width(180.0);
         deeds(ui, placed, scene, acts);
     });
