@@ -85,7 +85,8 @@ fn one(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
         .close_behavior(PopupCloseBehavior::CloseOnClickOutside)
         .accessible_name(format!("Clock {}", fact.title))
         .show(|ui| details(ui, placed, scene, acts));
-    Popup::context_menu(&response).show(|ui| {
+    // Two popups of one widget need two ids.
+    Popup::context_menu(&response).id(response.id.with("deeds")).show(|ui| {
         ui.set_min_width(180.0);
         deeds(ui, placed, scene, acts);
     });
@@ -165,7 +166,7 @@ fn details(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts)
         ui.label(RichText::new("Claims").font(font::small_strong()));
         let text = serde_json::to_string_pretty(claims).unwrap_or_default();
         ScrollArea::vertical().id_salt("claims").max_height(180.0).show(ui, |ui| {
-            ui.add(Label::new(RichText::new(format::shown(&text)).font(font::small_data())).wrap());
+            ui.add(Label::new(RichText::new(format::shown(&text)).font(font::small_data())).extend());
         });
     }
     ui.label(RichText::new("History").font(font::small_strong()));

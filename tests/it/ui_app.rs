@@ -455,3 +455,26 @@ fn five_thousand_entries_are_scrolled_without_laying_all_out() {
     let shown = h.query_all_by_role(Role::ListItem).count();
     assert!(shown < 60, "{shown} entries are laid out");
 }
+
+#[test]
+fn a_clock_shows_its_claims_and_obeys_its_menu() {
+    let desk = Desk::default();
+    let session = desk.session(1, "Guest 1", "Sandbox", SessionState::Ready);
+    desk.clock_fact(session, "guest-jwt", "guest JWT", 60, 5, "next history call");
+    desk.writer.flush().unwrap();
+    let mut h = desk.harness(SIZE, Theme::Dark);
+    h.state_mut().adopt(session);
+    until(&mut h, "the clock", |h| h.query_all_by_label_contains("clock guest JWT").next().is_some());
+    h.get_by_label_contains("clock guest JWT").click();
+    h.run_ok();
+    assert!(sees(&h, "Claims") && sees(&h, "History"));
+    press(&mut h, "Expire now");
+    let expected = Wish::Clock { id: "guest-jwt".into(), deed: sessionscope::model::fact::ClockDeed::Expire };
+    assert_eq!(wishes(desk.listener.take()), [expected]);
+    h.key_press(Key::Escape);
+    h.run_ok();
+    h.get_by_label_contains("clock guest JWT").click_secondary();
+    h.run_ok();
+    press(&mut h, "Refresh now");
+    assert_eq!(wishes(desk.listener.take()).len(), 1);
+}

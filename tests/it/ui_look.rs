@@ -119,3 +119,47 @@ fn look_dialogs() {
         save(&mut h, &format!("dialog_sandbox_{theme_name}"));
     }
 }
+
+#[test]
+fn look_details() {
+    use egui::accesskit::Role;
+    if !wanted() {
+        return;
+    }
+    for (theme_name, theme) in THEMES {
+        let desk = Desk::default();
+        let session = desk.rich();
+        let mut h = desk.harness([1440.0, 1300.0], theme);
+        h.state_mut().adopt(session);
+        until(&mut h, "the conversation", |h| h.query_all_by_label_contains("Thank you!").next().is_some());
+        save(&mut h, &format!("tall_{theme_name}"));
+        h.get_by_label_contains("clock guest JWT").click();
+        h.run_ok();
+        save(&mut h, &format!("clock_{theme_name}"));
+        h.key_press(egui::Key::Escape);
+        h.run_ok();
+        h.get_by_role_and_label(Role::Button, "Menu").click();
+        h.run_ok();
+        h.get_by_role_and_label(Role::Button, "Session").hover();
+        h.run_ok();
+        save(&mut h, &format!("menu_{theme_name}"));
+        h.key_press(egui::Key::Escape);
+        h.run_ok();
+        h.get_by_role_and_label(Role::DisclosureTriangle, "Attributes").click();
+        h.run_ok();
+        desk.listener.refuse(true);
+        h.get_by_role_and_label(Role::MultilineTextInput, "Message").focus();
+        h.run_ok();
+        h.get_by_role_and_label(Role::MultilineTextInput, "Message").type_text(&"long ".repeat(900));
+        h.run_ok();
+        h.get_by_role_and_label(Role::Button, "Send").click();
+        h.run_ok();
+        let report =
+            sessionscope::model::Report::new("dns", "The name webmessaging.invalid is not known", "No address.")
+                .remedy("Check the region.")
+                .detail("NXDOMAIN");
+        desk.listener.tell(sessionscope::engine::Event::Fault(report));
+        h.run_ok();
+        save(&mut h, &format!("trouble_{theme_name}"));
+    }
+}

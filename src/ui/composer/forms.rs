@@ -104,17 +104,10 @@ fn text_field(ui: &mut Ui, c: &mut Composer, name: &str, width: f32, rows: usize
         .desired_rows(rows)
         .desired_width(width)
         .return_key(NEWLINE);
-    let lines = text_lines(c.form(action).text.as_str()).clamp(rows, 8);
-    let response = ui
-        .scope(|ui| {
-            ui.set_max_height(lines as f32 * 18.0 + 12.0);
-            egui::ScrollArea::vertical()
-                .id_salt(("composer-scroll", name))
-                .max_height(8.0 * 18.0)
-                .auto_shrink([true, true])
-                .show(ui, |ui| ui.add(edit))
-                .inner
-        })
+    let response = egui::ScrollArea::vertical()
+        .id_salt(("composer-scroll", name))
+        .max_height(8.0 * 18.0)
+        .show(ui, |ui| ui.add(edit))
         .inner
         .accessible_name(name);
     if focus {
@@ -123,10 +116,6 @@ fn text_field(ui: &mut Ui, c: &mut Composer, name: &str, width: f32, rows: usize
     if response.changed() {
         c.form_mut(action).text = text;
     }
-}
-
-fn text_lines(text: &str) -> usize {
-    text.lines().count().max(1)
 }
 
 fn single(

@@ -107,7 +107,7 @@ fn link(ui: &mut Ui, text: &str, url: &str, acts: &mut Acts) {
 }
 
 fn carousel(ui: &mut Ui, cards: &[Card], view: &SessionView, live: bool, acts: &mut Acts) {
-    egui::ScrollArea::horizontal().id_salt("carousel").auto_shrink([false, true]).show(ui, |ui| {
+    egui::ScrollArea::horizontal().id_salt("carousel").auto_shrink([true, true]).show(ui, |ui| {
         ui.horizontal_top(|ui| {
             for (n, one) in cards.iter().enumerate() {
                 ui.push_id(n, |ui| {
