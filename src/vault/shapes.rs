@@ -123,8 +123,11 @@ impl Shape {
 
 /// All triggers in one pass. So few patterns are searched for with vector instructions; a few more would not be.
 static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
-    let search = AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(TRIGGERS.map(Trigger::literal));
-    search.expect("thirty short patterns fit into an automaton")
+    match AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(TRIGGERS.map(Trigger::literal)) {
+        Ok(search) => search,
+        // Going on without it would let secrets through.
+        Err(e) => unreachable!("thirty short constant patterns fit into an automaton: {e}"),
+    }
 });
 
 /// All shapes in a view. `json` where the payload begins like JSON.

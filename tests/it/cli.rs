@@ -79,7 +79,7 @@ fn without_a_display_the_first_conversation_runs_in_the_terminal() {
     let output = sessionscope(home.path()).output().unwrap();
     let said = text(&output);
     assert!(output.status.success(), "{said}");
-    for part in ["DISPLAY", "apt install", "hello", "clocks", "OAuth", "records", "capture"] {
+    for part in ["DISPLAY", "apt-get install", "hello", "clocks", "OAuth", "records", "capture"] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
     let captures: Vec<_> = std::fs::read_dir(home.path().join("captures")).unwrap().collect();
@@ -146,7 +146,7 @@ fn the_doctor_says_what_is_missing_and_how_to_mend_it() {
     let output = sessionscope(home.path()).arg("doctor").output().unwrap();
     let said = text(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
-    for part in ["BAD   window", "keyring", "captures", "apt install"] {
+    for part in ["BAD   window", "keyring", "captures", "apt-get install"] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
 }

@@ -187,7 +187,7 @@ fn text_that_is_long_shows_its_head_first_and_all_on_request() {
 fn controls_that_turn_text_around_are_shown() {
     let mut h = harness(bench(text(7, "abc\u{202E}def"), Tab::Text));
     h.run();
-    assert!(says(&h, "abc‹202E›def"));
+    assert!(says(&h, "abc‹U+202E›def"));
 }
 
 #[test]

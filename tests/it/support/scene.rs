@@ -124,6 +124,7 @@ impl Desk {
             None => Store::nowhere(),
         };
         let projector = Projector::start(Reader::attach(&self.writer.opened()).unwrap(), Arc::new(|| {}));
+        self.writer.on_commit(Box::new(projector.grown_call()));
         App::new(Parts {
             backend: Box::new(self.listener.clone()),
             clock: self.clock.clone(),
