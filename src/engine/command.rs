@@ -60,7 +60,7 @@ pub enum Command {
     },
     /// Asks for a [`super::Event::SandboxStatus`].
     AskSandbox,
-    /// Gets an OAuth token by client credentials and keeps it alive.
+    /// Gets an OAuth token by client credentials and keeps it alive; nothing where one lives already.
     SignIn {
         environment: Environment,
     },

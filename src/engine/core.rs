@@ -137,7 +137,7 @@ impl Core {
             Command::AskSandbox => self.tell_sandbox().await,
             Command::SignIn { environment } => self.sign_in(environment).await,
             Command::OauthClock { environment_id, deed } => match self.sign_ins.get(&environment_id) {
-                Some(sign_in) => sign_in.order(deed),
+                Some(sign_in) => sign_in.order(oauth::Order::Deed(deed)),
                 None => self.emit(Event::Fault(not_signed_in())).await,
             },
             Command::KeepSecret { key, value } => self.keep(key, Some(value)),
@@ -276,6 +276,9 @@ impl Core {
     }
 
     async fn sign_in(&mut self, environment: Environment) {
+        if let Some(sign_in) = self.sign_ins.get(&environment.id) {
+            return sign_in.order(oauth::Order::Need);
+        }
         let result = oauth::SignIn::start(&self.log, self.parts.vault.clone(), environment.clone(), self.moved.clone()).await;
         match result {
             Ok(sign_in) => {
@@ -307,6 +310,7 @@ impl Core {
 
     async fn stop_sandbox(&mut self) {
         if let Some(sandbox) = self.sandbox.take() {
+            // A new one will have another secret.
             self.sign_ins.remove(SANDBOX_ID);
             sandbox.stop().await;
         }

@@ -38,7 +38,7 @@ pub fn secret_key(environment_id: &str) -> String {
 
 /// A running sign-in. Dropping it ends it.
 pub struct SignIn {
-    orders: mpsc::Sender<ClockDeed>,
+    orders: mpsc::Sender<Order>,
     task: AbortHandle,
 }
 
@@ -76,10 +76,18 @@ impl SignIn {
         Ok(Self { orders, task })
     }
 
-    pub fn order(&self, deed: ClockDeed) {
-        // Sixteen orders that wait say enough.
-        let _ = self.orders.try_send(deed);
+    /// Sixteen orders that wait say enough; more are dropped.
+    pub fn order(&self, order: Order) {
+        let _ = self.orders.try_send(order);
     }
+}
+
+/// What a sign-in can be asked for.
+#[derive(Clone, Copy, Debug)]
+pub enum Order {
+    /// A token is needed: get one where there is none.
+    Need,
+    Deed(ClockDeed),
 }
 
 async fn client_secret(vault: Arc<LazyVault>, environment: &Environment) -> Result<Secret<String>, Report> {
@@ -115,7 +123,7 @@ struct Granted {
 }
 
 impl Task {
-    async fn run(mut self, mut orders: mpsc::Receiver<ClockDeed>, moved: Arc<Notify>) {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, moved: Arc<Notify>) {
         let first = self.keeper.need(self.at());
         self.follow(first, "you").await;
         loop {
@@ -123,7 +131,11 @@ impl Task {
             let wait = self.keeper.wait(self.at()).map(|w| w.clamp(Duration::from_millis(1), LONGEST_SLEEP));
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(deed) => self.order(deed).await,
+                    Some(Order::Need) => {
+                        let then = self.keeper.need(self.at());
+                        self.follow(then, "you").await;
+                    }
+                    Some(Order::Deed(deed)) => self.deed(deed).await,
                     None => return,
                 },
                 () = sleep(wait.unwrap_or(LONGEST_SLEEP)), if wait.is_some() => self.tick().await,
@@ -137,7 +149,7 @@ impl Task {
         self.follow(then, "token keeper").await;
     }
 
-    async fn order(&mut self, deed: ClockDeed) {
+    async fn deed(&mut self, deed: ClockDeed) {
         match deed {
             ClockDeed::Refresh => {
                 let then = self.keeper.renew();

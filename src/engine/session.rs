@@ -333,7 +333,8 @@ impl Session {
     fn lose(&mut self, s: &mut State, why: &str) {
         s.socket = None;
         s.closing = None;
-        let report = Report::new("connection-lost", "The connection was lost", format!("Socket {}: {why}.", s.conn));
+        let report = Report::new("connection-lost", "The connection was lost", format!("Socket {}: {why}.", s.conn))
+            .remedy("Connect again with the same token, or switch reconnecting on for this session.");
         let mut draft = Draft::fact(self.log.now(), self.id, &Fact::Fault(report));
         draft.kind = Kind::SocketLost;
         draft.direction = Direction::Received;

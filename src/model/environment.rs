@@ -58,6 +58,9 @@ pub struct Environment {
     pub reconnect: bool,
     /// Send a message that was refused with 429 again after `retryAfter`, a bounded number of times.
     pub retry_after_429: bool,
+    /// Send a Presence Join as soon as a new session is configured. The vendor's clients do so where the deployment
+    /// starts conversations by itself.
+    pub auto_join: bool,
     /// Custom attributes go into the top-level `channel` instead of `message.channel`. The schema has both.
     pub attributes_at_top: bool,
     /// `application` in the socket's address.
@@ -88,6 +91,7 @@ impl Default for Environment {
             verify_tls: true,
             reconnect: false,
             retry_after_429: true,
+            auto_join: false,
             attributes_at_top: false,
             application: concat!("sessionscope-", env!("CARGO_PKG_VERSION")).to_owned(),
             limits: Limits::default(),

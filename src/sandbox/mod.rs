@@ -173,6 +173,8 @@ impl Sandbox {
             deployment_id: r.deployment_id,
             client_id: Some(r.client_id),
             queue_id: Some(r.queue_id),
+            // Its deployment starts conversations by itself.
+            auto_join: true,
             ..Environment::default()
         }
     }

@@ -8,6 +8,11 @@ pub fn time_of_day(at: Wall, utc: bool) -> String {
     zoned(at, utc).map_or_else(|| "??:??:??".into(), |z| z.strftime("%H:%M:%S.%3f").to_string())
 }
 
+/// Day and minute: `2026-01-06 13:26`.
+pub fn day_and_time(at: Wall, utc: bool) -> String {
+    zoned(at, utc).map_or_else(|| at.rfc3339(), |z| z.strftime("%Y-%m-%d %H:%M").to_string())
+}
+
 /// Date, time and zone, for tooltips.
 pub fn full_time(at: Wall, utc: bool) -> String {
     zoned(at, utc).map_or_else(|| at.rfc3339(), |z| z.strftime("%Y-%m-%d %H:%M:%S.%6f %Z").to_string())

@@ -186,16 +186,18 @@ impl WebMessaging {
                 let typing = Occasion::Typing { typing: Word { kind: "On" } };
                 self.say(cx, What::Typing, &tracing, event(typing), &[]);
             }
-            Wish::Join { tracing } => {
-                let join = Occasion::Presence { presence: Word { kind: "Join" } };
-                self.say(cx, What::Join, &tracing, event(join), &[]);
-            }
+            Wish::Join { tracing } => self.join(cx, &tracing),
             Wish::Clear { tracing } => {
                 let clear = Occasion::Presence { presence: Word { kind: "Clear" } };
                 self.say(cx, What::Clear, &tracing, event(clear), &[]);
             }
             _ => {}
         }
+    }
+
+    pub(super) fn join(&mut self, cx: &mut Cx<'_>, tracing: &str) {
+        let join = Occasion::Presence { presence: Word { kind: "Join" } };
+        self.say(cx, What::Join, tracing, event(join), &[]);
     }
 
     fn say<'a>(

@@ -225,7 +225,7 @@ impl Dialect for WebMessaging {
             Input::Closed { conn, code, reason } => {
                 self.closed(cx, conn, End::ByServer { code, reason: reason.to_owned() });
             }
-            Input::Lost { conn, why } => self.lost(cx, conn, why),
+            Input::Lost { conn, .. } => self.lost(cx, conn),
             Input::Answer { call, status, retry_after, body } => {
                 return self.answer(cx, call, status, retry_after, body);
             }

@@ -231,9 +231,8 @@ impl WebMessaging {
         let new = r.new_session.value;
         let mut why = match new {
             Some(true) if resuming => "the server does not know the old session and began a new one".to_owned(),
-            Some(true) => {
-                "new session; where the deployment starts conversations by itself, join is the next step".to_owned()
-            }
+            Some(true) if self.env.auto_join => "new session; joining".to_owned(),
+            Some(true) => "new session; join or say something to begin".to_owned(),
             Some(false) => "known session".to_owned(),
             None => String::new(),
         };
@@ -247,6 +246,10 @@ impl WebMessaging {
             }
         }
         self.go(cx, to, why);
+        if new == Some(true) && self.env.auto_join && self.state == SessionState::Ready {
+            let tracing = self.chance.uuid();
+            self.join(cx, &tracing);
+        }
         match (resuming, new) {
             (true, Some(true)) => self.doubts_end(cx, "the server began a new session after the connection was lost"),
             (true, _) => self.catch_up(cx),
@@ -352,24 +355,23 @@ impl WebMessaging {
         }
     }
 
-    pub(super) fn lost(&mut self, cx: &mut Cx<'_>, conn: u32, why: &str) {
-        if conn == self.conn && !self.state.is_ended() && self.socket != Socket::None {
-            cx.fault(
-                Report::new(
-                    "connection-lost",
-                    "The connection was lost",
-                    format!("It ended without a close frame: {why}"),
-                )
-                .remedy("Connect again with the same token, or switch reconnecting on."),
-            );
-        }
+    /// The engine has recorded why.
+    pub(super) fn lost(&mut self, cx: &mut Cx<'_>, conn: u32) {
         self.closed(cx, conn, End::Lost);
     }
 
     pub(super) fn no_pong(&mut self, cx: &mut Cx<'_>) {
+        cx.fault(
+            Report::new(
+                "no-pong",
+                "The server does not answer pings",
+                format!("No pong came within {} s: the connection counts as lost.", self.env.timings.pong_secs),
+            )
+            .remedy("Connect again with the same token, or switch reconnecting on."),
+        );
         // Frees the socket, should it still be there.
         cx.act(Action::Close { conn: self.conn, code: 1000, reason: "no pong".into() });
-        self.lost(cx, self.conn, &format!("no pong for {} s", self.env.timings.pong_secs));
+        self.closed(cx, self.conn, End::Lost);
     }
 
     fn plan_reconnect(&mut self, cx: &mut Cx<'_>, why: &str) {

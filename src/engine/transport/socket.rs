@@ -177,6 +177,8 @@ impl Opening {
         let report = faults::upgrade_refused(&self.environment, head.status, &text);
         let received = self.log.now();
         self.record_answer(Kind::SocketRefused, request, received, &head, Bytes::from(body));
+        let fault = Draft::fact(received, self.session, &Fact::Fault(report.clone()));
+        self.log.add(fault.conn(self.conn).reply_to(request));
         NotOpened { status: Some(head.status), report }
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{App, Pending, Probe};
+use crate::ui::settings::KeptSession;
 use crate::engine::{Event, SandboxState};
 use crate::model::Report;
 
@@ -73,7 +74,15 @@ impl App {
                     self.toasts.report(report);
                 }
             }
-            Event::Kept { .. } => {}
+            Event::Kept { session, environment_id, key, kept } => {
+                self.settings.kept.retain(|k| k.key != key);
+                if kept {
+                    let board = self.live_log.board();
+                    let name = board.session(session).map_or_else(String::new, |view| self.book.name(view).to_owned());
+                    let at = self.clock.now().wall;
+                    self.settings.kept.push(KeptSession { environment_id, key, name, at });
+                }
+            }
         }
     }
 

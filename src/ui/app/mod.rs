@@ -31,7 +31,8 @@ use super::inspector_pane::InspectorPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
 use super::seams::{Backend, Log, Mask, OpenLog};
-use super::settings::{Settings, Store};
+use super::settings::{KeptSession, SANDBOX, Settings, Store};
+use crate::engine::Command;
 use crate::model::{Clock, Now, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::vault::VaultStatus;
@@ -164,10 +165,21 @@ impl App {
             lower_inspector: false,
             want_composer: false,
         };
+        app.forget_old_sandbox();
         if let Some(file) = parts.open {
             app.perform_open(file, None);
         }
         app
+    }
+
+    /// The sandbox of an earlier run is gone, and so is what could be resumed in it.
+    fn forget_old_sandbox(&mut self) {
+        let (gone, left) = std::mem::take(&mut self.settings.kept).into_iter().partition(|k| k.environment_id == SANDBOX);
+        self.settings.kept = left;
+        let gone: Vec<KeptSession> = gone;
+        for kept in gone {
+            self.send(Command::ForgetSecret { key: kept.key });
+        }
     }
 
     /// The capture that is shown.

@@ -187,6 +187,9 @@ impl App {
         let ticket = Ticket(self.book.number());
         let environment = Box::new(spec.environment.clone());
         if self.send(Command::OpenSession { ticket, spec, connect }) {
+            if environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty()) {
+                self.send(Command::SignIn { environment: (*environment).clone() });
+            }
             self.book.pending.insert(ticket, Pending::Session(environment));
         }
     }

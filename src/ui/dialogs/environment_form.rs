@@ -157,6 +157,8 @@ impl Form {
             ui.checkbox(&mut e.reconnect, "Reconnect by itself with the same token")
                 .on_hover_text("Off at first: it hides what a tester wants to see.");
             ui.checkbox(&mut e.retry_after_429, "Send again after 429, when retryAfter is over");
+            ui.checkbox(&mut e.auto_join, "Join as soon as a new session is configured")
+                .on_hover_text("As the vendor's clients do where the deployment starts conversations by itself.");
             ui.checkbox(&mut e.attributes_at_top, "Custom attributes in the top-level channel")
                 .on_hover_text("Off: in message.channel. The schema has both places.");
         });

@@ -6,7 +6,7 @@ use super::{field, hint, text};
 use crate::engine::Command;
 use crate::model::{Environment, Secret, SessionId};
 use crate::ui::app::{Act, Acts, Scene};
-use crate::ui::settings::SANDBOX;
+use crate::ui::settings::{KeptSession, SANDBOX};
 use crate::ui::theme::space;
 use crate::ui::widgets::{Weight, button, segmented};
 
@@ -23,6 +23,8 @@ pub struct NewSession {
     environment: String,
     token: Token,
     given: Masked,
+    /// Key of the kept session to resume.
+    kept: String,
     connect: bool,
 }
 
@@ -45,7 +47,7 @@ impl Drop for Masked {
 
 impl NewSession {
     pub fn new(environment: &str, name: String) -> Self {
-        Self { name, environment: environment.to_owned(), token: Token::Fresh, given: Masked::default(), connect: true }
+        Self { name, environment: environment.to_owned(), token: Token::Fresh, given: Masked::default(), kept: String::new(), connect: true }
     }
 
     fn chosen<'a>(&self, scene: &'a Scene<'_>) -> Option<&'a Environment> {
@@ -54,6 +56,37 @@ impl NewSession {
         } else {
             scene.settings.environment(&self.environment)
         }
+    }
+
+    /// Lets choose among the sessions of the environment whose tokens the keyring holds.
+    fn choose_kept(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        let mine: Vec<&KeptSession> =
+            scene.settings.kept.iter().rev().filter(|k| k.environment_id == self.environment).collect();
+        if !mine.iter().any(|k| k.key == self.kept) {
+            self.kept = mine.first().map(|k| k.key.clone()).unwrap_or_default();
+        }
+        if mine.is_empty() {
+            hint(ui, "No session of this environment was kept.");
+            return;
+        }
+        let title = |k: &KeptSession| {
+            let when = crate::ui::format::day_and_time(k.at, scene.settings.utc);
+            format!("{} · {when}", if k.name.is_empty() { "session" } else { &k.name })
+        };
+        field(ui, "Kept session", |ui| {
+            let chosen = mine.iter().find(|k| k.key == self.kept).map(|k| title(k)).unwrap_or_default();
+            ComboBox::new("kept-session", "")
+                .selected_text(chosen)
+                .width(260.0)
+                .show_ui(ui, |ui| {
+                    for k in &mine {
+                        ui.selectable_value(&mut self.kept, k.key.clone(), title(k));
+                    }
+                })
+                .response
+                .accessible_name("Kept session");
+        });
+        hint(ui, "Resumes that session with the token in the keyring.");
     }
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
@@ -85,7 +118,7 @@ impl NewSession {
                 });
                 hint(ui, "Resumes the session of this token, as another device of the same guest would.");
             }
-            Token::Kept => hint(ui, "Resumes the session of this name, if its token was kept."),
+            Token::Kept => self.choose_kept(ui, scene),
         }
         ui.checkbox(&mut self.connect, "Connect at once");
         ui.add_space(space::NORMAL);
@@ -93,10 +126,14 @@ impl NewSession {
         let mut done = false;
         ui.horizontal(|ui| match environment {
             Some(environment) => {
-                let ready = self.token != Token::Given || !self.given.0.trim().is_empty();
+                let ready = match self.token {
+                    Token::Fresh => true,
+                    Token::Given => !self.given.0.trim().is_empty(),
+                    Token::Kept => !self.kept.is_empty(),
+                };
                 ui.add_enabled_ui(ready, |ui| {
                     if button(ui, None, "Open session", Weight::Primary).clicked() {
-                        let kept = format!("{}/{}", environment.id, self.name.trim());
+                        let kept = self.kept.clone();
                         acts.push(Act::OpenSession {
                             environment: Box::new(environment),
                             name: self.name.trim().to_owned(),

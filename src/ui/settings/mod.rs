@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::drafts::Drafts;
 use super::theme::Choice;
-use crate::model::Environment;
+use crate::model::{Environment, Wall};
 
 /// Name by which the built-in sandbox is chosen.
 pub const SANDBOX: &str = "sandbox";
@@ -40,6 +40,16 @@ impl Default for Panes {
     }
 }
 
+/// A session that can be resumed. The token itself is in the keyring, under `key`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptSession {
+    pub environment_id: String,
+    pub key: String,
+    pub name: String,
+    /// When it was kept.
+    pub at: Wall,
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
     pub environments: Vec<Environment>,
@@ -50,7 +60,6 @@ pub struct Settings {
     pub private_mode: bool,
     /// Captures older than this are deleted at start; zero keeps all.
     pub keep_days: u32,
-    pub newest_first: bool,
     /// 1 is the usual size.
     pub scale: f32,
     pub reduced_motion: bool,
@@ -63,6 +72,8 @@ pub struct Settings {
     /// What the record table keeps: filter, lanes, columns.
     pub table: Value,
     pub recent: Vec<PathBuf>,
+    /// Sessions whose tokens the keyring holds, newest last.
+    pub kept: Vec<KeptSession>,
     pub drafts: Drafts,
     /// Fields of another version of this program.
     pub other: Map<String, Value>,
@@ -78,7 +89,6 @@ impl Default for Settings {
             theme: Choice::System,
             private_mode: false,
             keep_days: 14,
-            newest_first: false,
             scale: 1.0,
             reduced_motion: false,
             utc: false,
@@ -87,6 +97,7 @@ impl Default for Settings {
             panes: Panes::default(),
             table: Value::Null,
             recent: Vec::new(),
+            kept: Vec::new(),
             drafts: Drafts::default(),
             other: Map::new(),
             unread_environments: Vec::new(),
@@ -114,7 +125,6 @@ impl Settings {
         set(&mut out.theme, take("theme"), "theme", &mut bad);
         set(&mut out.private_mode, take("private_mode"), "private_mode", &mut bad);
         set(&mut out.keep_days, take("keep_days"), "keep_days", &mut bad);
-        set(&mut out.newest_first, take("newest_first"), "newest_first", &mut bad);
         set(&mut out.scale, take("scale"), "scale", &mut bad);
         set(&mut out.reduced_motion, take("reduced_motion"), "reduced_motion", &mut bad);
         set(&mut out.utc, take("utc"), "utc", &mut bad);
@@ -123,6 +133,7 @@ impl Settings {
         set(&mut out.panes, take("panes"), "panes", &mut bad);
         set(&mut out.table, take("table"), "table", &mut bad);
         set(&mut out.recent, take("recent"), "recent", &mut bad);
+        set(&mut out.kept, take("kept"), "kept", &mut bad);
         set(&mut out.drafts, take("drafts"), "drafts", &mut bad);
         for value in environments {
             // A secret in a settings file was put there by hand: it is not read and not written back.
@@ -154,7 +165,6 @@ impl Settings {
         put("theme", json(&self.theme));
         put("private_mode", Value::from(self.private_mode));
         put("keep_days", Value::from(self.keep_days));
-        put("newest_first", Value::from(self.newest_first));
         put("scale", json(&self.scale));
         put("reduced_motion", Value::from(self.reduced_motion));
         put("utc", Value::from(self.utc));
@@ -163,6 +173,7 @@ impl Settings {
         put("panes", json(&self.panes));
         put("table", self.table.clone());
         put("recent", json(&self.recent));
+        put("kept", json(&self.kept));
         put("drafts", json(&self.drafts));
         serde_json::to_string_pretty(&map).unwrap_or_default()
     }

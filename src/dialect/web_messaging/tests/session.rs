@@ -250,7 +250,7 @@ fn a_close_or_a_loss_ends_it_unless_reconnecting_is_switched_on() {
         "state ended (closed by the server with 1001: bye)",
     ]);
     let mut p = Play::ready();
-    p.lost().does(&["fault connection-lost", "state ended (connection lost without a close frame)"]);
+    p.lost().does(&["state ended (connection lost without a close frame)"]);
 }
 
 #[test]
@@ -272,7 +272,7 @@ fn a_lost_session_is_resumed_and_doubtful_sends_are_looked_up() {
         p.say(id, text);
     }
     p.done();
-    p.lost().does(&["fault connection-lost", "state reconnecting: connection lost without a close frame"]);
+    p.lost().does(&["state reconnecting: connection lost without a close frame"]);
     p.passes(1.0).does(&[
         "state connecting: try 1 to reconnect with the same token",
         "open 2 ws://guest/v1?deploymentId=d1&application=test",
@@ -375,8 +375,8 @@ fn a_missing_pong_means_a_lost_connection() {
     p.passes(15.0).does(&["ping"]);
     p.step(Input::Pong { conn: 1 }).passes(15.0).does(&["ping"]);
     p.passes(10.0).does(&[
+        "fault no-pong",
         "close 1000 no pong",
-        "fault connection-lost",
         "state ended (connection lost without a close frame)",
     ]);
 }
