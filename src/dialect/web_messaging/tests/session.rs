@@ -33,7 +33,7 @@ fn a_session_is_opened_and_configured() {
     p.does(&[
         "keep session-token",
         "clock session-idle Started by server until +600",
-        "state ready: new session; where…",
+        "state ready: new session; join or…",
     ]);
 }
 
@@ -142,7 +142,7 @@ fn a_read_only_session_is_restarted_on_the_same_socket() {
     p.answer("closeSession", "SessionResponse", json!({"connected":false,"newSession":false,"readOnly":true}));
     p.does(&["state configuring", CONFIGURE_NEW]);
     p.answer("configureSession", "SessionResponse", json!({"connected":true,"newSession":true,"readOnly":false}));
-    p.does(&["state ready: new session; where…"]);
+    p.does(&["state ready: new session; join or…"]);
     // The same Disconnect again, as history or another route may bring it, is an old tale.
     p.arrives(json!({"type":"message","class":"StructuredMessage","code":200,"body":{"id":"e1","type":"Event",
         "direction":"Outbound","channel":{"messageId":"e1"},
