@@ -20,10 +20,13 @@ pub fn run(window: &Window, environment: Option<&str>) -> Outcome {
     tally.tell("window", probe_window());
     tally.tell("file dialogs", (window.dialogs)());
     let vault = Vault::open().status();
-    tally.tell("keyring", match vault.report {
-        Some(report) => Err(report),
-        None => Ok(vault.place),
-    });
+    tally.tell(
+        "keyring",
+        match vault.report {
+            Some(report) => Err(report),
+            None => Ok(vault.place),
+        },
+    );
     let places = Places::find();
     tally.tell("captures", places.clone().and_then(|p| captures(&p)));
     if let Some(name) = environment {
@@ -98,7 +101,11 @@ fn probe_window() -> Result<String, Report> {
     }
     let text = String::from_utf8_lossy(&output.stderr);
     let mut lines = text.lines().map(str::trim).filter(|l| !l.is_empty());
-    let mut report = Report::new("no-window", lines.next().unwrap_or("No window can be shown"), lines.next().unwrap_or("The attempt failed."));
+    let mut report = Report::new(
+        "no-window",
+        lines.next().unwrap_or("No window can be shown"),
+        lines.next().unwrap_or("The attempt failed."),
+    );
     for line in lines {
         match line.strip_prefix("→ ") {
             Some(remedy) => report = report.remedy(remedy),

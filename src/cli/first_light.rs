@@ -53,7 +53,9 @@ fn wait_ready(headless: &Headless, session: SessionId) -> Result<(), Report> {
         SessionState::Ended(end) => Some(Err(Report::new("ended", "The session ended", end.sentence()))),
         _ => None,
     });
-    outcome.unwrap_or_else(|| Err(Report::new("timeout", "The session was not configured in time", "No SessionResponse came.")))
+    outcome.unwrap_or_else(|| {
+        Err(Report::new("timeout", "The session was not configured in time", "No SessionResponse came."))
+    })
 }
 
 /// Says it and waits for the echo and for an answer.
@@ -64,7 +66,8 @@ fn say(headless: &Headless, session: SessionId, text: &str) -> Result<(), Report
     let wish = Wish::Text { tracing, text: text.to_owned(), attributes: Vec::new(), attachments: Vec::new() };
     headless.console.engine.send(Command::Wish { session, wish })?;
     let answered = headless.until(LIMIT, |h| (answers(&*h.view(session)?) > before).then_some(()));
-    answered.ok_or_else(|| Report::new("no-reply", "The sandbox did not answer", format!("Nothing came after “{text}”.")))
+    answered
+        .ok_or_else(|| Report::new("no-reply", "The sandbox did not answer", format!("Nothing came after “{text}”.")))
 }
 
 fn is_answer(entry: &Entry) -> bool {
@@ -125,10 +128,13 @@ fn print_clocks(headless: &Headless, session: SessionId) {
 }
 
 fn clock_line(clock: &ClockView, left: Option<Duration>) -> String {
-    let left = left.map_or_else(|| "no end known".to_owned(), |d| {
-        let s = d.as_secs();
-        format!("{:>3}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
-    });
+    let left = left.map_or_else(
+        || "no end known".to_owned(),
+        |d| {
+            let s = d.as_secs();
+            format!("{:>3}:{:02}:{:02}", s / 3600, s / 60 % 60, s % 60)
+        },
+    );
     let assumed = if clock.fact.assumed { " (assumed)" } else { "" };
     format!("{:<22} {left}{assumed}  then: {}", clock.fact.title, clock.fact.breaks)
 }

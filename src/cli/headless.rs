@@ -58,7 +58,12 @@ impl Headless {
     }
 
     /// Waits for an event that `pick` takes. A fault that belongs to nothing else ends the wait.
-    fn event<T>(&self, limit: Duration, what: &str, mut pick: impl FnMut(Event) -> Option<Result<T, Report>>) -> Result<T, Report> {
+    fn event<T>(
+        &self,
+        limit: Duration,
+        what: &str,
+        mut pick: impl FnMut(Event) -> Option<Result<T, Report>>,
+    ) -> Result<T, Report> {
         let found = self.until(limit, |h| {
             while let Some(event) = h.console.engine.poll() {
                 if let Event::Fault(report) = event {
@@ -70,7 +75,9 @@ impl Headless {
             }
             None
         });
-        found.unwrap_or_else(|| Err(Report::new("timeout", format!("{what} took too long"), "The engine did not answer in time.")))
+        found.unwrap_or_else(|| {
+            Err(Report::new("timeout", format!("{what} took too long"), "The engine did not answer in time."))
+        })
     }
 
     /// Starts the sandbox and gives the environment that leads to it.

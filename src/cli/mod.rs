@@ -97,8 +97,15 @@ pub struct Window {
 }
 
 /// Reports of [`Window::show`] with these codes mean that there can be no window here.
-pub const NO_WINDOW: [&str; 7] =
-    ["no-display", "display-refused", "no-xkbcommon", "no-x-libraries", "no-wayland-libraries", "no-opengl", "no-window"];
+pub const NO_WINDOW: [&str; 7] = [
+    "no-display",
+    "display-refused",
+    "no-xkbcommon",
+    "no-x-libraries",
+    "no-wayland-libraries",
+    "no-opengl",
+    "no-window",
+];
 
 /// Reads the arguments, does the task, prints what failed.
 pub fn main(window: &Window) -> ExitCode {

@@ -53,15 +53,20 @@ pub fn run(args: &RunArgs) -> Outcome {
 
 fn read<T>(file: &Path, parse: fn(&str, &str) -> Result<T, Report>) -> Result<T, Report> {
     let name = file.display().to_string();
-    let bytes = std::fs::read(file)
-        .map_err(|e| Report::new("no-file", "The file cannot be read", format!("{name}: {e}")))?;
+    let bytes =
+        std::fs::read(file).map_err(|e| Report::new("no-file", "The file cannot be read", format!("{name}: {e}")))?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let before = &e.as_bytes()[..at];
         let line = before.iter().filter(|b| **b == b'\n').count() + 1;
-        let column = String::from_utf8_lossy(before.rsplit(|b| *b == b'\n').next().unwrap_or_default()).chars().count() + 1;
-        Report::new("not-utf8", "The file is not UTF-8 text", format!("{name}, line {line}, column {column}: a byte that is not UTF-8."))
-            .remedy("Save it as UTF-8.")
+        let column =
+            String::from_utf8_lossy(before.rsplit(|b| *b == b'\n').next().unwrap_or_default()).chars().count() + 1;
+        Report::new(
+            "not-utf8",
+            "The file is not UTF-8 text",
+            format!("{name}, line {line}, column {column}: a byte that is not UTF-8."),
+        )
+        .remedy("Save it as UTF-8.")
     })?;
     parse(&text, &name)
 }
@@ -114,7 +119,13 @@ pub fn find_environment(name: &str, places: &Places) -> Result<Environment, Repo
     Ok(environment)
 }
 
-fn play(headless: &mut Headless, environment: &Environment, name: &str, steps: &[Step], limit: Duration) -> Result<(), Report> {
+fn play(
+    headless: &mut Headless,
+    environment: &Environment,
+    name: &str,
+    steps: &[Step],
+    limit: Duration,
+) -> Result<(), Report> {
     let session = headless.open(name, environment)?;
     let result = ready(headless, session).and_then(|()| {
         println!("  ok    session configured");
@@ -171,7 +182,12 @@ impl Player<'_> {
 
     fn say(&self, text: &str) -> Result<(), Report> {
         let tracing = uuid::Uuid::new_v4().to_string();
-        let wish = Wish::Text { tracing: tracing.clone(), text: text.to_owned(), attributes: Vec::new(), attachments: Vec::new() };
+        let wish = Wish::Text {
+            tracing: tracing.clone(),
+            text: text.to_owned(),
+            attributes: Vec::new(),
+            attachments: Vec::new(),
+        };
         self.headless.console.engine.send(Command::Wish { session: self.session, wish })?;
         let outcome = self.headless.until(self.limit.max(Duration::from_secs(1)), |h| {
             let view = h.view(self.session)?;
@@ -181,7 +197,9 @@ impl Player<'_> {
                 Some(Delivery::Refused { code, text }) => {
                     Some(Err(Report::new("refused", "The message was refused", format!("{code}: {text}"))))
                 }
-                Some(Delivery::NotSent { why }) => Some(Err(Report::new("not-sent", "The message was not sent", why.clone()))),
+                Some(Delivery::NotSent { why }) => {
+                    Some(Err(Report::new("not-sent", "The message was not sent", why.clone())))
+                }
                 Some(Delivery::Unconfirmed { why }) => {
                     Some(Err(Report::new("unconfirmed", "The message was not confirmed", why.clone())))
                 }
@@ -189,7 +207,11 @@ impl Player<'_> {
             }
         });
         outcome.unwrap_or_else(|| {
-            Err(Report::new("no-echo", "The server did not echo the message", format!("No echo within {} s.", self.limit.as_secs())))
+            Err(Report::new(
+                "no-echo",
+                "The server did not echo the message",
+                format!("No echo within {} s.", self.limit.as_secs()),
+            ))
         })
     }
 
@@ -248,7 +270,9 @@ fn replies(view: &SessionView) -> Vec<(String, String)> {
 
 fn own_delivery(view: &SessionView, tracing: &str) -> Option<Delivery> {
     view.conversation.entries.iter().rev().find_map(|entry| match (&entry.what, &entry.state) {
-        (What::Message(m), EntryState::Own(delivery, _)) if m.tracing.as_deref() == Some(tracing) => Some(delivery.clone()),
+        (What::Message(m), EntryState::Own(delivery, _)) if m.tracing.as_deref() == Some(tracing) => {
+            Some(delivery.clone())
+        }
         _ => None,
     })
 }

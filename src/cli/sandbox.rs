@@ -20,7 +20,6 @@ pub fn run(args: &SandboxArgs) -> Outcome {
             jwt_ttl_secs: args.jwt_ttl,
             session_ttl_secs: args.session_ttl,
             allow_origins: args.allow_origin.clone(),
-            ..Options::default()
         };
         // Listen for signals before telling anybody that we are ready.
         let stop = stop_signal()?;
@@ -28,9 +27,9 @@ pub fn run(args: &SandboxArgs) -> Outcome {
         let line = serde_json::to_string(&sandbox.ready())
             .map_err(|e| Report::new("ready-line", "The ready line cannot be written", e.to_string()))?;
         let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}").and_then(|()| out.flush()).map_err(|e| {
-            Report::new("ready-line", "The ready line cannot be written", e.to_string())
-        })?;
+        writeln!(out, "{line}")
+            .and_then(|()| out.flush())
+            .map_err(|e| Report::new("ready-line", "The ready line cannot be written", e.to_string()))?;
         drop(out);
         stop.await;
         sandbox.stop().await;

@@ -163,9 +163,11 @@ impl Core {
             .remedy("Open a new session, or resume this one with its kept token.");
         let failed = match self.sessions.get(&session).map(|live| live.to.try_send(what)) {
             Some(Ok(())) => return,
-            Some(Err(mpsc::error::TrySendError::Full(_))) => {
-                Report::new("session-busy", "The session did not take this", "Too much waits for it already. Try again in a moment.")
-            }
+            Some(Err(mpsc::error::TrySendError::Full(_))) => Report::new(
+                "session-busy",
+                "The session did not take this",
+                "Too much waits for it already. Try again in a moment.",
+            ),
             Some(Err(mpsc::error::TrySendError::Closed(_))) | None => gone,
         };
         self.emit(Event::Fault(failed)).await;
@@ -208,9 +210,8 @@ impl Core {
             tls_unverified: !environment.verify_tls,
             limits: environment.limits.clone(),
         };
-        self.log.add(
-            Draft::new(self.log.now(), id, Kind::SessionStart, Direction::Local).head(&start).flags(Flags::STORY),
-        );
+        self.log
+            .add(Draft::new(self.log.now(), id, Kind::SessionStart, Direction::Local).head(&start).flags(Flags::STORY));
         let (to, commands) = mpsc::channel(WISHES);
         let live = Live { to, environment_id: environment.id.clone(), keep };
         let session = Session {
@@ -279,7 +280,8 @@ impl Core {
         if let Some(sign_in) = self.sign_ins.get(&environment.id) {
             return sign_in.order(oauth::Order::Need);
         }
-        let result = oauth::SignIn::start(&self.log, self.parts.vault.clone(), environment.clone(), self.moved.clone()).await;
+        let result =
+            oauth::SignIn::start(&self.log, self.parts.vault.clone(), environment.clone(), self.moved.clone()).await;
         match result {
             Ok(sign_in) => {
                 self.sign_ins.insert(environment.id, sign_in);

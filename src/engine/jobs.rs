@@ -83,11 +83,7 @@ impl Jobs {
         });
     }
 
-    fn spawn(
-        &mut self,
-        job: JobId,
-        work: impl FnOnce(&mut Watch<'_>) -> Result<String, Report> + Send + 'static,
-    ) {
+    fn spawn(&mut self, job: JobId, work: impl FnOnce(&mut Watch<'_>) -> Result<String, Report> + Send + 'static) {
         let cancel = Arc::new(AtomicBool::new(false));
         self.cancels.retain(|_, c| Arc::strong_count(c) > 1);
         self.cancels.insert(job, cancel.clone());

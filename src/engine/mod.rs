@@ -99,12 +99,12 @@ impl Engine {
     /// Hands over a command without waiting. A full queue is an error to be shown, never waited for.
     pub fn send(&self, command: Command) -> Result<(), Report> {
         let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
-        let busy = |what: &str| Err(Report::new("engine-busy", "The engine did not take this", what));
-        match commands.as_ref().map(|c| c.try_send(command)) {
-            Some(Ok(())) => Ok(()),
-            Some(Err(mpsc::error::TrySendError::Full(_))) => busy("Too much is waiting already. Try again in a moment."),
-            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => busy("It is not running any more."),
-        }
+        let busy = |what: &str| Report::new("engine-busy", "The engine did not take this", what);
+        let Some(commands) = commands.as_ref() else { return Err(busy("It is not running any more.")) };
+        commands.try_send(command).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => busy("Too much is waiting already. Try again in a moment."),
+            mpsc::error::TrySendError::Closed(_) => busy("It is not running any more."),
+        })
     }
 
     /// The next event, if any.

@@ -10,6 +10,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
 
+use super::LazyVault;
 use super::core::clients_of;
 use super::log::Log;
 use super::transport::http::{Answer, Caller};
@@ -19,7 +20,6 @@ use crate::dialect::{At, Call};
 use crate::model::environment::{Environment, secs};
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
 use crate::model::{Fact, Report, Secret, SecretKind, ServerTime, SessionId, Wall};
-use super::LazyVault;
 
 const RETRY: Plan = Plan {
     first: Duration::from_millis(200),
@@ -50,18 +50,26 @@ impl Drop for SignIn {
 
 impl SignIn {
     /// Finds the client's secret and begins. The first token comes later and shows in the log.
-    pub async fn start(log: &Log, vault: Arc<LazyVault>, environment: Environment, moved: Arc<Notify>) -> Result<Self, Report> {
+    pub async fn start(
+        log: &Log,
+        vault: Arc<LazyVault>,
+        environment: Environment,
+        moved: Arc<Notify>,
+    ) -> Result<Self, Report> {
         let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
-            return Err(Report::new("no-client", "There is no OAuth client", format!("“{}” names no client id.", environment.name))
-                .remedy("Give the environment a client id and a secret (grant: client credentials)."));
+            return Err(Report::new(
+                "no-client",
+                "There is no OAuth client",
+                format!("“{}” names no client id.", environment.name),
+            )
+            .remedy("Give the environment a client id and a secret (grant: client credentials)."));
         };
         let secret = client_secret(vault, &environment).await?;
         log.learn(SecretKind::ClientSecret, secret.expose());
         let environment = Arc::new(environment);
         let clients = clients_of(environment.clone()).await?;
         let hosts = environment.hosts()?;
-        let policy =
-            Policy { margin: secs(environment.timings.oauth_margin_secs), keep_alive: true, retry: RETRY };
+        let policy = Policy { margin: secs(environment.timings.oauth_margin_secs), keep_alive: true, retry: RETRY };
         let (orders, orders_in) = mpsc::channel(16);
         let task = Task {
             caller: Caller { log: log.clone(), session: SessionId::NONE, environment, clients },
@@ -99,8 +107,12 @@ async fn client_secret(vault: Arc<LazyVault>, environment: &Environment) -> Resu
         .await
         .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))?;
     found.ok_or_else(|| {
-        Report::new("no-client-secret", "There is no client secret", format!("The keyring holds none for “{}”.", environment.name))
-            .remedy("Enter the secret in the environment.")
+        Report::new(
+            "no-client-secret",
+            "There is no client secret",
+            format!("The keyring holds none for “{}”.", environment.name),
+        )
+        .remedy("Enter the secret in the environment.")
     })
 }
 
@@ -187,8 +199,8 @@ impl Task {
     }
 
     async fn fetch(&mut self, by: &str) -> Then {
-        let basic = base64::engine::general_purpose::STANDARD
-            .encode(format!("{}:{}", self.client_id, self.secret.expose()));
+        let basic =
+            base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", self.client_id, self.secret.expose()));
         self.caller.log.learn(SecretKind::ClientSecret, &basic);
         let call = Call {
             method: "POST",
@@ -220,14 +232,22 @@ impl Task {
         }
         let granted: Granted = match serde_json::from_slice(&answer.body) {
             Ok(granted) => granted,
-            Err(e) => return self.keeper.failed(at, &format!("the token endpoint's answer cannot be read: {e}"), None, true),
+            Err(e) => {
+                return self.keeper.failed(at, &format!("the token endpoint's answer cannot be read: {e}"), None, true);
+            }
         };
         let placeholder = self.caller.log.learn(SecretKind::AccessToken, &granted.access_token);
         let until = granted.expires_in.filter(|s| s.is_finite()).map(|s| at.server.plus_micros((s * 1e6) as i64));
         let fresh = self.keeper.held().is_none() && self.shown.is_none();
         let then = self.keeper.got(at, granted.access_token, until);
         if then == Then::Ready {
-            self.show(at.server, until, placeholder, if fresh { ExpiryEvent::Started } else { ExpiryEvent::Refreshed }, by);
+            self.show(
+                at.server,
+                until,
+                placeholder,
+                if fresh { ExpiryEvent::Started } else { ExpiryEvent::Refreshed },
+                by,
+            );
         }
         then
     }

@@ -30,17 +30,24 @@ pub async fn run(log: &Log, environment: Environment) -> Vec<Result<String, Repo
         Ok(clients) => clients,
         Err(report) => return vec![Err(report)],
     };
-    let caller = Caller { log: log.clone(), session: SessionId::NONE, environment: environment.clone(), clients: clients.clone() };
+    let caller = Caller {
+        log: log.clone(),
+        session: SessionId::NONE,
+        environment: environment.clone(),
+        clients: clients.clone(),
+    };
     let mut checks = Vec::new();
     if environment.deployment_id.trim().is_empty() {
         checks.push(Err(Report::new("no-deployment", "No deployment id", "The environment names no deployment.")
             .remedy("Copy the id from the messenger deployment's page in the vendor's administration.")));
     }
     let mut server = ServerTime::default();
-    let config = caller.call(&get(&deployment_file(&hosts, &environment, "config.json"), "deployment config", &[])).await;
+    let config =
+        caller.call(&get(&deployment_file(&hosts, &environment, "config.json"), "deployment config", &[])).await;
     observe(&mut server, &config);
     checks.push(config.and_then(|answer| check_config(&hosts, &environment, &answer)));
-    let domains = caller.call(&get(&deployment_file(&hosts, &environment, "domains.json"), "allowed domains", &[])).await;
+    let domains =
+        caller.call(&get(&deployment_file(&hosts, &environment, "domains.json"), "allowed domains", &[])).await;
     observe(&mut server, &domains);
     checks.push(domains.and_then(|answer| check_domains(&environment, &answer)));
     let api = caller.call(&get(&format!("{}/api/v2/webmessaging/messages", hosts.api), "reach the API", &[])).await;
@@ -83,8 +90,12 @@ fn check_config(hosts: &Hosts, environment: &Environment, answer: &Answer) -> Re
     match config.get("status").and_then(Value::as_str) {
         Some("Active") => {}
         Some(other) => {
-            return Err(Report::new("inactive-deployment", "The deployment is not active", format!("Its status is “{other}”."))
-                .remedy("Activate the deployment in the vendor's administration."));
+            return Err(Report::new(
+                "inactive-deployment",
+                "The deployment is not active",
+                format!("Its status is “{other}”."),
+            )
+            .remedy("Activate the deployment in the vendor's administration."));
         }
         None => return Err(unexpected(&host, "config.json names no status")),
     }
@@ -109,10 +120,16 @@ fn check_domains(environment: &Environment, answer: &Answer) -> Result<String, R
     if domains.get("allowAllDomains").and_then(Value::as_bool).unwrap_or(false) {
         return Ok("allowed domains: all".into());
     }
-    let list: Vec<&str> =
-        domains.get("allowedDomains").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+    let list: Vec<&str> = domains
+        .get("allowedDomains")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+        .collect();
     let origin = environment.origin.as_deref().unwrap_or("").trim();
-    let host = url::Url::parse(origin).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_else(|| origin.to_owned());
+    let host =
+        url::Url::parse(origin).ok().and_then(|u| u.host_str().map(str::to_owned)).unwrap_or_else(|| origin.to_owned());
     // Matched as the vendor's own client does: host name only, whatever the case, exact or as a subdomain.
     let fits = |entry: &&str| {
         let (host, entry) = (host.to_ascii_lowercase(), entry.to_ascii_lowercase());
@@ -122,7 +139,11 @@ fn check_domains(environment: &Environment, answer: &Answer) -> Result<String, R
         return Ok(format!("allowed domains: {host} is on the list"));
     }
     let shown = if list.is_empty() { "none".to_owned() } else { list.join(", ") };
-    let what = if host.is_empty() { "The environment sends no origin.".to_owned() } else { format!("“{host}” is not among them.") };
+    let what = if host.is_empty() {
+        "The environment sends no origin.".to_owned()
+    } else {
+        format!("“{host}” is not among them.")
+    };
     Err(Report::new("origin-not-allowed", "The deployment restricts domains", what)
         .remedy(format!("Set the origin to one that the deployment allows: {shown}."))
         .remedy("Or add this one to the deployment's allowed domains."))
@@ -133,8 +154,12 @@ fn check_api(hosts: &Hosts, answer: &Answer) -> Result<String, Report> {
     match answer.status {
         // Without a token the vendor's API answers 401: it is there, and it is the right one.
         401 => Ok(format!("API: {host} answers in {} ms", answer.received.mono.since(answer.sent.mono).as_millis())),
-        s => Err(Report::new("unexpected-api", format!("{host} does not look like the vendor's API"), format!("A call without a token was answered with {s}; 401 was expected."))
-            .remedy("Check the region or the API address.")),
+        s => Err(Report::new(
+            "unexpected-api",
+            format!("{host} does not look like the vendor's API"),
+            format!("A call without a token was answered with {s}; 401 was expected."),
+        )
+        .remedy("Check the region or the API address.")),
     }
 }
 
@@ -169,12 +194,19 @@ fn check_skew(server: &ServerTime) -> Result<String, Report> {
     if skew.abs() < SKEW_LIMIT_US {
         return Ok(format!("clocks: the server is {secs:+.1} s from ours"));
     }
-    Err(Report::new("skew", "The clocks are far apart", format!("The server's clock is {secs:+.1} s from this computer's."))
-        .remedy("Let this computer set its clock from the network (NTP). Until then all countdowns follow the server's clock."))
+    Err(Report::new(
+        "skew",
+        "The clocks are far apart",
+        format!("The server's clock is {secs:+.1} s from this computer's."),
+    )
+    .remedy(
+        "Let this computer set its clock from the network (NTP). Until then all countdowns follow the server's clock.",
+    ))
 }
 
 fn json(host: &str, answer: &Answer) -> Result<Value, Report> {
-    serde_json::from_slice(&answer.body).map_err(|e| unexpected(host, &format!("status {}, not JSON: {e}", answer.status)))
+    serde_json::from_slice(&answer.body)
+        .map_err(|e| unexpected(host, &format!("status {}, not JSON: {e}", answer.status)))
 }
 
 fn unexpected(host: &str, what: &str) -> Report {

@@ -17,7 +17,8 @@ use super::transport::socket::{NotOpened, Opening, Socket};
 use crate::dialect::{Action, At, Call, CallId, Dialect, Input, Seen, Wish};
 use crate::model::fact::{Expiry, Skew};
 use crate::model::{
-    Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, SecretKind, ServerTime, SessionId, Wall, clock,
+    Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, SecretKind, ServerTime, SessionId, Wall,
+    clock,
 };
 
 /// The local wall clock is looked at again at least so often, because waits are measured on a clock that may stand
@@ -385,7 +386,11 @@ impl Session {
                 Action::Text { .. } => {
                     self.log.fact(
                         self.id,
-                        &Fact::Fault(Report::new("no-socket", "Not sent", "The socket was gone before this could be written.")),
+                        &Fact::Fault(Report::new(
+                            "no-socket",
+                            "Not sent",
+                            "The socket was gone before this could be written.",
+                        )),
                     );
                 }
                 Action::Ping { .. } => {
@@ -453,11 +458,8 @@ impl Session {
             Wire::Pong(b) => (Kind::Pong, 0, b.clone()),
             Wire::Close { code, reason } => (Kind::Close, i32::from(*code), reason.clone()),
         };
-        let draft = Draft::new(self.log.now(), self.id, kind, Direction::Sent)
-            .conn(s.conn)
-            .flags(flags)
-            .code(code)
-            .body(body);
+        let draft =
+            Draft::new(self.log.now(), self.id, kind, Direction::Sent).conn(s.conn).flags(flags).code(code).body(body);
         let seq = self.log.add(draft);
         if let Some(socket) = &s.socket
             && let Err(report) = socket.sender.send(wire)
@@ -493,7 +495,10 @@ impl Session {
             let server = s.server.at(now);
             let skew_us = server.micros_since(now.wall);
             s.told_skew = Some(skew_us);
-            self.log.fact(self.id, &Fact::Skew(Skew { skew_us, uncertainty_us: s.server.uncertainty_micros().unwrap_or(0), jump_us }));
+            self.log.fact(
+                self.id,
+                &Fact::Skew(Skew { skew_us, uncertainty_us: s.server.uncertainty_micros().unwrap_or(0), jump_us }),
+            );
             self.step(s, Input::Tick);
         }
     }

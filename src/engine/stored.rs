@@ -11,7 +11,9 @@ pub fn environments(places: &Places) -> Result<Vec<Environment>, Report> {
     let text = match std::fs::read_to_string(&file) {
         Ok(text) => text,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(e) => return Err(Report::new("settings", "The settings cannot be read", format!("{}: {e}", file.display()))),
+        Err(e) => {
+            return Err(Report::new("settings", "The settings cannot be read", format!("{}: {e}", file.display())));
+        }
     };
     let settings: Value = serde_json::from_str(&text)
         .map_err(|e| Report::new("settings", "The settings cannot be read", format!("{}: {e}", file.display())))?;

@@ -92,7 +92,8 @@ pub fn probe() -> Result<String, Report> {
     preflight()?;
     let told = Arc::new(AtomicBool::new(false));
     let tell = told.clone();
-    let viewport = egui::ViewportBuilder::default().with_app_id(APP_ID).with_title("Sessionscope").with_inner_size([320.0, 80.0]);
+    let viewport =
+        egui::ViewportBuilder::default().with_app_id(APP_ID).with_title("Sessionscope").with_inner_size([320.0, 80.0]);
     let options = eframe::NativeOptions { viewport, renderer: eframe::Renderer::Glow, ..Default::default() };
     open(options, Box::new(move |_| Ok(Box::new(Probe { painted: false, told: tell }))))?;
     if told.load(Ordering::Acquire) {
@@ -122,7 +123,8 @@ pub fn run(parts: Parts, wake: Wake) -> Result<(), Report> {
 }
 
 fn open(options: eframe::NativeOptions, creator: eframe::AppCreator<'_>) -> Result<(), Report> {
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| eframe::run_native(APP_ID, options, creator)));
+    let outcome =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| eframe::run_native(APP_ID, options, creator)));
     match outcome {
         Ok(Ok(())) => Ok(()),
         Ok(Err(error)) => Err(explain(&error.to_string(), matches!(error, eframe::Error::AppCreation(_)))),

@@ -181,7 +181,9 @@ fn nothing_outside_tests_unwraps() {
         let outside = outside_tests(&text);
         for (at, line) in outside.lines().enumerate() {
             let bare = line.trim_start();
-            if !bare.starts_with("//") && (bare.contains(".unwrap()") || bare.contains(".expect(") || bare.contains("todo!(")) {
+            if !bare.starts_with("//")
+                && (bare.contains(".unwrap()") || bare.contains(".expect(") || bare.contains("todo!("))
+            {
                 wrong.push(format!("{}:{}: {}", file.display(), at + 1, bare));
             }
         }

@@ -44,7 +44,18 @@ fn the_sandbox_tells_when_it_is_ready_and_ends_on_both_signals() {
     for signal in ["INT", "TERM"] {
         let home = tempfile::tempdir().unwrap();
         let (mut child, ready) = ready_sandbox(home.path());
-        for key in ["api", "login", "guest_socket", "cdn", "streaming", "control", "deployment_id", "client_id", "client_secret", "queue_id"] {
+        for key in [
+            "api",
+            "login",
+            "guest_socket",
+            "cdn",
+            "streaming",
+            "control",
+            "deployment_id",
+            "client_id",
+            "client_secret",
+            "queue_id",
+        ] {
             assert!(ready[key].as_str().is_some_and(|v| !v.is_empty()), "{key} in {ready}");
         }
         assert_eq!(ready.as_object().unwrap().len(), 10);
@@ -117,7 +128,14 @@ fn a_script_runs_against_an_environment_file_and_fails_where_a_reply_stays_out()
         "scenarios:\n  Fails:\n    - say: hello\n    - waitForReplyContaining: something nobody says\n  Holds:\n    - say: hello\n    - waitForReplyContaining: You said\n",
     )
     .unwrap();
-    let output = sessionscope(home.path()).arg("run").arg(&script).arg("--environment").arg(&file).args(["--timeout", "2s"]).output().unwrap();
+    let output = sessionscope(home.path())
+        .arg("run")
+        .arg(&script)
+        .arg("--environment")
+        .arg(&file)
+        .args(["--timeout", "2s"])
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
     let said = text(&output);
     assert!(said.contains("1 of 2 scenarios hold") && said.contains("FAILS") && said.contains("received:"), "{said}");

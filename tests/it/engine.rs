@@ -22,7 +22,8 @@ fn a_conversation_is_said_echoed_and_answered_and_each_frame_is_on_record() {
     let s = desk.connect("one");
     let tracing = desk.say(s, "hello there");
     let view = desk.until(s, "echoed and answered", |v| {
-        delivery(v, &tracing) == Some(Delivery::Delivered) && texts(v).iter().any(|t| t.contains("You said: hello there"))
+        delivery(v, &tracing) == Some(Delivery::Delivered)
+            && texts(v).iter().any(|t| t.contains("You said: hello there"))
     });
     assert_eq!(texts(&view).iter().filter(|t| *t == "hello there").count(), 1, "the message stands once");
     let records = desk.records();
@@ -44,7 +45,10 @@ fn rich_content_comes_and_buttons_are_answered() {
         desk.say(s, word);
     }
     let has = |v: &sessionscope::projection::SessionView, pick: &dyn Fn(&Part) -> bool| {
-        v.conversation.entries.iter().any(|e| matches!(&e.what, What::Message(m) if m.side != Side::Guest && m.parts.iter().any(pick)))
+        v.conversation
+            .entries
+            .iter()
+            .any(|e| matches!(&e.what, What::Message(m) if m.side != Side::Guest && m.parts.iter().any(pick)))
     };
     let view = desk.until(s, "given all four", |v| {
         has(v, &|p| matches!(p, Part::QuickReply { .. }))
@@ -91,10 +95,16 @@ fn a_file_goes_up_with_the_headers_that_were_signed_and_into_a_message() {
     let tracing = "with-file".to_owned();
     desk.wish(
         s,
-        Wish::Text { tracing: tracing.clone(), text: "see file".into(), attributes: vec![("plan".into(), "gold".into())], attachments: vec![attachment.clone()] },
+        Wish::Text {
+            tracing: tracing.clone(),
+            text: "see file".into(),
+            attributes: vec![("plan".into(), "gold".into())],
+            attachments: vec![attachment.clone()],
+        },
     );
     desk.until(s, "sent with its file", |v| delivery(v, &tracing) == Some(Delivery::Delivered));
-    let put = desk.records().into_iter().find(|r| r.kind == Kind::HttpRequest && r.head.contains("PUT")).expect("a PUT");
+    let put =
+        desk.records().into_iter().find(|r| r.kind == Kind::HttpRequest && r.head.contains("PUT")).expect("a PUT");
     assert!(put.head.contains("x-amz-tagging"));
 }
 
@@ -111,10 +121,14 @@ fn history_is_merged_and_never_doubled() {
     let before = texts(&desk.headless.view(s).unwrap());
     desk.wish(s, Wish::History { all: true });
     desk.until(s, "read", |_| {
-        desk.records().iter().any(|r| r.kind == Kind::HttpResponse && r.code == 200 && r.text().is_some_and(|t| t.contains("entities")))
+        desk.records()
+            .iter()
+            .any(|r| r.kind == Kind::HttpResponse && r.code == 200 && r.text().is_some_and(|t| t.contains("entities")))
     });
     desk.wish(s, Wish::Echo);
-    desk.until(s, "settled", |_| desk.records().iter().filter(|r| r.text().is_some_and(|t| t.contains("SGVhbHRo"))).count() >= 2);
+    desk.until(s, "settled", |_| {
+        desk.records().iter().filter(|r| r.text().is_some_and(|t| t.contains("SGVhbHRo"))).count() >= 2
+    });
     assert_eq!(texts(&desk.headless.view(s).unwrap()), before);
 }
 
@@ -122,7 +136,9 @@ fn history_is_merged_and_never_doubled() {
 fn refusals_and_endings_are_told_apart() {
     let mut desk = Desk::open();
     let s = desk.connect("refused");
-    desk.order(order(r#"{"do":"refuse_sends","count":1,"code":4011,"text":"Message length 5000 is larger than 4096"}"#));
+    desk.order(order(
+        r#"{"do":"refuse_sends","count":1,"code":4011,"text":"Message length 5000 is larger than 4096"}"#,
+    ));
     let tracing = desk.say(s, "too long, they say");
     desk.until(s, "refused", |v| matches!(delivery(v, &tracing), Some(Delivery::Refused { code: 4011, .. })));
     desk.order(order(r#"{"do":"close","code":1000,"reason":"maintenance"}"#));
@@ -179,7 +195,8 @@ fn a_lost_socket_is_opened_again_with_the_same_token_where_that_is_switched_on()
     desk.until(s, "echoed", |v| delivery(v, &before) == Some(Delivery::Delivered));
     desk.order(order(r#"{"do":"drop"}"#));
     desk.until(s, "ready again", |v| {
-        matches!(v.state, Some(SessionState::Ready)) && v.conversation.entries.iter().any(|e| matches!(&e.what, What::State(t) if t.contains("reconnecting")))
+        matches!(v.state, Some(SessionState::Ready))
+            && v.conversation.entries.iter().any(|e| matches!(&e.what, What::State(t) if t.contains("reconnecting")))
     });
     let after = desk.say(s, "after the drop");
     let view = desk.until(s, "echoed", |v| delivery(v, &after) == Some(Delivery::Delivered));

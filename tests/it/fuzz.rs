@@ -10,7 +10,9 @@ use sessionscope::cli::script::{parse_environment, parse_script};
 use sessionscope::dialect::web_messaging::{Config, WebMessaging};
 use sessionscope::dialect::{self, At, CallId, Dialect as _, Input, Wish};
 use sessionscope::model::record::HttpResponse;
-use sessionscope::model::{DialectId, Direction, Draft, Environment, Hosts, Kind, Now, Record, SecretKind, Secret, SessionId};
+use sessionscope::model::{
+    DialectId, Direction, Draft, Environment, Hosts, Kind, Now, Record, Secret, SecretKind, SessionId,
+};
 use sessionscope::projection::Board;
 use sessionscope::vault::Redactor;
 
@@ -32,8 +34,20 @@ impl Chance {
     /// Damages some bytes: flips, cuts, repeats, splices from another seed, inserts what parsers stumble over.
     fn damage(&mut self, corpus: &[Vec<u8>]) -> Vec<u8> {
         const TRAPS: [&[u8]; 14] = [
-            b"\"", b"{", b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", b"\\u0000", b"\\ud800", b"1e999", b"-9223372036854775809",
-            b"null", b"\xff\xfe", b"\xe2\x80\xae", b"[session-token#1]", b"eyJhbGciOiJub25lIn0.e30.", b"&&*a: *a", b"\n\t- ",
+            b"\"",
+            b"{",
+            b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+            b"\\u0000",
+            b"\\ud800",
+            b"1e999",
+            b"-9223372036854775809",
+            b"null",
+            b"\xff\xfe",
+            b"\xe2\x80\xae",
+            b"[session-token#1]",
+            b"eyJhbGciOiJub25lIn0.e30.",
+            b"&&*a: *a",
+            b"\n\t- ",
         ];
         let mut bytes = corpus[self.below(corpus.len())].clone();
         for _ in 0..=self.below(6) {
@@ -146,11 +160,16 @@ fn answers_of_an_http_server() {
         out.clear();
         call = (call + 1) % 50;
         let status = [200, 401, 403, 429, 500][call % 5];
-        machine.step(At::default(), Input::Answer { call: CallId(call as u64), status, retry_after: None, body: input }, &mut out);
+        machine.step(
+            At::default(),
+            Input::Answer { call: CallId(call as u64), status, retry_after: None, body: input },
+            &mut out,
+        );
         machine.step(At::default(), Input::Wish(Wish::History { all: true }), &mut out);
         let head = HttpResponse { status, ..HttpResponse::default() };
-        let draft =
-            Draft::new(Now::default(), SessionId(1), Kind::HttpResponse, Direction::Received).head(&head).body(input.to_vec());
+        let draft = Draft::new(Now::default(), SessionId(1), Kind::HttpResponse, Direction::Received)
+            .head(&head)
+            .body(input.to_vec());
         let mut told = Vec::new();
         dialect::read(DialectId::WebMessaging, &Record { seq: 1, draft }, &mut told);
     });
@@ -174,7 +193,9 @@ fn scripts_and_environment_files() {
 
 #[test]
 fn filters() {
-    let corpus = lines("kind:text dir:sent\n\"a b\" -word /re[a-z]+/ code:400-499\nclass:SessionResponse (size:>10 or flag:fault)\nafter:12:30:05 seq:1-5");
+    let corpus = lines(
+        "kind:text dir:sent\n\"a b\" -word /re[a-z]+/ code:400-499\nclass:SessionResponse (size:>10 or flag:fault)\nafter:12:30:05 seq:1-5",
+    );
     fuzz("filters", &corpus, |input| {
         let _ = Filter::parse(&String::from_utf8_lossy(input));
     });
@@ -185,7 +206,10 @@ fn what_passes_the_redactor() {
     let redactor = Redactor::default();
     redactor.learn(SecretKind::SessionToken, "7f0c3a52-3a55-4f2e-9b6d-2a8f2b7c1d10");
     let mut corpus = frames();
-    corpus.push(br#"{"headers":[["authorization","Bearer abc.def.ghi"]],"url":"https://u:p@h/x?token=t&X-Amz-Signature=s"}"#.to_vec());
+    corpus.push(
+        br#"{"headers":[["authorization","Bearer abc.def.ghi"]],"url":"https://u:p@h/x?token=t&X-Amz-Signature=s"}"#
+            .to_vec(),
+    );
     fuzz("the redactor", &corpus, |input| {
         let draft = Draft::new(Now::default(), SessionId(1), Kind::Text, Direction::Received).body(input.to_vec());
         let once = redactor.scrub(draft);

@@ -40,7 +40,12 @@ impl Secrets {
             access: format!("acc_{}-{}", id(), id()),
             refresh: format!("ref/{}+{}==", id(), id()),
             session: uuid::Uuid::new_v4().to_string(),
-            jwt: format!("{}.{}.{}", part(r#"{"alg":"RS256"}"#), part(&format!(r#"{{"exp":1999999999,"sub":"{}"}}"#, id())), id()),
+            jwt: format!(
+                "{}.{}.{}",
+                part(r#"{"alg":"RS256"}"#),
+                part(&format!(r#"{{"exp":1999999999,"sub":"{}"}}"#, id())),
+                id()
+            ),
             signature: id(),
             amz_token: format!("FwoG{}//{}%", id(), id()),
             cookie: format!("c{}", id()),
@@ -71,18 +76,26 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
     let mut forms = vec![
         ("plain".to_owned(), secret.as_bytes().to_vec()),
         ("URL-encoded".to_owned(), percent(secret).into_bytes()),
-        ("URL-encoded, lower case".to_owned(), percent(secret).replace("%2B", "%2b").replace("%2F", "%2f").into_bytes()),
-        ("form-encoded".to_owned(), url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>().into_bytes()),
+        (
+            "URL-encoded, lower case".to_owned(),
+            percent(secret).replace("%2B", "%2b").replace("%2F", "%2f").into_bytes(),
+        ),
+        (
+            "form-encoded".to_owned(),
+            url::form_urlencoded::byte_serialize(secret.as_bytes()).collect::<String>().into_bytes(),
+        ),
         ("JSON-escaped".to_owned(), serde_json::to_string(secret).unwrap().trim_matches('"').as_bytes().to_vec()),
         ("JSON-escaped slashes".to_owned(), secret.replace('/', "\\/").into_bytes()),
     ];
     for offset in 0..3usize {
         let padded: Vec<u8> = std::iter::repeat_n(b'x', offset).chain(secret.bytes()).collect();
-        for (name, encoded) in [("base64", STANDARD_NO_PAD.encode(&padded)), ("base64url", URL_SAFE_NO_PAD.encode(&padded))] {
+        for (name, encoded) in
+            [("base64", STANDARD_NO_PAD.encode(&padded)), ("base64url", URL_SAFE_NO_PAD.encode(&padded))]
+        {
             // Only the characters that depend on nothing but the secret.
             let from = (offset * 8).div_ceil(6);
             let to = (offset + secret.len()) * 8 / 6;
-            forms.push((format!("{name} at {offset}"), encoded[from..to].as_bytes().to_vec()));
+            forms.push((format!("{name} at {offset}"), encoded.as_bytes()[from..to].to_vec()));
         }
     }
     forms
@@ -126,9 +139,13 @@ async fn hostile(secrets: std::sync::Arc<Secrets>) -> (SocketAddr, SocketAddr) {
             let (status, body) = match request.uri().path() {
                 "/oauth/token" => (
                     200,
-                    serde_json::json!({"access_token": s.access, "refresh_token": s.refresh, "expires_in": 3600}).to_string(),
+                    serde_json::json!({"access_token": s.access, "refresh_token": s.refresh, "expires_in": 3600})
+                        .to_string(),
                 ),
-                _ => (401, format!("token {} of {} is not valid; try refresh_token={}", s.jwt, s.session, percent(&s.refresh))),
+                _ => (
+                    401,
+                    format!("token {} of {} is not valid; try refresh_token={}", s.jwt, s.session, percent(&s.refresh)),
+                ),
             };
             axum::http::Response::builder()
                 .status(status)
@@ -154,8 +171,13 @@ fn answers(s: &Secrets, asked: &str) -> Vec<String> {
     if !asked.contains("tell me all") {
         return Vec::new();
     }
-    let url = format!("https://files.example.invalid/a?X-Amz-Signature={}&X-Amz-Security-Token={}", s.signature, percent(&s.amz_token));
-    let string = |text: String| serde_json::json!({"type":"response","class":"string","code":400,"body":text}).to_string();
+    let url = format!(
+        "https://files.example.invalid/a?X-Amz-Signature={}&X-Amz-Security-Token={}",
+        s.signature,
+        percent(&s.amz_token)
+    );
+    let string =
+        |text: String| serde_json::json!({"type":"response","class":"string","code":400,"body":text}).to_string();
     let mut all = vec![
         serde_json::json!({"type":"response","class":"PresignedUrlResponse","code":200,"body":{"attachmentId":"b1","url":url,"headers":{"x-amz-tagging":"t","cookie":format!("sid={}", s.cookie)}}}).to_string(),
         serde_json::json!({"type":"message","class":"Novelty","code":200,"body":{"refreshToken":s.refresh,"client_secret":s.client,"accessToken":s.access}}).to_string(),
@@ -222,16 +244,20 @@ fn no_secret_reaches_any_file() {
     engine.send(Command::Wish { session, wish: Wish::History { all: true } }).unwrap();
     wait("history refused", &|bytes| find(bytes, b"try refresh_token"));
     engine.send(Command::Note { session, on: 0, text: format!("pasted: Bearer {}", secrets.access) }).unwrap();
-    for raw in [
-        format!(r#"{{"action":"onMessage","token":"{}","message":{{"type":"Text","text":"tell me all"}}}}"#, secrets.session),
-    ] {
-        engine.send(Command::Wish { session, wish: Wish::Raw { text: raw } }).unwrap();
-    }
+    let raw = format!(
+        r#"{{"action":"onMessage","token":"{}","message":{{"type":"Text","text":"tell me all"}}}}"#,
+        secrets.session
+    );
+    engine.send(Command::Wish { session, wish: Wish::Raw { text: raw } }).unwrap();
     wait("closed", &|bytes| find(bytes, b"by-server"));
     for (n, format) in [ExportFormat::Har, ExportFormat::JsonLines, ExportFormat::Transcript].into_iter().enumerate() {
         let job = JobId(n as u64);
         let to = folder.path().join(format!("export-{n}"));
-        headless.console.engine.send(Command::Export { job, from: None, format, session: None, to: to.clone() }).unwrap();
+        headless
+            .console
+            .engine
+            .send(Command::Export { job, from: None, format, session: None, to: to.clone() })
+            .unwrap();
         let done = headless.until(Duration::from_secs(20), |h| {
             while let Some(event) = h.console.engine.poll() {
                 if let Event::JobDone { job: done, result } = event

@@ -379,8 +379,7 @@ fn orders_of_the_sandbox_are_given_from_its_panel() {
         matches!(&commands[..], [Command::Order { order: sessionscope::sandbox::Order::StaleLinks }]),
         "{commands:?}"
     );
-    let mut faults = sessionscope::sandbox::Faults::default();
-    faults.stall = true;
+    let faults = sessionscope::sandbox::Faults { stall: true, ..Default::default() };
     desk.sandbox_status(faults);
     h.run_ok();
     assert!(sees(&h, "faults on"), "faults on");

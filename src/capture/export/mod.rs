@@ -70,7 +70,10 @@ impl<'a> Meter<'a> {
 }
 
 /// Writes a file by way of a private one.
-pub fn to_file(to: &Path, write: impl FnOnce(&mut BufWriter<std::fs::File>) -> Result<(), Report>) -> Result<(), Report> {
+pub fn to_file(
+    to: &Path,
+    write: impl FnOnce(&mut BufWriter<std::fs::File>) -> Result<(), Report>,
+) -> Result<(), Report> {
     let failed = |e: std::io::Error| fault::io(&e, "exported", to);
     let (pending, file) = Pending::new(to).map_err(failed)?;
     let mut out = BufWriter::with_capacity(1 << 18, file);

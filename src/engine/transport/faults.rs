@@ -48,8 +48,12 @@ pub fn no_answer(environment: &Environment, url: &str, e: &reqwest::Error) -> Re
     } else if e.is_timeout() {
         timeout(&host)
     } else {
-        Report::new("connection-broken", format!("The connection to {host} broke"), "It ended before a whole answer came.")
-            .remedy("Try again; if it happens each time, look whether a proxy or firewall on the way cuts it.")
+        Report::new(
+            "connection-broken",
+            format!("The connection to {host} broke"),
+            "It ended before a whole answer came.",
+        )
+        .remedy("Try again; if it happens each time, look whether a proxy or firewall on the way cuts it.")
     };
     report = report.detail(format!("address: {}", without_query(url))).detail(text);
     if let Some(proxy) = environment.proxy.as_deref().filter(|p| !p.trim().is_empty()) {
@@ -125,11 +129,15 @@ fn tls_report(environment: &Environment, host: &str, e: &rustls::Error) -> Repor
                 ("Its certificate is for another name.", "Check the host in the environment.")
             }
             C::Revoked => ("Its certificate was revoked.", "Do not go on; tell the server's owner."),
-            _ => ("Its certificate is not acceptable.", "See the details; an own CA file can be named in the environment."),
+            _ => (
+                "Its certificate is not acceptable.",
+                "See the details; an own CA file can be named in the environment.",
+            ),
         },
-        rustls::Error::AlertReceived(_) => {
-            ("The server ended the TLS handshake.", "Check host and port; it may want another TLS version or a client certificate.")
-        }
+        rustls::Error::AlertReceived(_) => (
+            "The server ended the TLS handshake.",
+            "Check host and port; it may want another TLS version or a client certificate.",
+        ),
         rustls::Error::InvalidMessage(_) => {
             ("It does not speak TLS on this port.", "Use ws:// and http:// for a server without TLS.")
         }
@@ -137,7 +145,8 @@ fn tls_report(environment: &Environment, host: &str, e: &rustls::Error) -> Repor
     };
     let mut report = Report::new("tls", format!("No secure connection to {host}"), what).remedy(remedy);
     if environment.verify_tls {
-        report = report.remedy("To test against such a server on purpose, switch TLS verification off for this environment.");
+        report = report
+            .remedy("To test against such a server on purpose, switch TLS verification off for this environment.");
     }
     report.detail(e.to_string())
 }

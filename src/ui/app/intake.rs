@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{App, Pending, Probe};
-use crate::ui::settings::KeptSession;
 use crate::engine::{Event, SandboxState};
 use crate::model::Report;
+use crate::ui::settings::KeptSession;
 
 /// Events are handled for at most this long before a frame.
 const BUDGET: Duration = Duration::from_millis(2);

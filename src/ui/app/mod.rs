@@ -174,7 +174,8 @@ impl App {
 
     /// The sandbox of an earlier run is gone, and so is what could be resumed in it.
     fn forget_old_sandbox(&mut self) {
-        let (gone, left) = std::mem::take(&mut self.settings.kept).into_iter().partition(|k| k.environment_id == SANDBOX);
+        let (gone, left) =
+            std::mem::take(&mut self.settings.kept).into_iter().partition(|k| k.environment_id == SANDBOX);
         self.settings.kept = left;
         let gone: Vec<KeptSession> = gone;
         for kept in gone {

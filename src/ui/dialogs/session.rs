@@ -47,7 +47,14 @@ impl Drop for Masked {
 
 impl NewSession {
     pub fn new(environment: &str, name: String) -> Self {
-        Self { name, environment: environment.to_owned(), token: Token::Fresh, given: Masked::default(), kept: String::new(), connect: true }
+        Self {
+            name,
+            environment: environment.to_owned(),
+            token: Token::Fresh,
+            given: Masked::default(),
+            kept: String::new(),
+            connect: true,
+        }
     }
 
     fn chosen<'a>(&self, scene: &'a Scene<'_>) -> Option<&'a Environment> {

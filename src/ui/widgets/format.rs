@@ -111,5 +111,4 @@ mod tests {
         assert_eq!(count(100), "100");
         assert_eq!(count(1_000_000), "1,000,000");
     }
-
 }

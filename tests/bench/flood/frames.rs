@@ -83,7 +83,8 @@ fn bare(frames: u64) -> f64 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("runtime");
     runtime.block_on(async move {
         let stream = tokio::net::TcpStream::connect(address).await.expect("connected");
-        let (mut socket, _) = tokio_tungstenite::client_async(format!("ws://{address}/v1"), stream).await.expect("open");
+        let (mut socket, _) =
+            tokio_tungstenite::client_async(format!("ws://{address}/v1"), stream).await.expect("open");
         socket.send(Message::text("go")).await.expect("sent");
         let mut seen = 0;
         while seen < frames {
@@ -141,7 +142,8 @@ fn ours(frames: u64) -> f64 {
         deployment_id: "d".into(),
         ..Environment::default()
     };
-    let spec = SessionSpec { name: "flood".into(), dialect: DialectId::WebMessaging, environment, token: None, kept: None };
+    let spec =
+        SessionSpec { name: "flood".into(), dialect: DialectId::WebMessaging, environment, token: None, kept: None };
     console.engine.send(Command::OpenSession { ticket: Ticket(1), spec, connect: true }).expect("sent");
     let began = begin.recv_timeout(Duration::from_secs(20)).expect("the flood begins");
     let reader = Reader::attach(&console.writer.opened()).expect("reader");
@@ -164,7 +166,9 @@ fn nothing_lost(opened: &Opened, frames: u64) {
     let Opened::File(file) = opened else { panic!("not a file") };
     let db = rusqlite::Connection::open(Path::new(file)).expect("open");
     let kept = db
-        .query_row("SELECT count(*) FROM record WHERE kind = 13 AND direction = 2 AND length(body) = 200", [], |r| r.get::<_, i64>(0))
+        .query_row("SELECT count(*) FROM record WHERE kind = 13 AND direction = 2 AND length(body) = 200", [], |r| {
+            r.get::<_, i64>(0)
+        })
         .expect("count");
     assert_eq!(kept as u64, frames, "frames were lost");
 }

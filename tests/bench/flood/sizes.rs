@@ -28,14 +28,21 @@ const NEEDLE: &str = "needle-in-the-haystack";
 pub fn run() {
     let sizes = std::env::var("FLOOD_SIZES").unwrap_or_else(|_| "10000,1000000,10000000".into());
     println!("sizes: the whole window at {} x {}, {FRAMES} frames, new rows in each; no GPU", SIZE.x, SIZE.y);
-    println!("  {:>10}  {:>9}  {:>8}  {:>8}  {:>8}  {:>8}  {:>10}  {:>9}  {:>10}", "records", "on disk", "open", "frame", "p99", "max", "first hit", "search", "memory");
+    println!(
+        "  {:>10}  {:>9}  {:>8}  {:>8}  {:>8}  {:>8}  {:>10}  {:>9}  {:>10}",
+        "records", "on disk", "open", "frame", "p99", "max", "first hit", "search", "memory"
+    );
     let mut p99: Vec<f64> = Vec::new();
     for size in sizes.split(',').filter_map(|s| s.trim().replace('_', "").parse::<u64>().ok()) {
         // Beside the other build products: a temporary folder may lie in memory.
         let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("folder");
         let file = folder.path().join("capture.sscope");
         fill(&file, size);
-        let output = Command::new(std::env::current_exe().expect("this program")).arg("--measure").arg(&file).output().expect("run");
+        let output = Command::new(std::env::current_exe().expect("this program"))
+            .arg("--measure")
+            .arg(&file)
+            .output()
+            .expect("run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let text = String::from_utf8_lossy(&output.stdout);
         let line = text.lines().last().unwrap_or_default();
@@ -63,7 +70,8 @@ fn fill(file: &Path, records: u64) {
         limits: Environment::default().limits,
     };
     let at = |n: u64| Now { wall: Wall::from_secs(1_790_000_000).plus_micros(n as i64 * 900), mono: Mono(n * 900) };
-    writer.append(Draft::new(at(0), SessionId(1), Kind::SessionStart, Direction::Local).head(&start).flags(Flags::STORY));
+    writer
+        .append(Draft::new(at(0), SessionId(1), Kind::SessionStart, Direction::Local).head(&start).flags(Flags::STORY));
     for n in 2..=records {
         let message = n % (records / 500).max(1) == 0;
         let mut text = format!(
@@ -151,7 +159,8 @@ fn frames(app: &mut App) -> Vec<Duration> {
             modifiers: Modifiers::NONE,
             source: egui::MouseWheelSource::Wheel,
         };
-        let key = |key| Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers: Modifiers::NONE };
+        let key =
+            |key| Event::Key { key, physical_key: None, pressed: true, repeat: false, modifiers: Modifiers::NONE };
         let mut events = vec![Event::PointerMoved(table)];
         match n % 50 {
             0 => events.push(key(Key::End)),

@@ -86,8 +86,11 @@ impl Desk {
         found.unwrap_or_else(|| {
             let view = self.headless.view(session);
             let state = view.as_ref().map(|v| (v.state.clone(), v.faults.clone()));
-            let said: Vec<String> =
-                view.iter().flat_map(|v| v.conversation.entries.iter()).map(|e| format!("{:?} {:?}", e.what, e.state)).collect();
+            let said: Vec<String> = view
+                .iter()
+                .flat_map(|v| v.conversation.entries.iter())
+                .map(|e| format!("{:?} {:?}", e.what, e.state))
+                .collect();
             panic!("never {what}: {state:?}\n{}", said.join("\n"))
         })
     }
