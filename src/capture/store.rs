@@ -1,5 +1,5 @@
 //! The writer's connection: batches in, transactions out.
-use rusqlite::{Connection, OpenFlags, TransactionBehavior, params};
+use rusqlite::{Connection, OpenFlags, Statement, TransactionBehavior, params};
 
 use super::facets::{Current, Traits};
 use super::schema;
@@ -81,21 +81,7 @@ impl Store {
             let mut put = tx.prepare_cached(PUT_FACET)?;
             let mut store = |chunk: u64, key: i64, bits: &[u8]| put.execute(params![chunk as i64, key, bits]).map(drop);
             for (seq, draft) in (first..).zip(drafts) {
-                insert.execute(params![
-                    seq as i64,
-                    draft.at.wall.0,
-                    draft.at.mono.0 as i64,
-                    draft.session.0,
-                    draft.conn,
-                    draft.kind as u8,
-                    draft.direction as u8,
-                    draft.flags.0,
-                    draft.code,
-                    draft.reply_to as i64,
-                    draft.size as i64,
-                    draft.head,
-                    &draft.body[..],
-                ])?;
+                insert_row(&mut insert, seq, draft)?;
                 let traits = Traits::of(draft.session, draft.flags, draft.kind as u8);
                 facets.note(seq, traits, &mut store)?;
                 match runs.last_mut() {
@@ -130,4 +116,22 @@ impl Store {
         self.db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         self.db.close().map_err(|(_, e)| e)
     }
+}
+
+/// Binds each column on its own: a slice of `dyn ToSql` costs a quarter more for each row.
+fn insert_row(insert: &mut Statement<'_>, seq: u64, draft: &Draft) -> rusqlite::Result<()> {
+    insert.raw_bind_parameter(1, seq as i64)?;
+    insert.raw_bind_parameter(2, draft.at.wall.0)?;
+    insert.raw_bind_parameter(3, draft.at.mono.0 as i64)?;
+    insert.raw_bind_parameter(4, draft.session.0)?;
+    insert.raw_bind_parameter(5, draft.conn)?;
+    insert.raw_bind_parameter(6, draft.kind as u8)?;
+    insert.raw_bind_parameter(7, draft.direction as u8)?;
+    insert.raw_bind_parameter(8, draft.flags.0)?;
+    insert.raw_bind_parameter(9, draft.code)?;
+    insert.raw_bind_parameter(10, draft.reply_to as i64)?;
+    insert.raw_bind_parameter(11, draft.size as i64)?;
+    insert.raw_bind_parameter(12, draft.head.as_str())?;
+    insert.raw_bind_parameter(13, &draft.body[..])?;
+    insert.raw_execute().map(drop)
 }

@@ -243,10 +243,12 @@ impl Session {
     }
 
     fn take_burst(&mut self, s: &mut State, first: Result<Option<Wire>, ReadError>) {
+        // What was read in one go arrived together.
+        let at = self.at(s);
         let mut next = first;
         for _ in 0..BURST {
             match next {
-                Ok(Some(wire)) => self.take_wire(s, wire),
+                Ok(Some(wire)) => self.take_wire(s, at, wire),
                 Ok(None) => return self.lose(s, "the server ended the connection without a close frame"),
                 Err(ReadError::Io(e)) => return self.lose(s, &e.to_string()),
                 Err(ReadError::Violation(v)) => return self.violated(s, &v),
@@ -259,15 +261,14 @@ impl Session {
             };
         }
         if let Ok(Some(wire)) = next {
-            self.take_wire(s, wire);
+            self.take_wire(s, at, wire);
         }
     }
 
-    fn take_wire(&mut self, s: &mut State, wire: Wire) {
+    fn take_wire(&mut self, s: &mut State, at: At, wire: Wire) {
         let conn = s.conn;
         match wire {
             Wire::Text(bytes) => {
-                let at = self.at(s);
                 let seen = match std::str::from_utf8(&bytes) {
                     Ok(text) => self.dialect.step(at, Input::Text { conn, text }, &mut s.actions),
                     Err(_) => {
@@ -281,30 +282,28 @@ impl Session {
                 self.act(s);
             }
             Wire::Binary(bytes) => {
-                let at = self.at(s);
                 let seen = self.dialect.step(at, Input::Bytes { conn, bytes: &bytes }, &mut s.actions);
                 self.record_received(s, at.now, Kind::Binary, &seen, bytes);
                 self.act(s);
             }
             Wire::Ping(bytes) => {
                 let beat = Seen { flags: Flags::HEARTBEAT, ..Seen::default() };
-                self.record_received(s, self.log.now(), Kind::Ping, &beat, bytes.clone());
+                self.record_received(s, at.now, Kind::Ping, &beat, bytes.clone());
                 self.send(s, Wire::Pong(bytes), Flags::HEARTBEAT);
             }
             Wire::Pong(bytes) => {
-                let at = self.at(s);
                 let mut seen = self.dialect.step(at, Input::Pong { conn }, &mut s.actions);
                 seen.flags = seen.flags.with(Flags::HEARTBEAT);
                 self.record_received(s, at.now, Kind::Pong, &seen, bytes);
                 self.act(s);
             }
-            Wire::Close { code, reason } => self.take_close(s, code, reason),
+            Wire::Close { code, reason } => self.take_close(s, at.now, code, reason),
         }
     }
 
-    fn take_close(&mut self, s: &mut State, code: u16, reason: Bytes) {
+    fn take_close(&mut self, s: &mut State, now: Now, code: u16, reason: Bytes) {
         let flags = Seen { flags: Flags::STORY, code: i32::from(code), answers: None };
-        self.record_received(s, self.log.now(), Kind::Close, &flags, reason.clone());
+        self.record_received(s, now, Kind::Close, &flags, reason.clone());
         if s.closing.is_none() {
             self.send(s, Wire::Close { code, reason: Bytes::new() }, Flags::STORY);
         }

@@ -30,7 +30,7 @@ pub(super) fn sent_flags(asked: &Asked<'_>) -> Flags {
 
 /// True where a message is typing and nothing else.
 fn is_typing_only(m: &Message<'_>) -> bool {
-    let events = m.events(&mut Audit::default()).items;
+    let events = &m.events.items;
     let more = m.content.text().is_some_and(|t| t != "[]") || !m.text.or_empty().is_empty();
     !events.is_empty() && !more && all_typing(&events)
 }
@@ -72,8 +72,8 @@ impl WebMessaging {
         if current {
             self.idle.traffic(cx);
         }
-        let frame = match Frame::parse(text) {
-            Ok(frame) if frame.present => frame,
+        let (frame, message) = match Frame::parse_early(text) {
+            Ok((frame, message)) if frame.present => (frame, message),
             _ => return Seen { flags: Flags::MALFORMED, ..Seen::default() },
         };
         let mut audit = Audit::default();
@@ -91,7 +91,16 @@ impl WebMessaging {
             audit.unknown += 1;
         }
         let mut flags = match class {
-            "StructuredMessage" => self.message(cx, current, &frame, &mut audit),
+            "StructuredMessage" => {
+                let message = match message {
+                    Some(message) => {
+                        message.audit(&mut audit);
+                        message
+                    }
+                    None => Box::new(frame.body.read(&mut audit)),
+                };
+                self.message(cx, current, &frame, &message, &mut audit)
+            }
             _ => self.other(cx, current, &frame, class, &mut audit),
         };
         if audit.wrong > 0 {
@@ -107,8 +116,14 @@ impl WebMessaging {
     }
 
     /// Echoes, pushes and events. Nearly all traffic comes through here.
-    fn message(&mut self, cx: &mut Cx<'_>, current: bool, frame: &Frame<'_>, audit: &mut Audit) -> Flags {
-        let m: Message<'_> = frame.body.read(audit);
+    fn message(
+        &mut self,
+        cx: &mut Cx<'_>,
+        current: bool,
+        frame: &Frame<'_>,
+        m: &Message<'_>,
+        audit: &mut Audit,
+    ) -> Flags {
         if !m.present {
             audit.wrong += 1;
             return Flags::NONE;
@@ -123,7 +138,7 @@ impl WebMessaging {
         if m.is_inbound() {
             self.echo(cx, frame, &m);
         }
-        let events = m.events(audit).items;
+        let events = &m.events.items;
         let pieces = m.content(audit);
         if !events.is_empty() && pieces.is_empty() && m.text.or_empty().is_empty() && all_typing(&events) {
             return Flags::TYPING;
@@ -131,7 +146,7 @@ impl WebMessaging {
         // Plain text is only noted: looking it up would cost more than all the rest.
         let first = (events.is_empty() && pieces.is_empty()) || !self.history.has_seen(m.key());
         self.note_keys(&m);
-        for e in &events {
+        for e in events {
             let kind = e.kind.or_empty();
             audit.unknown += u32::from(!EVENT_KINDS.contains(&kind));
             let presence = e.presence.kind.or_empty();

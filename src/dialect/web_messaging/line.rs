@@ -205,7 +205,7 @@ fn message(m: &Wire<'_>) -> String {
         _ => "agent:",
     };
     let mut said = vec![who.to_owned(), m.text.or_empty().to_owned()];
-    for e in m.events(audit).items {
+    for e in &m.events.items {
         let kind = e.kind.or_empty();
         said.push(match kind {
             "Typing" => "typing".to_owned(),

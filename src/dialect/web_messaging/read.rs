@@ -127,8 +127,8 @@ fn side(m: &Wire<'_>) -> Side {
 fn tell(m: &Wire<'_>, more: &Pairs<'_>, told: &Told, out: &mut Vec<Happening>) {
     let at = m.channel.time.get().and_then(Wall::parse_rfc3339);
     let key = m.key();
-    let events = m.events(&mut Audit::default()).items;
-    for e in &events {
+    let events = &m.events.items;
+    for e in events {
         event(e, m, key, at, told, out);
     }
     let kind = m.kind.or_empty();

@@ -117,8 +117,14 @@ fn insert(frames: u64) -> f64 {
             for _ in 0..BATCH.min(frames - n) {
                 n += 1;
                 let t = n as i64;
-                row.execute(rusqlite::params![t, 1_790_000_000_000_000 + t, t, 1, 1, 13, 2, 2, 200, 0, 200, "", body])
-                    .expect("row");
+                let wall = 1_790_000_000_000_000 + t;
+                let numbers = [t, wall, t, 1, 1, 13, 2, 2, 200, 0, 200];
+                for (at, number) in numbers.into_iter().enumerate() {
+                    row.raw_bind_parameter(at + 1, number).expect("bound");
+                }
+                row.raw_bind_parameter(12, "").expect("bound");
+                row.raw_bind_parameter(13, &body[..]).expect("bound");
+                row.raw_execute().expect("row");
             }
         }
         db.execute_batch("COMMIT").expect("commit");

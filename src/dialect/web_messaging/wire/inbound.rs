@@ -112,7 +112,7 @@ shape! {
         direction: Str<'a> = "direction",
         channel: Channel<'a> = "channel",
         content: Raw<'a> = "content",
-        events: Raw<'a> = "events",
+        events: List<Event<'a>> = "events",
         metadata: Metadata<'a> = "metadata",
         originating_entity: Str<'a> = "originatingEntity",
         originating_message: Str<'a> = "originatingMessageId",
@@ -319,10 +319,63 @@ pub const PRESENCE_KINDS: [&str; 8] = [
     "AuthenticateCancel",
 ];
 
+/// A frame, and its body already read where it is a message: nearly all traffic is, and its text is then read once.
+#[derive(Default)]
+struct Early<'a> {
+    frame: Frame<'a>,
+    message: Option<Box<Message<'a>>>,
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Early<'a> {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V<'a>(std::marker::PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for V<'a> {
+            type Value = Early<'a>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a frame")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut early = Early { frame: Frame { present: true, ..Frame::default() }, message: None };
+                let frame = &mut early.frame;
+                while let Some(key) = map.next_key::<Str<'de>>()? {
+                    match key.or_empty() {
+                        "type" => frame.kind = map.next_value()?,
+                        "class" => frame.class = map.next_value()?,
+                        "code" => frame.code = map.next_value()?,
+                        "tracingId" => frame.tracing = map.next_value()?,
+                        "body" if frame.class.get() == Some("StructuredMessage") => {
+                            early.message = Some(map.next_value()?);
+                        }
+                        "body" => frame.body = map.next_value()?,
+                        _ => {
+                            frame.unknown += 1;
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(early)
+            }
+        }
+        d.deserialize_map(V(std::marker::PhantomData))
+    }
+}
+
 impl<'a> Frame<'a> {
     /// An error only where the text is not JSON. A JSON value that is no object is an empty frame.
     pub fn parse(text: &'a str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
+    }
+
+    /// As [`Frame::parse`], and its message where it is one and its class stands before its body. The frame then has
+    /// no body of its own.
+    pub fn parse_early(text: &'a str) -> Result<(Self, Option<Box<Message<'a>>>), serde_json::Error> {
+        match serde_json::from_str::<Early<'a>>(text) {
+            Ok(early) => Ok((early.frame, early.message)),
+            // A body that is too deep to be read spoils itself only.
+            Err(_) => Self::parse(text).map(|frame| (frame, None)),
+        }
     }
 
     /// The code, zero for none; what does not fit stops at the end of the range.
@@ -343,11 +396,6 @@ impl Message<'_> {
 
     pub fn is_inbound(&self) -> bool {
         self.direction.or_empty().eq_ignore_ascii_case("inbound")
-    }
-
-    /// Read apart from the rest, since most messages have none.
-    pub fn events(&self, audit: &mut Audit) -> List<Event<'_>> {
-        self.events.read(audit)
     }
 
     /// Each piece with its text, which stands for it where it is of a kind that is not known here.
