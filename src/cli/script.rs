@@ -172,19 +172,12 @@ pub fn parse_environment(text: &str, file: &str) -> Result<Environment, Report> 
     serde_saphyr::from_str(text).map_err(|e| malformed("environment", file, &e))
 }
 
+/// Tells where and what, never the text itself: it may hold a secret.
 fn malformed(what: &str, file: &str, e: &serde_saphyr::Error) -> Report {
     let place = e.location().map(|l| format!(", line {}, column {}", l.line(), l.column())).unwrap_or_default();
-    let text = e.to_string();
-    let first = text.lines().next().unwrap_or("").trim().to_owned();
-    let mut report = Report::new(
-        &format!("bad-{what}"),
-        format!("The {what} file cannot be read"),
-        format!("{file}{place}: {first}"),
-    );
-    for line in text.lines().skip(1).filter(|l| !l.trim().is_empty()).take(12) {
-        report = report.detail(line);
-    }
-    report
+    let text = e.without_snippet().to_string();
+    let first = text.lines().next().unwrap_or("").trim();
+    Report::new(&format!("bad-{what}"), format!("The {what} file cannot be read"), format!("{file}{place}: {first}"))
 }
 
 #[cfg(test)]
@@ -242,6 +235,14 @@ scenarios:
         assert_eq!(env.hosts().unwrap().guest_socket, "ws://127.0.0.1:1/v1");
         assert!(env.client_secret.is_some());
         assert!(!serde_json::to_string(&env).unwrap().contains("\"s\""));
+    }
+
+    #[test]
+    fn a_mistake_beside_a_secret_does_not_show_it() {
+        for text in ["name: x\nclient_secret: hunter2-hunter2\nverify_tls: perhaps\n", "client_secret: [hunter2-hunter2]\n", "client_secret: hunter2-hunter2\n- x\n"] {
+            let report = parse_environment(text, "e.yaml").unwrap_err();
+            assert!(!report.text().contains("hunter2"), "{report:?}");
+        }
     }
 
     proptest! {

@@ -133,9 +133,7 @@ enum Turn {
     Opened(u32, Result<Socket, NotOpened>),
     Answered(CallId, Result<Answer, Report>),
     Wire(Result<Option<Wire>, ReadError>),
-    Pressed,
-    ClosingOver,
-    Tick,
+    Woken,
 }
 
 impl Session {
@@ -161,11 +159,22 @@ impl Session {
             let moved = self.moved.clone();
             let moved = moved.notified();
             self.look_at_clock(&mut s);
+            self.do_what_is_due(&mut s);
             if s.ending.is_some_and(|until| until <= Instant::now() || (s.socket.is_none() && s.opening.is_empty())) {
                 return;
             }
             let turn = self.wait(&mut s, moved).await;
             self.take(&mut s, turn);
+        }
+    }
+
+    /// Timers come first: a socket that never rests must not keep pings and time limits waiting.
+    fn do_what_is_due(&mut self, s: &mut State) {
+        if s.closing.is_some_and(|until| until <= Instant::now()) {
+            self.lose(s, "the server did not answer our close frame");
+        }
+        if self.dialect.wait(self.at(s)).is_some_and(|w| w.is_zero()) {
+            self.step(s, Input::Tick);
         }
     }
 
@@ -183,11 +192,11 @@ impl Session {
             Some(Ok((conn, result))) = s.opening.join_next(), if !s.opening.is_empty() => Turn::Opened(conn, result),
             Some(Ok((call, result))) = s.calls.join_next(), if !s.calls.is_empty() => Turn::Answered(call, result),
             wire = next_wire(socket), if !pressed && socket.is_some() => Turn::Wire(wire),
-            () = sleep(SHORTEST_SLEEP), if pressed => Turn::Pressed,
-            () = sleep_until(closing.unwrap_or_else(Instant::now)), if closing.is_some() => Turn::ClosingOver,
-            () = sleep_until(ending.unwrap_or_else(Instant::now)), if ending.is_some() => Turn::Tick,
-            () = sleep(tick.unwrap_or(LONGEST_SLEEP)), if tick.is_some() => Turn::Tick,
-            () = moved => Turn::Tick,
+            () = sleep(SHORTEST_SLEEP), if pressed => Turn::Woken,
+            () = sleep_until(closing.unwrap_or_else(Instant::now)), if closing.is_some() => Turn::Woken,
+            () = sleep_until(ending.unwrap_or_else(Instant::now)), if ending.is_some() => Turn::Woken,
+            () = sleep(tick.unwrap_or(LONGEST_SLEEP)), if tick.is_some() => Turn::Woken,
+            () = moved => Turn::Woken,
         }
     }
 
@@ -234,11 +243,8 @@ impl Session {
                 self.step(s, Input::CallFailed { call, report });
             }
             Turn::Wire(first) => self.take_burst(s, first),
-            Turn::Pressed => {}
-            Turn::ClosingOver => self.lose(s, "the server did not answer our close frame"),
-            Turn::Tick => {
-                self.step(s, Input::Tick);
-            }
+            // What is due is done at the top of the loop.
+            Turn::Woken => {}
         }
     }
 
