@@ -75,6 +75,8 @@ pub struct Held<T: Zeroize> {
     pub margin: Duration,
     /// Damaged on purpose: it is handed out once, whatever its age.
     pub damaged: bool,
+    /// Expired on purpose: it stays so until somebody needs a token.
+    pub expired: bool,
 }
 
 impl<T: Zeroize> Held<T> {
@@ -148,7 +150,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged);
         self.counted += u64::from(!again);
         let margin = self.policy.margin.min(half);
-        self.held = Some(Held { token, number: self.counted, until, margin, damaged: false });
+        self.held = Some(Held { token, number: self.counted, until, margin, damaged: false, expired: false });
         Then::Ready
     }
 
@@ -213,14 +215,14 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             self.retry_at = None;
             return self.renew();
         }
-        let at_margin = self.held.as_ref().is_some_and(|h| !h.is_alive(at.server));
+        let at_margin = self.held.as_ref().is_some_and(|h| !h.is_alive(at.server) && !h.expired);
         if self.policy.keep_alive && at_margin { self.renew() } else { Then::Wait }
     }
 
     /// How long until it wants [`Keeper::tick`].
     pub fn wait(&self, at: At) -> Option<Duration> {
         let retry = self.retry_at.map(|r| r.since(at.now.mono));
-        let margin = self.held.as_ref().filter(|h| self.policy.keep_alive && !h.damaged).and_then(|h| {
+        let margin = self.held.as_ref().filter(|h| self.policy.keep_alive && !h.damaged && !h.expired).and_then(|h| {
             let left = (h.until? - h.margin).micros_since(at.server);
             (!self.fetching && self.retry_at.is_none()).then(|| Duration::from_micros(left.max(0) as u64))
         });
@@ -232,12 +234,14 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         self.retry_at
     }
 
-    /// Treats the token at hand as dead from now on. False where there is none.
+    /// Treats the token at hand as dead from now on, and leaves it so until somebody needs one. False where there is
+    /// none.
     pub fn expire(&mut self, at: At) -> bool {
         match &mut self.held {
             Some(held) => {
                 held.until = Some(held.until.map_or(at.server, |u| u.min(at.server)));
                 held.damaged = false;
+                held.expired = true;
                 true
             }
             None => false,
@@ -409,6 +413,19 @@ mod tests {
         assert!(k.live(at(92)).is_none());
         assert!(k.forget() && k.held().is_none());
         assert!(!format!("{k:?}").contains("\"b\""));
+    }
+
+    #[test]
+    fn what_a_tester_expired_stays_dead_until_somebody_needs_it() {
+        let mut k = keeper(true);
+        k.need(at(0));
+        k.got(at(0), "a".into(), server(60));
+        assert!(k.expire(at(1)));
+        assert_eq!(k.tick(at(2)), Then::Wait);
+        assert_eq!(k.wait(at(2)), None);
+        assert_eq!(k.need(at(3)), Then::Fetch);
+        k.got(at(3), "b".into(), server(63));
+        assert_eq!(k.tick(at(60)), Then::Fetch, "the next one is kept alive again");
     }
 
     #[derive(Clone, Debug)]

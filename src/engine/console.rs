@@ -78,6 +78,7 @@ impl Console {
             writer: writer.clone(),
             redactor: redactor.clone(),
             vault: vault.clone(),
+            keep_tokens: options.place != LogPlace::Memory,
             wake: options.wake.clone(),
         })?;
         Ok(Self { engine, projector, writer, redactor, vault, clock: options.clock, places })

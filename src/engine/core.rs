@@ -2,22 +2,24 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 
 use super::command::{Command, SessionSpec, Ticket};
+use super::emitter::Emitter;
 use super::event::{Event, SandboxState};
 use super::jobs::Jobs;
 use super::log::Log;
-use super::session::{FromSession, Session, ToSession};
+use super::session::{FromSession, Session};
 use super::transport::client::Clients;
 use super::{LazyVault, Parts, oauth, probe};
 use crate::dialect::{Dialect, Wish, web_messaging};
 use crate::model::environment::ClientSecret;
 use crate::model::record::SessionStart;
 use crate::model::{
-    DialectId, Direction, Draft, Environment, Fact, Flags, Kind, Report, Secret, SecretKind, SessionId,
+    DialectId, Direction, Draft, Environment, Fact, Flags, Hosts, Kind, Report, Secret, SecretKind, SessionId,
 };
 use crate::sandbox::{self, Sandbox};
 
@@ -27,47 +29,92 @@ const WISHES: usize = 64;
 /// Key of the sandbox's environment; there is one sandbox at most.
 pub const SANDBOX_ID: &str = "sandbox";
 
+/// Sessions have so long for their goodbyes when the engine ends, then the sandbox for its own.
+const GOODBYES: Duration = Duration::from_secs(3);
+const SANDBOX_END: Duration = Duration::from_secs(2);
+
 struct Live {
-    to: mpsc::Sender<ToSession>,
+    wishes: mpsc::Sender<Wish>,
+    end: Arc<Notify>,
     environment_id: String,
     /// Last part of the key under which its token is kept; a resumed session goes on with its own.
     keep: String,
 }
 
+/// What tasks of the engine report back to its loop.
+enum Done {
+    /// What a session needs was found.
+    Prepared {
+        ticket: Ticket,
+        connect: bool,
+        result: Box<Result<Prepared, Report>>,
+    },
+    SandboxStarted(Box<Result<Sandbox, Report>>),
+    SandboxStopped,
+    SecretChanged {
+        key: String,
+    },
+}
+
+/// A session to make, with what had to be waited for.
+struct Prepared {
+    spec: SessionSpec,
+    hosts: Hosts,
+    clients: Clients,
+    /// The token to resume with.
+    token: Option<Secret<String>>,
+}
+
+#[derive(Default)]
+enum Slot {
+    #[default]
+    Empty,
+    Starting,
+    On(Sandbox),
+    /// With the options of the next one, where one was asked for meanwhile.
+    Stopping(Option<sandbox::Options>),
+}
+
 struct Core {
     parts: Parts,
     log: Log,
-    events: mpsc::Sender<Event>,
+    emitter: Emitter,
     moved: Arc<Notify>,
     sessions: HashMap<SessionId, Live>,
     running: JoinSet<SessionId>,
     last_session: u32,
     from_sessions: mpsc::Sender<FromSession>,
-    sandbox: Option<Sandbox>,
+    done: mpsc::Sender<Done>,
+    sandbox: Slot,
     sign_ins: HashMap<String, oauth::SignIn>,
     jobs: Jobs,
 }
 
 /// Runs until the command queue is closed; then says goodbye everywhere.
+///
+/// The loop itself waits for nothing but room for an event: keyring, files and servers are waited for in tasks, which
+/// report back.
 pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
     let log = Log::new(parts.writer.clone(), parts.redactor.clone(), parts.clock.clone());
     let moved = Arc::new(Notify::new());
     let tell = moved.clone();
     parts.clock.on_move(Box::new(move || tell.notify_waiters()));
     let (from_sessions, mut asked) = mpsc::channel(WISHES);
-    let jobs = Jobs::new(events.clone(), parts.wake.clone());
+    let (done, mut reports) = mpsc::channel(WISHES);
+    let emitter = Emitter::new(events, parts.redactor.clone(), parts.wake.clone());
     let mut core = Core {
+        jobs: Jobs::new(emitter.clone()),
         parts,
         log,
-        events,
+        emitter,
         moved,
         sessions: HashMap::new(),
         running: JoinSet::new(),
         last_session: 0,
         from_sessions,
-        sandbox: None,
+        done,
+        sandbox: Slot::default(),
         sign_ins: HashMap::new(),
-        jobs,
     };
     core.tell_vault();
     loop {
@@ -77,6 +124,7 @@ pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mp
                 None => break,
             },
             Some(from) = asked.recv() => core.asked(from),
+            Some(done) = reports.recv() => core.done(done).await,
             Some(Ok(id)) = core.running.join_next(), if !core.running.is_empty() => {
                 core.sessions.remove(&id);
                 core.emit(Event::SessionClosed { session: id }).await;
@@ -88,41 +136,23 @@ pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mp
 
 impl Core {
     async fn emit(&self, event: Event) {
-        // Nobody listens any more only when the program ends.
-        let _ = self.events.send(self.redacted(event)).await;
-        (self.parts.wake)();
-    }
-
-    fn redacted(&self, event: Event) -> Event {
-        let r = &self.parts.redactor;
-        let clean = |report: Report| redact(&report, |t| r.text(t).into_owned());
-        match event {
-            Event::SessionMade { ticket, result } => Event::SessionMade { ticket, result: result.map_err(clean) },
-            Event::SecretKept { key, result } => Event::SecretKept { key, result: result.map_err(clean) },
-            Event::Sandbox(SandboxState::Failed(report)) => Event::Sandbox(SandboxState::Failed(clean(report))),
-            Event::JobDone { job, result } => Event::JobDone { job, result: result.map_err(clean) },
-            Event::Probed { ticket, checks } => {
-                Event::Probed { ticket, checks: checks.into_iter().map(|c| c.map_err(clean)).collect() }
-            }
-            Event::Fault(report) => Event::Fault(clean(report)),
-            other => other,
-        }
+        self.emitter.emit(event).await;
     }
 
     /// Opens the vault, which may take a while, and tells how it stands.
     fn tell_vault(&self) {
-        let (vault, events, wake) = (self.parts.vault.clone(), self.events.clone(), self.parts.wake.clone());
-        tokio::task::spawn_blocking(move || {
-            let _ = events.blocking_send(Event::Vault(vault.status()));
-            wake();
-        });
+        let (vault, emitter) = (self.parts.vault.clone(), self.emitter.clone());
+        tokio::task::spawn_blocking(move || emitter.emit_blocking(Event::Vault(vault.status())));
     }
 
     async fn take(&mut self, command: Command) {
         match command {
-            Command::OpenSession { ticket, spec, connect } => self.open(ticket, spec, connect).await,
-            Command::Wish { session, wish } => self.wish(session, ToSession::Wish(wish)).await,
-            Command::CloseSession { session } => self.wish(session, ToSession::End).await,
+            Command::OpenSession { ticket, spec, connect } => self.prepare(ticket, spec, connect),
+            Command::Wish { session, wish } => self.wish(session, wish).await,
+            Command::CloseSession { session } => match self.sessions.get(&session) {
+                Some(live) => live.end.notify_one(),
+                None => self.emit(Event::Fault(session_gone())).await,
+            },
             Command::Note { session, on, text } => {
                 let now = self.log.now();
                 self.log.add(Draft::fact(now, session, &Fact::Note { text }).reply_to(on));
@@ -135,11 +165,16 @@ impl Core {
             Command::StopSandbox => self.stop_sandbox().await,
             Command::Order { order } => self.order(order).await,
             Command::AskSandbox => self.tell_sandbox().await,
-            Command::SignIn { environment } => self.sign_in(environment).await,
-            Command::OauthClock { environment_id, deed } => match self.sign_ins.get(&environment_id) {
-                Some(sign_in) => sign_in.order(oauth::Order::Deed(deed)),
-                None => self.emit(Event::Fault(not_signed_in())).await,
-            },
+            Command::SignIn { environment } => self.sign_in(environment),
+            Command::OauthClock { environment_id, deed } => {
+                let taken = match self.sign_ins.get(&environment_id) {
+                    Some(sign_in) => sign_in.order(oauth::Order::Deed(deed)),
+                    None => Err(not_signed_in()),
+                };
+                if let Err(report) = taken {
+                    self.emit(Event::Fault(report)).await;
+                }
+            }
             Command::KeepSecret { key, value } => self.keep(key, Some(value)),
             Command::ForgetSecret { key } => self.keep(key, None),
             Command::SaveCapture { job, to } => self.jobs.save(job, &self.parts.writer, to),
@@ -148,47 +183,75 @@ impl Core {
             }
             Command::CancelJob { job } => self.jobs.cancel(job),
             Command::Probe { ticket, environment } => {
-                let (events, wake, log) = (self.events.clone(), self.parts.wake.clone(), self.log.clone());
+                let (emitter, log, vault) = (self.emitter.clone(), self.log.clone(), self.parts.vault.clone());
                 tokio::spawn(async move {
-                    let checks = probe::run(&log, environment).await;
-                    let _ = events.send(Event::Probed { ticket, checks }).await;
-                    wake();
+                    let checks = match with_proxy_login(&log, vault, environment).await {
+                        Ok(environment) => probe::run(&log, environment).await,
+                        Err(report) => vec![Err(report)],
+                    };
+                    emitter.emit(Event::Probed { ticket, checks }).await;
                 });
             }
         }
     }
 
-    async fn wish(&self, session: SessionId, what: ToSession) {
-        let gone = Report::new("session-gone", "This session is closed", "It takes no more wishes; its records stay.")
-            .remedy("Open a new session, or resume this one with its kept token.");
-        let failed = match self.sessions.get(&session).map(|live| live.to.try_send(what)) {
+    async fn done(&mut self, done: Done) {
+        match done {
+            Done::Prepared { ticket, connect, result } => {
+                let result = result.map(|prepared| self.open(prepared, connect));
+                self.emit(Event::SessionMade { ticket, result }).await;
+            }
+            Done::SandboxStarted(result) => self.sandbox_started(*result).await,
+            Done::SandboxStopped => {
+                if let Slot::Stopping(next) = std::mem::take(&mut self.sandbox) {
+                    self.emit(Event::Sandbox(SandboxState::Stopped)).await;
+                    if let Some(options) = next {
+                        self.start_sandbox(options).await;
+                    }
+                }
+            }
+            Done::SecretChanged { key } => {
+                // A sign-in goes on with the new credentials, or ends with the old ones.
+                let using = |sign_in: &oauth::SignIn| sign_in.uses(&key).then(|| sign_in.environment().clone());
+                let found: Vec<_> = self.sign_ins.values().filter_map(using).collect();
+                for environment in found {
+                    self.sign_ins.remove(&environment.id);
+                    self.sign_in(environment);
+                }
+            }
+        }
+    }
+
+    async fn wish(&self, session: SessionId, wish: Wish) {
+        let failed = match self.sessions.get(&session).map(|live| live.wishes.try_send(wish)) {
             Some(Ok(())) => return,
             Some(Err(mpsc::error::TrySendError::Full(_))) => Report::new(
                 "session-busy",
                 "The session did not take this",
                 "Too much waits for it already. Try again in a moment.",
             ),
-            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => gone,
+            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => session_gone(),
         };
         self.emit(Event::Fault(failed)).await;
     }
 
-    async fn open(&mut self, ticket: Ticket, spec: SessionSpec, connect: bool) {
-        let result = self.make(spec, connect).await;
-        self.emit(Event::SessionMade { ticket, result }).await;
+    /// Finds what a session needs: its hosts, its clients, the token to resume with.
+    fn prepare(&self, ticket: Ticket, spec: SessionSpec, connect: bool) {
+        let (log, vault, done) = (self.log.clone(), self.parts.vault.clone(), self.done.clone());
+        tokio::spawn(async move {
+            let result = Box::new(prepared(&log, vault, spec).await);
+            // The loop is gone only when the program ends.
+            let _ = done.send(Done::Prepared { ticket, connect, result }).await;
+        });
     }
 
-    async fn make(&mut self, spec: SessionSpec, connect: bool) -> Result<SessionId, Report> {
-        let hosts = spec.environment.hosts()?;
+    fn open(&mut self, prepared: Prepared, connect: bool) -> SessionId {
+        let Prepared { spec, hosts, clients, token } = prepared;
         let environment = Arc::new(spec.environment);
-        let clients = clients_of(environment.clone()).await?;
         let keep = spec.kept.as_deref().and_then(|key| key.rsplit('/').next()).map(str::to_owned);
         let keep = keep.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
-        let (token, resumed) = match (spec.token, spec.kept) {
-            (Some(token), _) => (token, true),
-            (None, Some(key)) => (kept_token(self.parts.vault.clone(), key).await?, true),
-            (None, None) => (Secret::new(uuid::Uuid::new_v4().to_string()), false),
-        };
+        let resumed = token.is_some();
+        let token = token.unwrap_or_else(|| Secret::new(uuid::Uuid::new_v4().to_string()));
         self.log.learn(SecretKind::SessionToken, token.expose());
         self.last_session += 1;
         let id = SessionId(self.last_session);
@@ -212,48 +275,45 @@ impl Core {
         };
         self.log
             .add(Draft::new(self.log.now(), id, Kind::SessionStart, Direction::Local).head(&start).flags(Flags::STORY));
-        let (to, commands) = mpsc::channel(WISHES);
-        let live = Live { to, environment_id: environment.id.clone(), keep };
+        let (wishes, wishes_in) = mpsc::channel(WISHES);
+        let end = Arc::new(Notify::new());
+        let live = Live { wishes, end: end.clone(), environment_id: environment.id.clone(), keep };
         let session = Session {
             id,
             dialect,
             log: self.log.clone(),
             environment,
             clients,
-            commands,
+            wishes: wishes_in,
+            end,
             out: self.from_sessions.clone(),
             moved: self.moved.clone(),
         };
         if connect {
             // The queue is new and empty.
-            let _ = live.to.try_send(ToSession::Wish(Wish::Connect));
+            let _ = live.wishes.try_send(Wish::Connect);
         }
         self.sessions.insert(id, live);
         self.running.spawn(async move {
             session.run().await;
             id
         });
-        Ok(id)
+        id
     }
 
     fn asked(&self, from: FromSession) {
         let FromSession::Keep { session, key, value } = from;
         let Some(live) = self.sessions.get(&session) else { return };
+        if !self.parts.keep_tokens {
+            return;
+        }
         let environment_id = live.environment_id.clone();
         let key = format!("{environment_id}/{key}/{}", live.keep);
-        let (vault, log, events, wake) =
-            (self.parts.vault.clone(), self.log.clone(), self.events.clone(), self.parts.wake.clone());
+        let (vault, log, emitter) = (self.parts.vault.clone(), self.log.clone(), self.emitter.clone());
         tokio::task::spawn_blocking(move || {
             let kept = value.is_some();
-            let result = match value {
-                Some(value) => vault.set(&key, &value),
-                None => vault.delete(&key),
-            };
-            match result {
-                Ok(()) => {
-                    let _ = events.blocking_send(Event::Kept { session, environment_id, key, kept });
-                    wake();
-                }
+            match change(&vault, &key, value) {
+                Ok(()) => emitter.emit_blocking(Event::Kept { session, environment_id, key, kept }),
                 Err(report) => {
                     log.fact(session, &Fact::Fault(report));
                 }
@@ -261,68 +321,95 @@ impl Core {
         });
     }
 
-    fn keep(&mut self, key: String, value: Option<Secret<String>>) {
+    fn keep(&self, key: String, value: Option<Secret<String>>) {
         if let Some(value) = &value {
             self.log.learn(SecretKind::ClientSecret, value.expose());
         }
-        let (vault, events, wake) = (self.parts.vault.clone(), self.events.clone(), self.parts.wake.clone());
+        let (vault, emitter, done) = (self.parts.vault.clone(), self.emitter.clone(), self.done.clone());
         tokio::task::spawn_blocking(move || {
-            let result = match value {
-                Some(value) => vault.set(&key, &value),
-                None => vault.delete(&key),
-            };
-            let _ = events.blocking_send(Event::SecretKept { key, result });
-            wake();
+            let result = change(&vault, &key, value);
+            // Also after a failure: the secret is then in memory, and in use.
+            let _ = done.blocking_send(Done::SecretChanged { key: key.clone() });
+            emitter.emit_blocking(Event::SecretKept { key, result });
         });
     }
 
-    async fn sign_in(&mut self, environment: Environment) {
-        if let Some(sign_in) = self.sign_ins.get(&environment.id) {
-            return sign_in.order(oauth::Order::Need);
+    /// Where this very environment is signed in already, it only makes sure that there is a token.
+    fn sign_in(&mut self, environment: Environment) {
+        let running = self.sign_ins.get(&environment.id).filter(|s| *s.environment() == environment);
+        if running.is_some_and(|s| s.order(oauth::Order::Need).is_ok()) {
+            return;
         }
-        let result =
-            oauth::SignIn::start(&self.log, self.parts.vault.clone(), environment.clone(), self.moved.clone()).await;
-        match result {
-            Ok(sign_in) => {
-                self.sign_ins.insert(environment.id, sign_in);
-            }
-            Err(report) => self.emit(Event::Fault(report)).await,
-        }
+        let id = environment.id.clone();
+        let (log, vault, emitter) = (self.log.clone(), self.parts.vault.clone(), self.emitter.clone());
+        self.sign_ins.insert(id, oauth::SignIn::start(log, vault, emitter, environment, self.moved.clone()));
     }
 
     async fn start_sandbox(&mut self, options: sandbox::Options) {
-        if self.sandbox.is_none() {
-            self.emit(Event::Sandbox(SandboxState::Starting)).await;
-            match Sandbox::start(options, self.parts.clock.clone()).await {
-                Ok(sandbox) => self.sandbox = Some(sandbox),
-                Err(report) => return self.emit(Event::Sandbox(SandboxState::Failed(report))).await,
+        match &mut self.sandbox {
+            Slot::On(_) => self.tell_running().await,
+            Slot::Starting => {}
+            Slot::Stopping(next) => *next = Some(options),
+            Slot::Empty => {
+                self.sandbox = Slot::Starting;
+                self.emit(Event::Sandbox(SandboxState::Starting)).await;
+                let (clock, done) = (self.parts.clock.clone(), self.done.clone());
+                tokio::spawn(async move {
+                    let result = Sandbox::start(options, clock).await;
+                    let _ = done.send(Done::SandboxStarted(Box::new(result))).await;
+                });
             }
-        }
-        if let Some(sandbox) = &self.sandbox {
-            let ready = sandbox.ready();
-            self.log.learn(SecretKind::ClientSecret, &ready.client_secret);
-            let mut environment = sandbox.environment();
-            environment.id = SANDBOX_ID.to_owned();
-            environment.client_secret = Some(ClientSecret(Secret::new(ready.client_secret.clone())));
-            let event = SandboxState::Running { environment: Box::new(environment), ready: Box::new(ready) };
-            self.emit(Event::Sandbox(event)).await;
-            self.tell_sandbox().await;
         }
     }
 
-    async fn stop_sandbox(&mut self) {
-        if let Some(sandbox) = self.sandbox.take() {
-            // A new one will have another secret.
-            self.sign_ins.remove(SANDBOX_ID);
-            sandbox.stop().await;
+    async fn sandbox_started(&mut self, result: Result<Sandbox, Report>) {
+        // It may have been stopped before it ran.
+        let wanted = matches!(self.sandbox, Slot::Starting);
+        match result {
+            Ok(sandbox) => {
+                self.sandbox = Slot::On(sandbox);
+                if wanted { self.tell_running().await } else { self.stop_sandbox().await }
+            }
+            Err(report) => {
+                self.sandbox = Slot::Empty;
+                self.emit(Event::Sandbox(SandboxState::Failed(report))).await;
+            }
         }
-        self.emit(Event::Sandbox(SandboxState::Stopped)).await;
+    }
+
+    async fn tell_running(&self) {
+        let Slot::On(sandbox) = &self.sandbox else { return };
+        let ready = sandbox.ready();
+        self.log.learn(SecretKind::ClientSecret, &ready.client_secret);
+        let mut environment = sandbox.environment();
+        environment.id = SANDBOX_ID.to_owned();
+        environment.client_secret = Some(ClientSecret(Secret::new(ready.client_secret.clone())));
+        let event = SandboxState::Running { environment: Box::new(environment), ready: Box::new(ready) };
+        self.emit(Event::Sandbox(event)).await;
+        self.tell_sandbox().await;
+    }
+
+    async fn stop_sandbox(&mut self) {
+        // A new one will have another secret.
+        self.sign_ins.remove(SANDBOX_ID);
+        match std::mem::take(&mut self.sandbox) {
+            Slot::On(sandbox) => {
+                self.sandbox = Slot::Stopping(None);
+                let done = self.done.clone();
+                tokio::spawn(async move {
+                    sandbox.stop().await;
+                    let _ = done.send(Done::SandboxStopped).await;
+                });
+            }
+            Slot::Starting | Slot::Stopping(_) => self.sandbox = Slot::Stopping(None),
+            Slot::Empty => self.emit(Event::Sandbox(SandboxState::Stopped)).await,
+        }
     }
 
     async fn order(&mut self, order: sandbox::Order) {
         let result = match &self.sandbox {
-            Some(sandbox) => sandbox.order(order),
-            None => Err(Report::new("no-sandbox", "The sandbox is not running", "Nobody could take the order.")
+            Slot::On(sandbox) => sandbox.order(order),
+            _ => Err(Report::new("no-sandbox", "The sandbox is not running", "Nobody could take the order.")
                 .remedy("Start the sandbox first.")),
         };
         match result {
@@ -332,7 +419,7 @@ impl Core {
     }
 
     async fn tell_sandbox(&self) {
-        if let Some(sandbox) = &self.sandbox {
+        if let Slot::On(sandbox) = &self.sandbox {
             self.emit(Event::SandboxStatus(Box::new(sandbox.status()))).await;
         }
     }
@@ -341,9 +428,9 @@ impl Core {
     async fn end(mut self, asked: &mut mpsc::Receiver<FromSession>) {
         self.jobs.cancel_all();
         for live in self.sessions.values() {
-            let _ = live.to.try_send(ToSession::End);
+            live.end.notify_one();
         }
-        let limit = tokio::time::sleep(std::time::Duration::from_secs(3));
+        let limit = tokio::time::sleep(GOODBYES);
         tokio::pin!(limit);
         while !self.running.is_empty() {
             tokio::select! {
@@ -353,10 +440,22 @@ impl Core {
             }
         }
         self.sign_ins.clear();
-        if let Some(sandbox) = self.sandbox.take() {
-            let _ = tokio::time::timeout(std::time::Duration::from_secs(2), sandbox.stop()).await;
+        if let Slot::On(sandbox) = self.sandbox {
+            let _ = tokio::time::timeout(SANDBOX_END, sandbox.stop()).await;
         }
     }
+}
+
+async fn prepared(log: &Log, vault: Arc<LazyVault>, mut spec: SessionSpec) -> Result<Prepared, Report> {
+    let hosts = spec.environment.hosts()?;
+    spec.environment = with_proxy_login(log, vault.clone(), spec.environment).await?;
+    let clients = clients_of(Arc::new(spec.environment.clone())).await?;
+    let token = match (spec.token.take(), &spec.kept) {
+        (Some(token), _) => Some(token),
+        (None, Some(key)) => Some(kept_token(vault, key.clone()).await?),
+        (None, None) => None,
+    };
+    Ok(Prepared { spec, hosts, clients, token })
 }
 
 /// Builds clients off the loop: a CA file is read.
@@ -366,27 +465,58 @@ pub async fn clients_of(environment: Arc<Environment>) -> Result<Clients, Report
         .unwrap_or_else(|e| Err(Report::new("http-client", "HTTP cannot be set up", e.to_string())))
 }
 
+/// The environment with the login of its proxy, where the vault has one.
+pub async fn with_proxy_login(
+    log: &Log,
+    vault: Arc<LazyVault>,
+    mut environment: Environment,
+) -> Result<Environment, Report> {
+    if environment.proxy_login.is_none() && environment.proxy.as_deref().is_some_and(|p| !p.trim().is_empty()) {
+        let found = read(vault, proxy_key(&environment.id)).await?;
+        environment.proxy_login = found.map(ClientSecret);
+    }
+    if let Some(login) = &environment.proxy_login {
+        let login = login.0.expose();
+        log.learn(SecretKind::Password, login);
+        if let Some((_, password)) = login.split_once(':') {
+            log.learn(SecretKind::Password, password);
+        }
+    }
+    Ok(environment)
+}
+
 async fn kept_token(vault: Arc<LazyVault>, key: String) -> Result<Secret<String>, Report> {
-    let found = tokio::task::spawn_blocking(move || vault.get(&key))
-        .await
-        .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))?;
-    found.ok_or_else(|| {
+    read(vault, key).await?.ok_or_else(|| {
         Report::new("no-kept-token", "The session token is not in the keyring any more", "There is nothing to resume.")
             .remedy("Open a new session.")
     })
 }
 
+/// Asks the vault off the loop: it may wait for a person.
+pub async fn read(vault: Arc<LazyVault>, key: String) -> Result<Option<Secret<String>>, Report> {
+    tokio::task::spawn_blocking(move || vault.get(&key))
+        .await
+        .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))
+}
+
+fn change(vault: &LazyVault, key: &str, value: Option<Secret<String>>) -> Result<(), Report> {
+    match value {
+        Some(value) => vault.set(key, &value),
+        None => vault.delete(key),
+    }
+}
+
+/// Key of an environment's proxy login in the vault.
+pub fn proxy_key(environment_id: &str) -> String {
+    format!("{environment_id}/proxy")
+}
+
+fn session_gone() -> Report {
+    Report::new("session-gone", "This session is closed", "It takes no more wishes; its records stay.")
+        .remedy("Open a new session, or resume this one with its kept token.")
+}
+
 fn not_signed_in() -> Report {
     Report::new("not-signed-in", "There is no OAuth token", "This environment is not signed in.")
         .remedy("Give it a client id and secret, then sign in.")
-}
-
-fn redact(report: &Report, clean: impl Fn(&str) -> String) -> Report {
-    Report {
-        code: report.code.clone(),
-        title: clean(&report.title),
-        what: clean(&report.what),
-        remedies: report.remedies.iter().map(|t| clean(t)).collect(),
-        details: report.details.iter().map(|t| clean(t)).collect(),
-    }
 }

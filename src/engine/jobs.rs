@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
-
 use super::command::{ExportFormat, JobId};
+use super::emitter::Emitter;
 use super::event::Event;
 use crate::capture::{self, Reader, Writer, export};
 use crate::model::{Report, SessionId};
@@ -21,14 +20,13 @@ const BEAT: Duration = Duration::from_millis(100);
 type Watch<'a> = dyn FnMut(u64, u64) -> bool + 'a;
 
 pub struct Jobs {
-    events: mpsc::Sender<Event>,
-    wake: Arc<dyn Fn() + Send + Sync>,
+    emitter: Emitter,
     cancels: HashMap<JobId, Arc<AtomicBool>>,
 }
 
 impl Jobs {
-    pub fn new(events: mpsc::Sender<Event>, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
-        Self { events, wake, cancels: HashMap::new() }
+    pub fn new(emitter: Emitter) -> Self {
+        Self { emitter, cancels: HashMap::new() }
     }
 
     pub fn cancel(&self, job: JobId) {
@@ -87,21 +85,19 @@ impl Jobs {
         let cancel = Arc::new(AtomicBool::new(false));
         self.cancels.retain(|_, c| Arc::strong_count(c) > 1);
         self.cancels.insert(job, cancel.clone());
-        let (events, wake) = (self.events.clone(), self.wake.clone());
+        let emitter = self.emitter.clone();
         tokio::task::spawn_blocking(move || {
             let mut told = Instant::now();
             let mut progress = |done: u64, total: u64| -> bool {
                 if told.elapsed() >= BEAT {
                     told = Instant::now();
                     // Progress may be missed; the end may not.
-                    let _ = events.try_send(Event::Job { job, done, total });
-                    wake();
+                    emitter.try_emit(Event::Job { job, done, total });
                 }
                 !cancel.load(Ordering::Relaxed)
             };
             let result = work(&mut progress);
-            let _ = events.blocking_send(Event::JobDone { job, result });
-            wake();
+            emitter.emit_blocking(Event::JobDone { job, result });
         });
     }
 }

@@ -6,6 +6,7 @@
 mod command;
 pub mod console;
 mod core;
+mod emitter;
 mod event;
 mod jobs;
 pub mod log;
@@ -13,6 +14,7 @@ mod oauth;
 pub mod places;
 pub mod probe;
 mod session;
+mod skew;
 pub mod stored;
 mod transport;
 
@@ -22,21 +24,13 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use command::{Command, ExportFormat, JobId, SessionSpec, Ticket};
+pub use core::proxy_key;
 pub use event::{Event, SandboxState};
+pub use oauth::secret_key;
 
 use crate::capture::Writer;
 use crate::model::{Clock, Report};
 use crate::vault::{Redactor, Vault};
-
-/// A token with its last characters changed: still of the right shape, no longer right.
-fn damaged(token: &str) -> String {
-    let mut chars: Vec<char> = token.chars().collect();
-    let from = chars.len().saturating_sub(4);
-    for c in &mut chars[from..] {
-        *c = if *c == 'A' { 'B' } else { 'A' };
-    }
-    chars.into_iter().collect()
-}
 
 /// Commands that may wait for the engine.
 const COMMANDS: usize = 64;
@@ -53,6 +47,8 @@ pub struct Parts {
     pub writer: Writer,
     pub redactor: Redactor,
     pub vault: Arc<LazyVault>,
+    /// Session tokens go into the vault, so that sessions can be resumed by a later run. Off in private mode.
+    pub keep_tokens: bool,
     /// Called when an event waits; may be called from any thread.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }

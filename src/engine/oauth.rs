@@ -6,20 +6,22 @@ use std::time::Duration;
 use base64::Engine as _;
 use bytes::Bytes;
 use serde::Deserialize;
-use tokio::sync::{Notify, mpsc};
-use tokio::task::AbortHandle;
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::LazyVault;
-use super::core::clients_of;
+use super::core::{clients_of, proxy_key, read, with_proxy_login};
+use super::emitter::Emitter;
+use super::event::Event;
 use super::log::Log;
+use super::skew::SkewWatch;
 use super::transport::http::{Answer, Caller};
 use crate::dialect::backoff::Plan;
 use crate::dialect::keeper::{Keeper, Policy, Then};
 use crate::dialect::{At, Call};
 use crate::model::environment::{Environment, secs};
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
-use crate::model::{Fact, Report, Secret, SecretKind, ServerTime, SessionId, Wall};
+use crate::model::{Fact, Report, Secret, SecretKind, SessionId, Wall};
 
 const RETRY: Plan = Plan {
     first: Duration::from_millis(200),
@@ -36,57 +38,57 @@ pub fn secret_key(environment_id: &str) -> String {
     format!("{environment_id}/client-secret")
 }
 
-/// A running sign-in. Dropping it ends it.
+/// A running sign-in. Dropping it ends it and forgets its token.
 pub struct SignIn {
+    environment: Environment,
     orders: mpsc::Sender<Order>,
-    task: AbortHandle,
-}
-
-impl Drop for SignIn {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
+    /// Never used: its end tells the task, whatever that waits for.
+    _alive: oneshot::Sender<()>,
 }
 
 impl SignIn {
-    /// Finds the client's secret and begins. The first token comes later and shows in the log.
-    pub async fn start(
-        log: &Log,
+    /// Finds the client's secret and begins. The first token comes later and shows in the log; why there is none is
+    /// told as a fault.
+    pub fn start(
+        log: Log,
         vault: Arc<LazyVault>,
+        emitter: Emitter,
         environment: Environment,
         moved: Arc<Notify>,
-    ) -> Result<Self, Report> {
-        let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
-            return Err(Report::new(
-                "no-client",
-                "There is no OAuth client",
-                format!("“{}” names no client id.", environment.name),
-            )
-            .remedy("Give the environment a client id and a secret (grant: client credentials)."));
-        };
-        let secret = client_secret(vault, &environment).await?;
-        log.learn(SecretKind::ClientSecret, secret.expose());
-        let environment = Arc::new(environment);
-        let clients = clients_of(environment.clone()).await?;
-        let hosts = environment.hosts()?;
-        let policy = Policy { margin: secs(environment.timings.oauth_margin_secs), keep_alive: true, retry: RETRY };
-        let (orders, orders_in) = mpsc::channel(16);
-        let task = Task {
-            caller: Caller { log: log.clone(), session: SessionId::NONE, environment, clients },
-            url: format!("{}/oauth/token", hosts.login),
-            client_id,
-            secret,
-            keeper: Keeper::new(policy, uuid::Uuid::new_v4().as_u64_pair().0),
-            server: ServerTime::default(),
-            shown: None,
-        };
-        let task = tokio::spawn(task.run(orders_in, moved)).abort_handle();
-        Ok(Self { orders, task })
+    ) -> Self {
+        let (orders, orders_in) = mpsc::channel(ORDERS);
+        let (alive, dropped) = oneshot::channel();
+        let of = environment.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                () = sign_in(log, vault, emitter, of, orders_in, moved) => {}
+                _ = dropped => {}
+            }
+        });
+        Self { environment, orders, _alive: alive }
     }
 
-    /// Sixteen orders that wait say enough; more are dropped.
-    pub fn order(&self, order: Order) {
-        let _ = self.orders.try_send(order);
+    pub fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// True where it depends on the secret under this key of the vault.
+    pub fn uses(&self, key: &str) -> bool {
+        key == secret_key(&self.environment.id) || key == proxy_key(&self.environment.id)
+    }
+
+    /// An error where it has ended, or where too much waits for it.
+    pub fn order(&self, order: Order) -> Result<(), Report> {
+        self.orders.try_send(order).map_err(|e| match e {
+            mpsc::error::TrySendError::Full(_) => {
+                Report::new("sign-in-busy", "The sign-in did not take this", "Too much waits for it already.")
+                    .remedy("Try again in a moment.")
+            }
+            mpsc::error::TrySendError::Closed(_) => {
+                Report::new("not-signed-in", "There is no OAuth token", "The sign-in has failed.")
+                    .remedy("Mend the environment, then sign in again.")
+            }
+        })
     }
 }
 
@@ -98,15 +100,31 @@ pub enum Order {
     Deed(ClockDeed),
 }
 
+/// Orders that may wait.
+const ORDERS: usize = 16;
+
+async fn sign_in(
+    log: Log,
+    vault: Arc<LazyVault>,
+    emitter: Emitter,
+    environment: Environment,
+    orders: mpsc::Receiver<Order>,
+    moved: Arc<Notify>,
+) {
+    match Task::prepare(log.clone(), vault, emitter.clone(), environment).await {
+        Ok(task) => task.run(orders, moved).await,
+        Err(report) => {
+            log.fact(SessionId::NONE, &Fact::Fault(report.clone()));
+            emitter.emit(Event::Fault(report)).await;
+        }
+    }
+}
+
 async fn client_secret(vault: Arc<LazyVault>, environment: &Environment) -> Result<Secret<String>, Report> {
     if let Some(secret) = &environment.client_secret {
         return Ok(secret.0.clone());
     }
-    let key = secret_key(&environment.id);
-    let found = tokio::task::spawn_blocking(move || vault.get(&key))
-        .await
-        .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))?;
-    found.ok_or_else(|| {
+    read(vault, secret_key(&environment.id)).await?.ok_or_else(|| {
         Report::new(
             "no-client-secret",
             "There is no client secret",
@@ -118,13 +136,23 @@ async fn client_secret(vault: Arc<LazyVault>, environment: &Environment) -> Resu
 
 struct Task {
     caller: Caller,
+    emitter: Emitter,
     url: String,
     client_id: String,
     secret: Secret<String>,
     keeper: Keeper<String>,
-    server: ServerTime,
+    skew: SkewWatch,
     /// The clock as last shown.
     shown: Option<Expiry>,
+}
+
+/// A token whose sign-in ends is known to nobody any more.
+impl Drop for Task {
+    fn drop(&mut self) {
+        if self.keeper.forget() {
+            self.tell(ExpiryEvent::Forgotten, "end of the sign-in", |_| {});
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -135,6 +163,40 @@ struct Granted {
 }
 
 impl Task {
+    async fn prepare(
+        log: Log,
+        vault: Arc<LazyVault>,
+        emitter: Emitter,
+        environment: Environment,
+    ) -> Result<Self, Report> {
+        let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
+            let what = format!("“{}” names no client id.", environment.name);
+            return Err(Report::new("no-client", "There is no OAuth client", what)
+                .remedy("Give the environment a client id and a secret (grant: client credentials)."));
+        };
+        let hosts = environment.hosts()?;
+        if hosts.login.is_empty() {
+            let what = format!("“{}” names no login host.", environment.name);
+            return Err(Report::new("no-login-host", "There is no token endpoint", what)
+                .remedy("Choose a region, or give the login host's address (https://…)."));
+        }
+        let secret = client_secret(vault.clone(), &environment).await?;
+        log.learn(SecretKind::ClientSecret, secret.expose());
+        let environment = Arc::new(with_proxy_login(&log, vault, environment).await?);
+        let clients = clients_of(environment.clone()).await?;
+        let policy = Policy { margin: secs(environment.timings.oauth_margin_secs), keep_alive: true, retry: RETRY };
+        Ok(Self {
+            url: format!("{}/oauth/token", hosts.login),
+            client_id,
+            secret,
+            keeper: Keeper::new(policy, uuid::Uuid::new_v4().as_u64_pair().0),
+            skew: SkewWatch::new(SessionId::NONE, log.now()),
+            caller: Caller { log, session: SessionId::NONE, environment, clients },
+            emitter,
+            shown: None,
+        })
+    }
+
     async fn run(mut self, mut orders: mpsc::Receiver<Order>, moved: Arc<Notify>) {
         let first = self.keeper.need(self.at());
         self.follow(first, "you").await;
@@ -157,6 +219,7 @@ impl Task {
     }
 
     async fn tick(&mut self) {
+        self.skew.look(&self.caller.log);
         let then = self.keeper.tick(self.at());
         self.follow(then, "token keeper").await;
     }
@@ -173,11 +236,8 @@ impl Task {
                     self.tell(ExpiryEvent::Expired, "you", |e| e.until = Some(at.server));
                 }
             }
-            ClockDeed::Corrupt => {
-                if self.keeper.damage(|token| super::damaged(token)) {
-                    self.tell(ExpiryEvent::Corrupted, "you", |_| {});
-                }
-            }
+            // Not offered: nothing sends this token yet that could be refused for it.
+            ClockDeed::Corrupt => {}
             ClockDeed::Forget => {
                 self.keeper.forget();
                 self.tell(ExpiryEvent::Forgotten, "you", |_| {});
@@ -190,7 +250,7 @@ impl Task {
             match then {
                 Then::Fetch => then = self.fetch(by).await,
                 Then::GiveUp(reason) => {
-                    self.fault(Report::new("sign-in-failed", "There is no OAuth token", reason.to_string()));
+                    self.fault(Report::new("sign-in-failed", "There is no OAuth token", reason.to_string())).await;
                     return;
                 }
                 Then::Wait | Then::Ready => return,
@@ -217,7 +277,7 @@ impl Task {
             Err(report) => return self.keeper.failed(self.at(), &report.to_string(), None, false),
         };
         if let Some(date) = answer.date() {
-            self.server.observe(date, answer.sent, answer.received);
+            self.skew.learn(&self.caller.log, date, answer.sent, answer.received);
         }
         self.granted(&answer, by)
     }
@@ -267,7 +327,7 @@ impl Task {
             assumed: false,
             token: Some(token),
             claims: None,
-            can: vec![ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Corrupt, ClockDeed::Forget],
+            can: vec![ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Forget],
         });
         self.tell(event, by, |_| {});
     }
@@ -282,15 +342,16 @@ impl Task {
         }
     }
 
-    fn fault(&self, report: Report) {
+    async fn fault(&self, report: Report) {
         let report = report
             .remedy("Check client id and secret, and that the client's grant type is “client credentials”.")
             .remedy("Check the region: clients live in one region only.");
-        self.caller.log.fact(SessionId::NONE, &Fact::Fault(report));
+        self.caller.log.fact(SessionId::NONE, &Fact::Fault(report.clone()));
+        self.emitter.emit(Event::Fault(report)).await;
     }
 
     fn at(&self) -> At {
         let now = self.caller.log.now();
-        At { now, server: self.server.at(now) }
+        At { now, server: self.skew.server_at(now) }
     }
 }

@@ -10,16 +10,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::log::{Log, MAX_STORED};
+use super::skew::SkewWatch;
 use super::transport::client::Clients;
 use super::transport::frames::{ReadError, Wire};
 use super::transport::http::{Answer, Caller};
 use super::transport::socket::{NotOpened, Opening, Socket};
 use crate::dialect::{Action, At, Call, CallId, Dialect, Input, Seen, Wish};
-use crate::model::fact::{Expiry, Skew};
-use crate::model::{
-    Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, SecretKind, ServerTime, SessionId, Wall,
-    clock,
-};
+use crate::model::fact::Expiry;
+use crate::model::{Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, SecretKind, SessionId};
 
 /// The local wall clock is looked at again at least so often, because waits are measured on a clock that may stand
 /// still while the machine sleeps.
@@ -36,11 +34,6 @@ const BURST: usize = 512;
 /// Requests whose answers can still be joined to them.
 const OPEN_REQUESTS: usize = 10_000;
 
-pub enum ToSession {
-    Wish(Wish),
-    End,
-}
-
 /// What a session asks of the engine beyond its own means.
 pub enum FromSession {
     /// Put a secret into the vault, or take it out.
@@ -53,16 +46,16 @@ pub struct Session {
     pub log: Log,
     pub environment: Arc<Environment>,
     pub clients: Clients,
-    pub commands: mpsc::Receiver<ToSession>,
+    pub wishes: mpsc::Receiver<Wish>,
+    /// Told once, when the session shall end: a full queue of wishes must not hold it up.
+    pub end: Arc<Notify>,
     pub out: mpsc::Sender<FromSession>,
     /// Tells that a clock was moved by hand.
     pub moved: Arc<Notify>,
 }
 
 struct State {
-    server: ServerTime,
-    told_skew: Option<i64>,
-    last_look: Now,
+    skew: SkewWatch,
     conn: u32,
     socket: Option<Socket>,
     /// We sent a close frame; the connection is dropped then.
@@ -129,7 +122,8 @@ impl Tokens {
 }
 
 enum Turn {
-    Command(Option<ToSession>),
+    Wish(Wish),
+    End,
     Opened(u32, Result<Socket, NotOpened>),
     Answered(CallId, Result<Answer, Report>),
     Wire(Result<Option<Wire>, ReadError>),
@@ -141,9 +135,7 @@ impl Session {
     pub async fn run(mut self) {
         let now = self.log.now();
         let mut s = State {
-            server: ServerTime::default(),
-            told_skew: None,
-            last_look: now,
+            skew: SkewWatch::new(self.id, now),
             conn: 0,
             socket: None,
             closing: None,
@@ -158,7 +150,9 @@ impl Session {
         loop {
             let moved = self.moved.clone();
             let moved = moved.notified();
-            self.look_at_clock(&mut s);
+            if s.skew.look(&self.log) {
+                self.step(&mut s, Input::Tick);
+            }
             self.do_what_is_due(&mut s);
             if s.ending.is_some_and(|until| until <= Instant::now() || (s.socket.is_none() && s.opening.is_empty())) {
                 return;
@@ -188,7 +182,8 @@ impl Session {
         let socket = &mut s.socket;
         tokio::select! {
             biased;
-            command = self.commands.recv(), if ending.is_none() => Turn::Command(command),
+            () = self.end.notified(), if ending.is_none() => Turn::End,
+            Some(wish) = self.wishes.recv(), if ending.is_none() => Turn::Wish(wish),
             Some(Ok((conn, result))) = s.opening.join_next(), if !s.opening.is_empty() => Turn::Opened(conn, result),
             Some(Ok((call, result))) = s.calls.join_next(), if !s.calls.is_empty() => Turn::Answered(call, result),
             wire = next_wire(socket), if !pressed && socket.is_some() => Turn::Wire(wire),
@@ -212,10 +207,8 @@ impl Session {
 
     fn take(&mut self, s: &mut State, turn: Turn) {
         match turn {
-            Turn::Command(Some(ToSession::Wish(wish))) => {
-                self.step(s, Input::Wish(wish));
-            }
-            Turn::Command(Some(ToSession::End) | None) => {
+            Turn::Wish(wish) => self.step(s, Input::Wish(wish)),
+            Turn::End => {
                 s.ending = Some(Instant::now() + GOODBYE);
                 self.step(s, Input::Wish(Wish::Leave { code: 1000, reason: "closed by the user".into() }));
             }
@@ -223,7 +216,7 @@ impl Session {
             Turn::Opened(conn, _) if conn != s.conn => {}
             Turn::Opened(conn, Ok(socket)) => {
                 if let Some((date, sent, received)) = socket.date {
-                    self.learn_date(s, date, sent, received);
+                    s.skew.learn(&self.log, date, sent, received);
                 }
                 s.socket = Some(socket);
                 s.closing = None;
@@ -234,7 +227,7 @@ impl Session {
             }
             Turn::Answered(call, Ok(answer)) => {
                 if let Some(date) = answer.date() {
-                    self.learn_date(s, date, answer.sent, answer.received);
+                    s.skew.learn(&self.log, date, answer.sent, answer.received);
                 }
                 let retry_after = answer.retry_after();
                 self.step(s, Input::Answer { call, status: answer.status, retry_after, body: &answer.body });
@@ -476,36 +469,7 @@ impl Session {
 
     fn at(&self, s: &State) -> At {
         let now = self.log.now();
-        At { now, server: s.server.at(now) }
-    }
-
-    fn learn_date(&mut self, s: &mut State, date: Wall, sent: Now, received: Now) {
-        s.server.observe(date, sent, received);
-        let (Some(skew_us), Some(uncertainty_us)) = (s.server.skew_micros(), s.server.uncertainty_micros()) else {
-            return;
-        };
-        if s.told_skew.is_none_or(|told| (told - skew_us).abs() > 100_000) {
-            s.told_skew = Some(skew_us);
-            self.log.fact(self.id, &Fact::Skew(Skew { skew_us, uncertainty_us, jump_us: 0 }));
-        }
-    }
-
-    /// Notices that the wall clock was set, or that the machine slept.
-    fn look_at_clock(&mut self, s: &mut State) {
-        let now = self.log.now();
-        let jump_us = clock::jump(s.last_look, now);
-        s.last_look = now;
-        if jump_us.abs() > 2_000_000 {
-            // The skew is now measured against a clock that was moved: the server's own time did not move with it.
-            let server = s.server.at(now);
-            let skew_us = server.micros_since(now.wall);
-            s.told_skew = Some(skew_us);
-            self.log.fact(
-                self.id,
-                &Fact::Skew(Skew { skew_us, uncertainty_us: s.server.uncertainty_micros().unwrap_or(0), jump_us }),
-            );
-            self.step(s, Input::Tick);
-        }
+        At { now, server: s.skew.server_at(now) }
     }
 }
 

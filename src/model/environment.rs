@@ -49,6 +49,9 @@ pub struct Environment {
     /// `http://host:port`, `https://…` or `socks5://…`. Empty means none, whatever the system says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
+    /// `user:password` for the proxy, as Basic. Lives in the keyring; accepted in files written by hand, never written.
+    #[serde(skip_serializing)]
+    pub proxy_login: Option<ClientSecret>,
     /// PEM file with certificate authorities to trust beside those of the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
@@ -87,6 +90,7 @@ impl Default for Environment {
             client_secret: None,
             queue_id: None,
             proxy: None,
+            proxy_login: None,
             ca_file: None,
             verify_tls: true,
             reconnect: false,
@@ -233,6 +237,9 @@ impl Environment {
         ] {
             check_address(key, value)?;
         }
+        if let Some(proxy) = self.proxy.as_deref().map(str::trim).filter(|p| !p.is_empty()) {
+            check_proxy(proxy)?;
+        }
         Ok(hosts)
     }
 
@@ -279,6 +286,23 @@ fn check_address(key: &str, value: &str) -> Result<(), Report> {
     Err(Report::new("bad-address", format!("{key} is not a usable address"), format!("“{value}”: {problem}.")))
 }
 
+fn check_proxy(value: &str) -> Result<(), Report> {
+    let bad = |what: String| {
+        Report::new("bad-proxy", "The proxy address cannot be used", what)
+            .remedy("Write it as http://host:port, https://host:port or socks5://host:port.")
+    };
+    let url = url::Url::parse(value).map_err(|e| bad(format!("“{value}”: {e}.")))?;
+    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || !url.has_host() {
+        return Err(bad(format!("“{value}” is not the address of a proxy.")));
+    }
+    // An address is stored and shown; a password is neither. The report does not repeat it.
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(bad("It holds a user name or password.".into())
+            .remedy("Give them as the proxy's login (proxy_login), which is kept in the keyring."));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -290,6 +314,25 @@ mod tests {
             for name in [r.domain, r.key] {
                 let env = Environment { region: Some(name.into()), ..Environment::default() };
                 assert_eq!(env.hosts().unwrap().guest_socket, format!("wss://webmessaging.{}/v1", r.domain));
+            }
+        }
+    }
+
+    #[test]
+    fn a_proxy_address_holds_no_password() {
+        let mut env = Environment { region: Some("mypurecloud.ie".into()), ..Environment::default() };
+        for (proxy, fits) in [
+            ("", true),
+            ("http://proxy.example:3128", true),
+            ("socks5://127.0.0.1:1080", true),
+            ("proxy.example:3128", false),
+            ("ftp://proxy.example", false),
+            ("http://joe:hunter2@proxy.example:3128", false),
+        ] {
+            env.proxy = Some(proxy.into());
+            match env.hosts() {
+                Ok(_) => assert!(fits, "{proxy}"),
+                Err(report) => assert!(!fits && report.code == "bad-proxy" && !report.text().contains("hunter2")),
             }
         }
     }

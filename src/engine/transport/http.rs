@@ -13,6 +13,9 @@ use crate::engine::log::{Log, MAX_STORED};
 use crate::model::record::{Headers, HttpRequest, HttpResponse};
 use crate::model::{Direction, Draft, Environment, Flags, Kind, Now, Report, SessionId, Wall};
 
+/// A body that is sent has so much longer: a second for each 64 KiB.
+const SLOWEST_UPLOAD: u64 = 64 << 10;
+
 /// The longest answer that is read.
 const MAX_ANSWER: usize = 64 << 20;
 
@@ -106,7 +109,7 @@ impl Caller {
         if !call.body.is_empty() || matches!(call.method, "POST" | "PUT" | "PATCH") {
             builder = builder.body(call.body.clone());
         }
-        let limit = self.clients.answer_within;
+        let limit = self.clients.answer_within + Duration::from_secs(call.body.len() as u64 / SLOWEST_UPLOAD);
         let response = tokio::time::timeout(limit, builder.send())
             .await
             .map_err(|_| faults::timeout(&faults::host_of(&call.url)))?
@@ -115,9 +118,7 @@ impl Caller {
         let status = response.status();
         let version = version_word(response.version());
         let headers = headers_of(response.headers());
-        let body = tokio::time::timeout(limit, self.read_body(&call.url, response))
-            .await
-            .map_err(|_| faults::timeout(&faults::host_of(&call.url)))??;
+        let body = self.read_body(&call.url, response).await?;
         let received = self.log.now();
         let head = HttpResponse {
             status: status.as_u16(),
@@ -146,7 +147,12 @@ impl Caller {
 
     async fn read_body(&self, url: &str, mut response: reqwest::Response) -> Result<Bytes, Report> {
         let mut body = BytesMut::new();
-        while let Some(piece) = response.chunk().await.map_err(|e| faults::no_answer(&self.environment, url, &e))? {
+        loop {
+            // A long answer may take its time, as long as something comes.
+            let piece = tokio::time::timeout(self.clients.answer_within, response.chunk())
+                .await
+                .map_err(|_| faults::timeout(&faults::host_of(url)))?;
+            let Some(piece) = piece.map_err(|e| faults::no_answer(&self.environment, url, &e))? else { break };
             if body.len() + piece.len() > MAX_ANSWER {
                 return Err(Report::new(
                     "answer-too-long",

@@ -2,13 +2,14 @@
 //! same as for every other call.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
 use reqwest::Upgraded;
 use reqwest::header::HeaderMap;
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::mpsc;
+use tokio::io::{AsyncWrite, AsyncWriteExt, ReadHalf};
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::client::Clients;
@@ -20,6 +21,8 @@ use crate::model::{Direction, Draft, Environment, Fact, Flags, Kind, Now, Report
 
 /// Messages that may wait to be written. A peer that reads nothing for so long is reported.
 const OUTGOING: usize = 1024;
+/// After the end of a socket, what waits to be written (a close frame, say) has so long to leave.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// An open socket.
 pub struct Socket {
@@ -38,6 +41,8 @@ pub struct NotOpened {
 /// Hands messages to the task that writes them. Dropping it ends that task and with it the connection.
 pub struct Sender {
     queue: mpsc::Sender<Wire>,
+    /// Never used: its end tells the writing task, which may be held up by a peer that reads nothing.
+    _alive: oneshot::Sender<()>,
 }
 
 impl Sender {
@@ -117,8 +122,9 @@ impl Opening {
             Ok(io) => {
                 let (read, write) = tokio::io::split(io);
                 let (queue, waiting) = mpsc::channel(OUTGOING);
-                tokio::spawn(write_all(write, waiting));
-                Ok(Socket { reader: FrameReader::new(read), sender: Sender { queue }, date })
+                let (alive, dropped) = oneshot::channel();
+                tokio::spawn(write_until(write, waiting, dropped, LAST_WORDS));
+                Ok(Socket { reader: FrameReader::new(read), sender: Sender { queue, _alive: alive }, date })
             }
             Err(e) => Err(self.no_answer(request, faults::no_answer(&self.environment, &self.url, &e))),
         }
@@ -164,7 +170,7 @@ impl Opening {
     async fn refused(&self, request: u64, head: HttpResponse, mut response: reqwest::Response) -> NotOpened {
         let mut body = Vec::new();
         // A refusal says little; what comes late or long is not waited for.
-        let _ = tokio::time::timeout(std::time::Duration::from_secs(2), async {
+        let _ = tokio::time::timeout(Duration::from_secs(2), async {
             while let Ok(Some(piece)) = response.chunk().await {
                 body.extend_from_slice(&piece);
                 if body.len() > 64 << 10 {
@@ -210,8 +216,25 @@ fn http_address(url: &str) -> String {
     }
 }
 
+/// Writes until the socket is dropped and its last words are out, or have had their time.
+async fn write_until(
+    io: impl AsyncWrite + Unpin,
+    waiting: mpsc::Receiver<Wire>,
+    dropped: oneshot::Receiver<()>,
+    last_words: Duration,
+) {
+    let over = async {
+        let _ = dropped.await;
+        tokio::time::sleep(last_words).await;
+    };
+    tokio::select! {
+        () = write_all(io, waiting) => {}
+        () = over => {}
+    }
+}
+
 /// Writes what comes, as many messages as wait in one go.
-async fn write_all(mut io: WriteHalf<Upgraded>, mut waiting: mpsc::Receiver<Wire>) {
+async fn write_all(mut io: impl AsyncWrite + Unpin, mut waiting: mpsc::Receiver<Wire>) {
     let mut out = Vec::with_capacity(4096);
     let mut batch = Vec::with_capacity(64);
     while waiting.recv_many(&mut batch, 64).await > 0 {
@@ -232,4 +255,22 @@ fn mask() -> [u8; 4] {
     let random = uuid::Uuid::new_v4();
     let [a, b, c, d, ..] = *random.as_bytes();
     [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_peer_that_reads_nothing_does_not_hold_the_writer() {
+        let (ours, _theirs) = tokio::io::duplex(64);
+        let (queue, waiting) = mpsc::channel(4);
+        let (alive, dropped) = oneshot::channel();
+        let writer = tokio::spawn(write_until(ours, waiting, dropped, Duration::from_millis(1)));
+        queue.send(Wire::Text(Bytes::from(vec![b'x'; 1000]))).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert!(!writer.is_finished(), "a slow peer is waited for");
+        drop((queue, alive));
+        tokio::time::timeout(Duration::from_secs(10), writer).await.expect("it ends").unwrap();
+    }
 }
