@@ -1,7 +1,8 @@
 //! Feeds the inspector: the selected record, what it belongs to, what to compare it with.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
 
 use egui::Ui;
 use serde_json::Value;
@@ -25,7 +26,7 @@ pub struct InspectorPane {
     /// Compare with the one before of its kind, as soon as the record is read.
     want_other: bool,
     chain: Vec<Link>,
-    looking: Option<Receiver<Vec<Link>>>,
+    related: Option<Related>,
     identity: u64,
 }
 
@@ -41,6 +42,7 @@ impl InspectorPane {
         self.identity += 1;
         self.shown = None;
         self.other = None;
+        self.related = None;
     }
 
     /// Shows the difference; with `find`, to the record before of the same kind.
@@ -102,15 +104,10 @@ impl InspectorPane {
         {
             self.other = before(reader, &shown.record);
         }
-        if let Some(looking) = &self.looking {
-            match looking.try_recv() {
-                Ok(chain) => {
-                    self.chain = chain;
-                    self.looking = None;
-                }
-                Err(TryRecvError::Empty) => {}
-                Err(TryRecvError::Disconnected) => self.looking = None,
-            }
+        if let (Some(related), Some(shown)) = (&mut self.related, &self.shown)
+            && let Some(chain) = related.poll(shown.record.seq)
+        {
+            self.chain = chain;
         }
     }
 
@@ -119,12 +116,16 @@ impl InspectorPane {
         self.failed = None;
         self.other = None;
         self.chain.clear();
-        self.looking = None;
         let Some(seq) = seq else { return };
         match reader.record(seq) {
             Ok(Some(record)) => {
                 let line = dialect::line(DialectId::WebMessaging, &record);
-                self.looking = look(reader, &record, ctx);
+                if self.related.is_none() {
+                    self.related = Related::start(reader, ctx);
+                }
+                if let Some(related) = &mut self.related {
+                    related.wanted = Some(record.clone());
+                }
                 self.shown = Some(Shown { record, line, identity: self.identity });
             }
             // Appended and not committed yet: the next frame tries again.
@@ -134,21 +135,60 @@ impl InspectorPane {
     }
 }
 
-/// Finds requests and answers that belong to a record. It may take some ten milliseconds, so not here.
-fn look(reader: &Reader, record: &Record, ctx: &egui::Context) -> Option<Receiver<Vec<Link>>> {
-    let reader = reader.again().ok()?;
-    let (record, ctx) = (record.clone(), ctx.clone());
-    let (sender, receiver) = sync_channel(1);
-    let work = move || {
-        let chain =
-            crate::projection::causality::related(&reader, DialectId::WebMessaging, &record).unwrap_or_default();
-        let seqs: Vec<u64> = chain.records.iter().map(|r| r.seq).collect();
-        let links = reader.records(&seqs, 4096).unwrap_or_default().iter().map(link).collect();
-        // The asker may have gone on to another record.
-        let _ = sender.try_send(links);
-        ctx.request_repaint();
-    };
-    std::thread::Builder::new().name("related".into()).spawn(work).ok().map(|_| receiver)
+/// Finds requests and answers that belong to a record, on a thread with a reader of its own: it may take some ten
+/// milliseconds.
+struct Related {
+    /// To be asked for as soon as the thread has done with the one before.
+    wanted: Option<Record>,
+    ask: Option<SyncSender<Record>>,
+    found: Option<Receiver<(u64, Vec<Link>)>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Related {
+    fn start(reader: &Reader, ctx: &egui::Context) -> Option<Self> {
+        let reader = reader.again().ok()?;
+        let ctx = ctx.clone();
+        let (ask, asked) = sync_channel::<Record>(1);
+        let (tell, found) = sync_channel(1);
+        let work = move || {
+            while let Ok(record) = asked.recv() {
+                let record = asked.try_iter().last().unwrap_or(record);
+                let related = crate::projection::causality::related(&reader, DialectId::WebMessaging, &record);
+                let seqs: Vec<u64> = related.unwrap_or_default().records.iter().map(|r| r.seq).collect();
+                let links = reader.records(&seqs, 4096).unwrap_or_default().iter().map(link).collect();
+                if tell.send((record.seq, links)).is_err() {
+                    return;
+                }
+                ctx.request_repaint();
+            }
+        };
+        let thread = std::thread::Builder::new().name("related".into()).spawn(work).ok()?;
+        Some(Self { wanted: None, ask: Some(ask), found: Some(found), thread: Some(thread) })
+    }
+
+    /// What belongs to this record, once, when it is found. What was found for another is of no use any more.
+    fn poll(&mut self, seq: u64) -> Option<Vec<Link>> {
+        let found = self.found.as_ref()?.try_iter().filter(|(of, _)| *of == seq).last().map(|(_, links)| links);
+        if let (Some(record), Some(ask)) = (self.wanted.take(), &self.ask)
+            && let Err(TrySendError::Full(record)) = ask.try_send(record)
+        {
+            self.wanted = Some(record);
+        }
+        found
+    }
+}
+
+/// Its reader must be closed before the capture is.
+impl Drop for Related {
+    fn drop(&mut self) {
+        // Without its ends of the channels the thread has nothing more to do.
+        self.ask = None;
+        self.found = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 fn link(record: &Record) -> Link {
