@@ -25,9 +25,16 @@ pub struct InspectorPane {
     other: Option<Record>,
     /// Compare with the one before of its kind, as soon as the record is read.
     want_other: bool,
-    chain: Vec<Link>,
+    belonging: Belonging,
     related: Option<Related>,
     identity: u64,
+}
+
+/// What belongs to the record shown.
+#[derive(Default)]
+struct Belonging {
+    chain: Vec<Link>,
+    searched_to: Option<u64>,
 }
 
 struct Shown {
@@ -63,7 +70,8 @@ impl InspectorPane {
             record: &s.record,
             line: &s.line,
             other: self.other.as_ref(),
-            chain: &self.chain,
+            chain: &self.belonging.chain,
+            searched_to: self.belonging.searched_to,
         });
         let mut host = Host { scene };
         for event in self.inspector.show(ui, subject.as_ref(), &mut host) {
@@ -105,9 +113,9 @@ impl InspectorPane {
             self.other = before(reader, &shown.record);
         }
         if let (Some(related), Some(shown)) = (&mut self.related, &self.shown)
-            && let Some(chain) = related.poll(shown.record.seq)
+            && let Some(found) = related.poll(shown.record.seq)
         {
-            self.chain = chain;
+            self.belonging = found;
         }
     }
 
@@ -115,7 +123,7 @@ impl InspectorPane {
         self.shown = None;
         self.failed = None;
         self.other = None;
-        self.chain.clear();
+        self.belonging = Belonging::default();
         let Some(seq) = seq else { return };
         match reader.record(seq) {
             Ok(Some(record)) => {
@@ -141,7 +149,7 @@ struct Related {
     /// To be asked for as soon as the thread has done with the one before.
     wanted: Option<Record>,
     ask: Option<SyncSender<Record>>,
-    found: Option<Receiver<(u64, Vec<Link>)>>,
+    found: Option<Receiver<(u64, Belonging)>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -154,10 +162,11 @@ impl Related {
         let work = move || {
             while let Ok(record) = asked.recv() {
                 let record = asked.try_iter().last().unwrap_or(record);
-                let related = crate::projection::causality::related(&reader, DialectId::WebMessaging, &record);
-                let seqs: Vec<u64> = related.unwrap_or_default().records.iter().map(|r| r.seq).collect();
-                let links = reader.records(&seqs, 4096).unwrap_or_default().iter().map(link).collect();
-                if tell.send((record.seq, links)).is_err() {
+                let found = crate::projection::causality::related(&reader, DialectId::WebMessaging, &record);
+                let found = found.unwrap_or_default();
+                let seqs: Vec<u64> = found.records.iter().map(|r| r.seq).collect();
+                let chain = reader.records(&seqs, 4096).unwrap_or_default().iter().map(link).collect();
+                if tell.send((record.seq, Belonging { chain, searched_to: found.searched_to })).is_err() {
                     return;
                 }
                 ctx.request_repaint();
@@ -168,8 +177,8 @@ impl Related {
     }
 
     /// What belongs to this record, once, when it is found. What was found for another is of no use any more.
-    fn poll(&mut self, seq: u64) -> Option<Vec<Link>> {
-        let found = self.found.as_ref()?.try_iter().filter(|(of, _)| *of == seq).last().map(|(_, links)| links);
+    fn poll(&mut self, seq: u64) -> Option<Belonging> {
+        let found = self.found.as_ref()?.try_iter().filter(|(of, _)| *of == seq).last().map(|(_, found)| found);
         if let (Some(record), Some(ask)) = (self.wanted.take(), &self.ask)
             && let Err(TrySendError::Full(record)) = ask.try_send(record)
         {

@@ -28,9 +28,7 @@ fn flooding_server() -> (SocketAddr, Receiver<()>) {
             socket.next().await.unwrap().unwrap();
             socket.send(Message::text(READY)).await.unwrap();
             let (mut out, mut incoming) = socket.split();
-            let flood = async {
-                while out.feed(Message::text(TYPING)).await.is_ok() {}
-            };
+            let flood = async { while out.feed(Message::text(TYPING)).await.is_ok() {} };
             let watch = async {
                 while let Some(Ok(message)) = incoming.next().await {
                     if message.is_ping() {

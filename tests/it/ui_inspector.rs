@@ -48,8 +48,13 @@ pub struct Bench {
 
 pub fn show(ui: &mut egui::Ui, b: &mut Bench) {
     let line = Line { name: "StructuredMessage".to_owned(), text: String::new() };
-    let subject =
-        b.record.as_ref().map(|record| Subject { record, line: &line, other: b.other.as_ref(), chain: &b.chain });
+    let subject = b.record.as_ref().map(|record| Subject {
+        record,
+        line: &line,
+        other: b.other.as_ref(),
+        chain: &b.chain,
+        searched_to: None,
+    });
     b.events.extend(b.inspector.show(ui, subject.as_ref(), &mut b.host));
 }
 

@@ -33,6 +33,8 @@ pub struct Subject<'a> {
     pub other: Option<&'a Record>,
     /// Requests and answers that belong together with it, oldest first, itself among them.
     pub chain: &'a [Link],
+    /// The search for them was given up before this record.
+    pub searched_to: Option<u64>,
 }
 
 /// One record of a chain.

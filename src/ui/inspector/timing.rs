@@ -42,7 +42,7 @@ pub(super) fn show(ui: &mut Ui, subject: &Subject<'_>, host: &dyn InspectorHost,
         {
             phases(ui, &head);
         }
-        if subject.chain.len() > 1 {
+        if subject.chain.len() > 1 || subject.searched_to.is_some() {
             chain(ui, subject, events);
         }
     });
@@ -115,6 +115,10 @@ fn chain(ui: &mut Ui, subject: &Subject<'_>, events: &mut Vec<InspectorEvent>) {
             events.push(InspectorEvent::GoTo(link.seq));
         }
         before = Some(link);
+    }
+    if let Some(to) = subject.searched_to {
+        let text = format!("Looked for up to record {}; more may follow.", format::count(to.saturating_sub(1)));
+        ui.label(RichText::new(text).font(font::small()).color(t.text.weak));
     }
 }
 
