@@ -1,5 +1,4 @@
 //! The command line: what runs without a window, and what starts it.
-
 //!
 //! The window is handed in by `main`, so that this room and `ui` need not know each other.
 
@@ -7,6 +6,7 @@ mod doctor;
 mod first_light;
 pub mod headless;
 mod open;
+mod out;
 mod run;
 mod sandbox;
 pub mod script;
@@ -17,6 +17,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::out::{Out, Outcome};
 use crate::model::Report;
 
 /// A test console for web-messaging sessions: token clocks, the conversation and every frame as one thing.
@@ -110,33 +111,30 @@ pub const NO_WINDOW: [&str; 7] = [
 /// Reads the arguments, does the task, prints what failed.
 pub fn main(window: &Window) -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.command {
+    let mut out = Out::default();
+    let outcome = perform(window, &cli, &mut out);
+    out.end(outcome)
+}
+
+fn perform(window: &Window, cli: &Cli, out: &mut Out) -> Outcome {
+    match &cli.command {
         None => match (window.show)(None) {
-            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => first_light::run(&report),
-            other => other.map(|()| ExitCode::SUCCESS),
+            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => first_light::run(out, &report),
+            shown => Ok(shown.map(|()| ExitCode::SUCCESS)?),
         },
-        Some(Task::Open { file }) => match (window.show)(Some(&file)) {
-            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => open::run(&file, &report),
-            other => other.map(|()| ExitCode::SUCCESS),
+        Some(Task::Open { file }) => match (window.show)(Some(file)) {
+            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => open::run(out, file, &report),
+            shown => Ok(shown.map(|()| ExitCode::SUCCESS)?),
         },
-        Some(Task::Sandbox(args)) => sandbox::run(&args),
-        Some(Task::Run(args)) => run::run(&args),
-        Some(Task::Doctor { environment }) => doctor::run(window, environment.as_deref()),
-        Some(Task::ProbeWindow) => (window.probe)().map(|what| {
-            println!("{what}");
-            ExitCode::SUCCESS
-        }),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(report) => {
-            eprint!("{}", report.text());
-            ExitCode::FAILURE
+        Some(Task::Sandbox(args)) => sandbox::run(out, args),
+        Some(Task::Run(args)) => run::run(out, args),
+        Some(Task::Doctor { environment }) => doctor::run(out, window, environment.as_deref()),
+        Some(Task::ProbeWindow) => {
+            writeln!(out, "{}", (window.probe)()?)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
-
-type Outcome = Result<ExitCode, Report>;
 
 /// `90`, `90s`, `15m`, `72h`, `3d` in seconds.
 fn duration_secs(text: &str) -> Result<u32, String> {
