@@ -80,15 +80,15 @@ impl Talk<'_> {
     fn print(&mut self, out: &mut Out, view: &SessionView, awaited: impl Fn(&Message) -> bool) -> Result<bool, Ended> {
         let mut found = false;
         for entry in view.conversation.entries.iter().skip(self.printed) {
-            if matches!(entry.state, EntryState::Own(Delivery::Sent | Delivery::Retrying { .. }, _)) {
-                // The echo will tell how long it took, and may move it.
-                break;
-            }
-            self.printed += 1;
             if let What::Message(message) = &entry.what {
+                if matches!(entry.state, EntryState::Own(Delivery::Sent | Delivery::Retrying { .. }, _)) {
+                    // The echo will tell how long it took, and may move it.
+                    break;
+                }
                 writeln!(out, "{}", line(entry, message))?;
                 found |= message.side != Side::Guest && awaited(message);
             }
+            self.printed += 1;
         }
         Ok(found)
     }
