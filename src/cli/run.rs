@@ -77,8 +77,10 @@ fn play_all(
 
 fn read<T>(file: &Path, parse: fn(&str, &str) -> Result<T, Report>) -> Result<T, Report> {
     let name = file.display().to_string();
-    let bytes =
-        std::fs::read(file).map_err(|e| Report::new("no-file", "The file cannot be read", format!("{name}: {e}")))?;
+    let bytes = std::fs::read(file).map_err(|e| {
+        Report::new("no-file", "The file cannot be read", format!("{name}: {e}"))
+            .remedy("Check the path, and that you may read it.")
+    })?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let before = &e.as_bytes()[..at];
