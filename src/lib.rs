@@ -38,7 +38,7 @@
 //!
 //! `model <- {capture, vault, dialect} <- {projection, sandbox} <- engine <- {ui, cli} <- main`
 //!
-//! | room | what lives there | beside plain Rust it may name |
+//! | room | what lives there | built on |
 //! | --- | --- | --- |
 //! | [`model`] | what all speak of: records, facts, environments, [`Report`](model::Report) (what a user reads when something fails), clocks. No I/O | |
 //! | [`capture`] | the log: writer, reader, search, filters, exports, retention, versions of the file | SQLite |
@@ -81,7 +81,8 @@
 //!
 //! # A new dialect
 //!
-//! 1. A variant of [`DialectId`](model::DialectId); the compiler then shows the places that choose between dialects.
+//! 1. A variant of [`DialectId`](model::DialectId). The compiler shows where dialects are told apart; a search for the
+//!    variant that is there already shows where only one was thought of.
 //! 2. A folder in [`dialect`]: a type that implements [`Dialect`](dialect::Dialect) (inputs in, actions out, no clock,
 //!    no socket), and the functions behind [`dialect::read`] and [`dialect::line`], which tell records without it.
 //! 3. Its construction in `engine::core`; its server's side in [`sandbox`]; its actions in the composer of [`ui`].

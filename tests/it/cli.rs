@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
+use sessionscope::cli::script::{parse_environment, parse_script};
 use sessionscope::engine::places::Places;
 use sessionscope::engine::stored::Stored;
 use sessionscope::model::Environment;
+use sessionscope::sandbox::Order;
 use sessionscope::ui::settings::Settings;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -427,4 +429,30 @@ fn the_doctor_checks_all_stored_environments_where_none_is_named() {
     assert!(!alive.contains("BAD") && gone.contains("BAD   Nothing listens at 127.0.0.1:9"), "{said}");
     interrupt(&child, "TERM");
     child.wait().unwrap();
+}
+
+/// What stands between the fences of this language.
+fn examples(language: &str) -> Vec<&'static str> {
+    let readme = include_str!("../../README.md");
+    let fence = format!("```{language}\n");
+    readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_examples_of_the_readme_are_understood() {
+    let examples = examples("yaml");
+    let [script, environment] = examples[..] else { panic!("{} examples", examples.len()) };
+    assert_eq!(parse_script(script, "README").unwrap().scenarios.0[0].1.len(), 4);
+    let environment = parse_environment(environment, "README").unwrap();
+    assert_eq!(environment.hosts().unwrap().guest_socket, "ws://127.0.0.1:8089/v1");
+    // Orders that stand there as they can be sent; "…" is for the reader to fill in.
+    let readme = include_str!("../../README.md");
+    let orders = readme.split('`').filter(|part| part.starts_with("{\"do\"") && !part.contains('…'));
+    let mut count = 0;
+    for order in orders {
+        let order = order.replace("\"oauth\"\\|\"jwt\"\\|ID", "\"jwt\"");
+        Order::parse(&order).unwrap_or_else(|e| panic!("{order}: {e}"));
+        count += 1;
+    }
+    assert!(count >= 18, "{count}");
 }
