@@ -3,97 +3,141 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::Outcome;
-use super::headless::Headless;
+use super::headless::{Headless, Kept, settings, usual_place, with_console};
+use super::out::{Ended, Out, Outcome};
 use crate::capture::Opened;
 use crate::dialect::Wish;
 use crate::engine::Command;
-use crate::engine::console::ConsoleOptions;
+use crate::engine::places::Places;
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::{Part, Side};
-use crate::model::{Report, SessionId};
+use crate::model::{Message, Report, SessionId};
 use crate::projection::{ClockView, Entry, EntryState, SessionView, What};
 
 const LIMIT: Duration = Duration::from_secs(15);
 
-pub fn run(missing: &Report) -> Outcome {
-    eprintln!("There is no window here. {}", missing.text());
-    println!("First conversation, in the terminal, against the embedded sandbox:\n");
-    let mut headless = Headless::start(ConsoleOptions::default())?;
-    let environment = headless.start_sandbox()?;
-    println!("sandbox    {}", environment.hosts()?.guest_socket);
-    headless.console.engine.send(Command::SignIn { environment: environment.clone() })?;
-    let session = headless.open("First light", &environment)?;
-    wait_ready(&headless, session)?;
-    println!("session    configured\n");
-    let mut printed = 0;
-    for text in ["hello", "quick", "card"] {
-        say(&headless, session, text)?;
-        printed = print_new(&headless, session, printed);
-    }
-    ask_jwt(&headless, session)?;
-    println!();
-    print_clocks(&headless, session);
-    headless.console.engine.send(Command::CloseSession { session })?;
-    headless.until(LIMIT, |h| h.view(session)?.state.as_ref().filter(|s| s.is_ended()).map(|_| ()));
-    let writer = headless.writer().clone();
-    headless.console.close(Duration::from_secs(5))?;
-    let status = writer.status();
-    println!("\nrecords    {} ({} bytes on disk, {} payloads left out)", status.records, status.bytes, status.left_out);
-    if let Opened::File(file) = writer.opened() {
-        println!("capture    {}", file.display());
-        println!("           look at it again with: sessionscope open {}", file.display());
-    }
+pub fn run(out: &mut Out, missing: &Report) -> Outcome {
+    out.complain(&format!("There is no window here. {}", missing.text()));
+    let places = Places::find()?;
+    let stored = settings(out, &places);
+    let ((), kept) = with_console(out, places, usual_place(&stored), stored.keep_days, converse)?;
+    tell_capture(out, &kept)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn wait_ready(headless: &Headless, session: SessionId) -> Result<(), Report> {
-    let outcome = headless.until(LIMIT, |h| match h.view(session)?.state.as_ref()? {
-        SessionState::Ready => Some(Ok(())),
-        SessionState::Ended(end) => Some(Err(Report::new("ended", "The session ended", end.sentence()))),
-        _ => None,
-    });
-    outcome.unwrap_or_else(|| {
-        Err(Report::new("timeout", "The session was not configured in time", "No SessionResponse came."))
-    })
-}
-
-/// Says it and waits for the echo and for an answer.
-fn say(headless: &Headless, session: SessionId, text: &str) -> Result<(), Report> {
-    let answers = |v: &SessionView| v.conversation.entries.iter().filter(|e| is_answer(e)).count();
-    let before = headless.view(session).map_or(0, |v| answers(&v));
-    let tracing = uuid::Uuid::new_v4().to_string();
-    let wish = Wish::Text { tracing, text: text.to_owned(), attributes: Vec::new(), attachments: Vec::new() };
-    headless.console.engine.send(Command::Wish { session, wish })?;
-    let answered = headless.until(LIMIT, |h| (answers(&*h.view(session)?) > before).then_some(()));
-    answered
-        .ok_or_else(|| Report::new("no-reply", "The sandbox did not answer", format!("Nothing came after “{text}”.")))
-}
-
-fn is_answer(entry: &Entry) -> bool {
-    matches!(&entry.what, What::Message(m) if m.side != Side::Guest)
-}
-
-/// The JWT's clock is the most instructive one: it lives for a minute.
-fn ask_jwt(headless: &Headless, session: SessionId) -> Result<(), Report> {
-    headless.console.engine.send(Command::Wish { session, wish: Wish::GetJwt })?;
-    headless.until(LIMIT, |h| h.view(session)?.clocks.iter().any(|c| c.fact.id == "guest-jwt").then_some(()));
+fn converse(out: &mut Out, headless: &mut Headless) -> Result<(), Ended> {
+    writeln!(out, "First conversation, in the terminal, against the embedded sandbox:\n")?;
+    let environment = headless.start_sandbox()?;
+    writeln!(out, "sandbox    {}", environment.hosts()?.guest_socket)?;
+    headless.console.engine.send(Command::SignIn { environment: environment.clone() })?;
+    let session = headless.open("First light", &environment)?;
+    headless.ready(session, LIMIT)?;
+    writeln!(out, "session    configured\n")?;
+    let mut talk = Talk { headless, session, printed: 0 };
+    talk.follow(out, "the greeting", |m| m.text.is_some())?;
+    talk.say(out, "hello", |m| m.text.as_ref().is_some_and(|t| t.contains("hello")))?;
+    talk.say(out, "quick", |m| m.parts.iter().any(|p| matches!(p, Part::QuickReply { .. })))?;
+    talk.say(out, "card", |m| m.parts.iter().any(|p| matches!(p, Part::Card(_))))?;
+    talk.clocks(out)?;
+    talk.headless.end(session)?;
     Ok(())
 }
 
-fn print_new(headless: &Headless, session: SessionId, printed: usize) -> usize {
-    let Some(view) = headless.view(session) else { return printed };
-    let entries = &view.conversation.entries;
-    for entry in entries.iter().skip(printed) {
-        if let Some(line) = line(entry) {
-            println!("{line}");
-        }
-    }
-    entries.len()
+/// The conversation, printed message by message in its order.
+struct Talk<'a> {
+    headless: &'a Headless,
+    session: SessionId,
+    /// Entries of the conversation that were printed, or are nothing to print.
+    printed: usize,
 }
 
-fn line(entry: &Entry) -> Option<String> {
-    let What::Message(m) = &entry.what else { return None };
+impl Talk<'_> {
+    /// Says it, and waits for its answer.
+    fn say(&mut self, out: &mut Out, text: &str, answers: impl Fn(&Message) -> bool) -> Result<(), Ended> {
+        self.headless.say(self.session, uuid::Uuid::new_v4().to_string(), text)?;
+        self.follow(out, &format!("an answer to “{text}”"), answers)
+    }
+
+    /// Prints what is new until the other side has said what is awaited.
+    fn follow(&mut self, out: &mut Out, what: &str, awaited: impl Fn(&Message) -> bool) -> Result<(), Ended> {
+        let (headless, session) = (self.headless, self.session);
+        let outcome = headless.until(LIMIT, |h| {
+            let view = h.view(session)?;
+            let found = self.print(out, &view, &awaited);
+            match (found, &view.state) {
+                (Ok(true), _) => Some(Ok(())),
+                (Err(ended), _) => Some(Err(ended)),
+                (_, Some(SessionState::Ended(end))) => {
+                    Some(Err(Report::new("ended", "The session ended", end.sentence()).into()))
+                }
+                _ => None,
+            }
+        });
+        outcome.unwrap_or_else(|| Err(too_late(what)))
+    }
+
+    /// Prints what is settled and new. True where what is awaited was among it.
+    fn print(&mut self, out: &mut Out, view: &SessionView, awaited: impl Fn(&Message) -> bool) -> Result<bool, Ended> {
+        let mut found = false;
+        for entry in view.conversation.entries.iter().skip(self.printed) {
+            if let What::Message(message) = &entry.what {
+                if matches!(entry.state, EntryState::Own(Delivery::Sent | Delivery::Retrying { .. }, _)) {
+                    // The echo will tell how long it took, and may move it.
+                    break;
+                }
+                writeln!(out, "{}", line(entry, message))?;
+                found |= message.side != Side::Guest && awaited(message);
+            }
+            self.printed += 1;
+        }
+        Ok(found)
+    }
+
+    /// The JWT's clock is the most instructive one: it lives for a minute. The sign-in has its own.
+    fn clocks(&self, out: &mut Out) -> Result<(), Ended> {
+        self.headless.console.engine.send(Command::Wish { session: self.session, wish: Wish::GetJwt })?;
+        let both = self.headless.until(LIMIT, |h| {
+            let board = h.board();
+            let jwt = board.session(self.session)?.clocks.iter().any(|c| c.fact.id == "guest-jwt");
+            (jwt && !board.general.clocks.is_empty()).then_some(board)
+        });
+        let board = both.ok_or_else(|| too_late("the clocks of both tokens"))?;
+        let now = self.headless.console.clock.now();
+        writeln!(out, "\nclocks")?;
+        for view in [Some(&board.general), board.session(self.session)].into_iter().flatten() {
+            let server_now = view.server_now(now);
+            for clock in &view.clocks {
+                writeln!(out, "  {}", clock_line(clock, clock.left(server_now)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn too_late(what: &str) -> Ended {
+    Report::new("too-late", "The sandbox did not answer in time", format!("Waited {} s for {what}.", LIMIT.as_secs()))
+        .remedy("Try again when this computer is less busy.")
+        .into()
+}
+
+fn tell_capture(out: &mut Out, kept: &Kept) -> Result<(), Ended> {
+    let status = &kept.status;
+    let place = if matches!(kept.opened, Opened::File(_)) { "on disk" } else { "in memory" };
+    writeln!(
+        out,
+        "\nrecords    {} ({} bytes {place}, {} payloads left out)",
+        status.records, status.bytes, status.left_out
+    )?;
+    match &kept.opened {
+        Opened::File(file) => {
+            writeln!(out, "capture    {}", file.display())?;
+            writeln!(out, "           look at it again with: sessionscope open {}", file.display())
+        }
+        Opened::Memory(_) => writeln!(out, "capture    none: private mode is on, it was in memory only"),
+    }
+}
+
+fn line(entry: &Entry, m: &Message) -> String {
     let time = entry.at.timestamp().map(|t| t.strftime("%H:%M:%S%.3f").to_string()).unwrap_or_default();
     let mut text = m.text.clone().unwrap_or_default();
     for part in &m.parts {
@@ -111,20 +155,7 @@ fn line(entry: &Entry) -> Option<String> {
         EntryState::Own(Delivery::Delivered, Some(us)) => format!("   ({} ms)", us / 1000),
         EntryState::Own(delivery, _) => format!("   ({delivery:?})"),
     };
-    Some(format!("{time}  {:<6} {text}{mark}", m.side.word()))
-}
-
-fn print_clocks(headless: &Headless, session: SessionId) {
-    let board = headless.board();
-    let now = headless.console.clock.now();
-    println!("clocks");
-    let views = [Some(board.general.clone()), board.session(session).cloned()];
-    for view in views.into_iter().flatten() {
-        let server_now = view.server_now(now);
-        for clock in &view.clocks {
-            println!("  {}", clock_line(clock, clock.left(server_now)));
-        }
-    }
+    format!("{time}  {:<6} {text}{mark}", m.side.word())
 }
 
 fn clock_line(clock: &ClockView, left: Option<Duration>) -> String {

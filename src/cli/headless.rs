@@ -3,12 +3,21 @@
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::capture::Writer;
-use crate::engine::console::{Console, ConsoleOptions};
+use super::out::Out;
+use crate::capture::{Opened, Writer, WriterStatus, retention};
+use crate::dialect::Wish;
+use crate::engine::console::{Console, ConsoleOptions, LogPlace};
+use crate::engine::places::Places;
+use crate::engine::stored::Stored;
 use crate::engine::{Command, Event, SandboxState, SessionSpec, Ticket};
+use crate::model::fact::SessionState;
 use crate::model::{DialectId, Environment, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
+use crate::vault::Vault;
+
+/// How long sessions may take to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(5);
 
 /// A console, and a way to wait for what happens in it.
 pub struct Headless {
@@ -108,8 +117,94 @@ impl Headless {
         })
     }
 
+    /// Says it; what becomes of it shows in the conversation.
+    pub fn say(&self, session: SessionId, tracing: String, text: &str) -> Result<(), Report> {
+        let wish = Wish::Text { tracing, text: text.to_owned(), attributes: Vec::new(), attachments: Vec::new() };
+        self.console.engine.send(Command::Wish { session, wish })
+    }
+
+    /// Waits until messages can be sent.
+    pub fn ready(&self, session: SessionId, limit: Duration) -> Result<(), Report> {
+        let outcome = self.until(limit, |h| match h.view(session)?.state.as_ref()? {
+            SessionState::Ready => Some(Ok(())),
+            SessionState::Ended(end) => {
+                let report = h.view(session)?.faults.last().map(|(_, report)| Report::clone(report));
+                Some(Err(report.unwrap_or_else(|| Report::new("ended", "The session ended", end.sentence()))))
+            }
+            _ => None,
+        });
+        outcome.unwrap_or_else(|| {
+            Err(Report::new(
+                "timeout",
+                "The session was not configured in time",
+                format!("No SessionResponse came within {} s.", limit.as_secs()),
+            ))
+        })
+    }
+
+    /// Ends a session and waits for its goodbye.
+    pub fn end(&self, session: SessionId) -> Result<(), Report> {
+        self.console.engine.send(Command::CloseSession { session })?;
+        self.until(GOODBYE, |h| h.view(session)?.state.as_ref().filter(|s| s.is_ended()).map(|_| ()));
+        Ok(())
+    }
+
     /// What is known of a session now.
     pub fn view(&self, session: SessionId) -> Option<Arc<SessionView>> {
         self.board().session(session).cloned()
     }
+}
+
+/// Does something with a console that leaves no trace but its capture: session tokens stay in memory, and a run in
+/// which nothing happened leaves no file, however it ends. Then tells where the capture lies.
+pub fn with_console<T, E: From<Report>>(
+    out: &mut Out,
+    places: Places,
+    place: LogPlace,
+    keep_days: u32,
+    work: impl FnOnce(&mut Out, &mut Headless) -> Result<T, E>,
+) -> Result<(T, Kept), E> {
+    let options = ConsoleOptions {
+        place,
+        vault: Some(Vault::in_memory()),
+        places: Some(places.clone()),
+        ..ConsoleOptions::default()
+    };
+    let mut headless = Headless::start(options)?;
+    out.redact_by(&headless.console.redactor);
+    let now = headless.console.clock.now().wall;
+    // Old captures go while other things are waited for.
+    let sweep =
+        move || if keep_days == 0 { Ok(()) } else { retention::sweep(&places.captures, keep_days, now).map(drop) };
+    let sweeping = std::thread::Builder::new().name("retention".into()).spawn(sweep);
+    let result = work(out, &mut headless);
+    let writer = headless.writer().clone();
+    let closed = headless.console.close(GOODBYE);
+    if let Ok(Ok(Err(report))) = sweeping.map(std::thread::JoinHandle::join) {
+        out.complain(&report.text());
+    }
+    let result = result?;
+    if !closed? {
+        out.complain("The engine did not end in time; the capture is complete up to here.");
+    }
+    Ok((result, Kept { opened: writer.opened(), status: writer.status() }))
+}
+
+/// What is left of a run.
+pub struct Kept {
+    pub opened: Opened,
+    pub status: WriterStatus,
+}
+
+/// The stored settings. Where they cannot be read that is said, and the usual ones hold.
+pub fn settings(out: &Out, places: &Places) -> Stored {
+    Stored::read(places).unwrap_or_else(|report| {
+        out.complain(&report.text());
+        Stored::default()
+    })
+}
+
+/// Where a capture goes if nothing else is asked for.
+pub fn usual_place(stored: &Stored) -> LogPlace {
+    if stored.private_mode { LogPlace::Memory } else { LogPlace::Folder }
 }

@@ -1,5 +1,4 @@
 //! The command line: what runs without a window, and what starts it.
-
 //!
 //! The window is handed in by `main`, so that this room and `ui` need not know each other.
 
@@ -7,6 +6,7 @@ mod doctor;
 mod first_light;
 pub mod headless;
 mod open;
+mod out;
 mod run;
 mod sandbox;
 pub mod script;
@@ -17,9 +17,13 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+use self::out::{Out, Outcome};
 use crate::model::Report;
 
 /// A test console for web-messaging sessions: token clocks, the conversation and every frame as one thing.
+///
+/// Without a command it opens the window; where there can be none, it says why and runs a first conversation in the
+/// terminal.
 #[derive(Debug, Parser)]
 #[command(name = "sessionscope", version, about)]
 struct Cli {
@@ -31,16 +35,16 @@ struct Cli {
 enum Task {
     /// Run the sandbox alone: prints one JSON line when it is ready, serves until it is interrupted.
     Sandbox(SandboxArgs),
-    /// Open a saved capture.
+    /// Open a saved capture in the window; without a display, tell what it holds.
     Open {
-        /// A .sscope file.
+        /// The capture (.sscope).
         file: PathBuf,
     },
     /// Play the scenarios of a script; the exit status is 0 only if all hold.
     Run(RunArgs),
-    /// Check display, GL, keyring, file dialogs, clock and an environment, and say how to mend each.
+    /// Check display, GL, keyring, file dialogs, clocks and environments, and say how to mend each.
     Doctor {
-        /// Name of a stored environment, or an environment file.
+        /// Name of a stored environment, or an environment file; without it, all stored ones are checked.
         #[arg(long, value_name = "NAME|FILE")]
         environment: Option<String>,
     },
@@ -52,12 +56,12 @@ enum Task {
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
     /// Loopback address to listen on; port 0 for a free one.
-    #[arg(long, default_value = "127.0.0.1:0")]
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// Life of OAuth tokens, such as 90s, 15m, 72h.
     #[arg(long, default_value = "15m", value_parser = duration_secs, value_name = "TIME")]
     pub token_ttl: u32,
-    /// Life of the JWT for history.
+    /// Life of guest JWTs, which history needs.
     #[arg(long, default_value = "60s", value_parser = duration_secs, value_name = "TIME")]
     pub jwt_ttl: u32,
     /// Life of a guest session without activity.
@@ -70,18 +74,18 @@ pub struct SandboxArgs {
 
 #[derive(Debug, Args)]
 pub struct RunArgs {
-    /// The script, YAML.
+    /// The script (YAML); see the README for its shape.
     pub file: PathBuf,
-    /// Name of a stored environment, or an environment file.
+    /// Name of a stored environment, or an environment file; it wins over the script's own config.
     #[arg(long, value_name = "NAME|FILE")]
     pub environment: Option<String>,
     /// Play against the embedded sandbox.
     #[arg(long, conflicts_with = "environment")]
     pub sandbox: bool,
-    /// Write the capture to this file instead of the captures folder.
+    /// Write the capture to this new file, whatever the settings say.
     #[arg(long, value_name = "FILE")]
     pub capture: Option<PathBuf>,
-    /// How long a reply may take.
+    /// How long a reply may take, such as 10s or 2m.
     #[arg(long, default_value = "10s", value_parser = duration_secs, value_name = "TIME")]
     pub timeout: u32,
 }
@@ -110,33 +114,30 @@ pub const NO_WINDOW: [&str; 7] = [
 /// Reads the arguments, does the task, prints what failed.
 pub fn main(window: &Window) -> ExitCode {
     let cli = Cli::parse();
-    let outcome = match cli.command {
+    let mut out = Out::default();
+    let outcome = perform(window, &cli, &mut out);
+    out.end(outcome)
+}
+
+fn perform(window: &Window, cli: &Cli, out: &mut Out) -> Outcome {
+    match &cli.command {
         None => match (window.show)(None) {
-            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => first_light::run(&report),
-            other => other.map(|()| ExitCode::SUCCESS),
+            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => first_light::run(out, &report),
+            shown => Ok(shown.map(|()| ExitCode::SUCCESS)?),
         },
-        Some(Task::Open { file }) => match (window.show)(Some(&file)) {
-            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => open::run(&file, &report),
-            other => other.map(|()| ExitCode::SUCCESS),
+        Some(Task::Open { file }) => match (window.show)(Some(file)) {
+            Err(report) if NO_WINDOW.contains(&report.code.as_str()) => open::run(out, file, &report),
+            shown => Ok(shown.map(|()| ExitCode::SUCCESS)?),
         },
-        Some(Task::Sandbox(args)) => sandbox::run(&args),
-        Some(Task::Run(args)) => run::run(&args),
-        Some(Task::Doctor { environment }) => doctor::run(window, environment.as_deref()),
-        Some(Task::ProbeWindow) => (window.probe)().map(|what| {
-            println!("{what}");
-            ExitCode::SUCCESS
-        }),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(report) => {
-            eprint!("{}", report.text());
-            ExitCode::FAILURE
+        Some(Task::Sandbox(args)) => sandbox::run(out, args),
+        Some(Task::Run(args)) => run::run(out, args),
+        Some(Task::Doctor { environment }) => doctor::run(out, window, environment.as_deref()),
+        Some(Task::ProbeWindow) => {
+            writeln!(out, "{}", (window.probe)()?)?;
+            Ok(ExitCode::SUCCESS)
         }
     }
 }
-
-type Outcome = Result<ExitCode, Report>;
 
 /// `90`, `90s`, `15m`, `72h`, `3d` in seconds.
 fn duration_secs(text: &str) -> Result<u32, String> {

@@ -6,55 +6,81 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::headless::Headless;
+use super::RunArgs;
+use super::headless::{Headless, settings, usual_place, with_console};
+use super::out::{Ended, Out, Outcome};
 use super::script::{self, Script, Step};
-use super::{Outcome, RunArgs};
 use crate::capture::Opened;
-use crate::dialect::Wish;
-use crate::engine::console::{ConsoleOptions, LogPlace};
-use crate::engine::{Command, places::Places, stored};
+use crate::engine::console::LogPlace;
+use crate::engine::places::Places;
+use crate::engine::stored::Stored;
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
-use crate::model::{Environment, Report, SessionId};
+use crate::model::{Environment, Report, SecretKind, SessionId};
 use crate::projection::{Entry, EntryState, SessionView, What};
 
 const CONNECT: Duration = Duration::from_secs(30);
 
-pub fn run(args: &RunArgs) -> Outcome {
+/// Against what a script is played.
+enum Target {
+    Sandbox,
+    Server(Box<Environment>),
+}
+
+pub fn run(out: &mut Out, args: &RunArgs) -> Outcome {
     let script = read(&args.file, script::parse_script)?;
-    let place = args.capture.clone().map_or(LogPlace::Folder, LogPlace::File);
-    let mut headless = Headless::start(ConsoleOptions { place, ..ConsoleOptions::default() })?;
-    let environment = environment(args, &script, &headless)?;
-    println!("environment: {} ({})", environment.name, environment.hosts()?.guest_socket);
-    let (mut passed, mut failed) = (0, 0);
-    for (name, steps) in &script.scenarios.0 {
-        println!("\n{name}");
-        match play(&mut headless, &environment, name, steps, Duration::from_secs(args.timeout.into())) {
-            Ok(()) => passed += 1,
-            Err(report) => {
-                failed += 1;
-                for line in report.text().lines() {
-                    println!("    {line}");
-                }
-            }
+    let places = Places::find()?;
+    let target = target(args, &script, &places)?;
+    let stored = settings(out, &places);
+    let place = args.capture.clone().map_or_else(|| usual_place(&stored), LogPlace::File);
+    let ((passed, all), kept) = with_console(out, places, place, stored.keep_days, |out, headless| {
+        let environment = match target {
+            Target::Sandbox => headless.start_sandbox()?,
+            Target::Server(environment) => *environment,
+        };
+        if let Some(secret) = &environment.client_secret {
+            headless.console.redactor.learn(SecretKind::ClientSecret, secret.0.expose());
+        }
+        play_all(out, headless, args, &script, &environment)
+    })?;
+    writeln!(out, "\n{passed} of {all} scenarios hold")?;
+    match kept.opened {
+        Opened::File(file) if kept.status.records > 0 => writeln!(out, "capture: {}", file.display())?,
+        Opened::File(_) => writeln!(out, "capture: none, nothing happened")?,
+        Opened::Memory(_) => {
+            writeln!(out, "capture: none, private mode is on (--capture FILE writes one all the same)")?
         }
     }
-    let opened = headless.writer().opened();
-    let ended = headless.console.close(Duration::from_secs(5))?;
-    println!("\n{passed} of {} scenarios hold", passed + failed);
-    if let Opened::File(file) = opened {
-        println!("capture: {}", file.display());
+    Ok(if passed == all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Gives how many scenarios hold, and how many there are.
+fn play_all(
+    out: &mut Out,
+    headless: &mut Headless,
+    args: &RunArgs,
+    script: &Script,
+    environment: &Environment,
+) -> Result<(usize, usize), Ended> {
+    writeln!(out, "environment: {} ({})", environment.name, environment.hosts()?.guest_socket)?;
+    let mut passed = 0;
+    for (name, steps) in &script.scenarios.0 {
+        writeln!(out, "\n{name}")?;
+        match play(out, headless, environment, name, steps, Duration::from_secs(args.timeout.into())) {
+            Ok(()) => passed += 1,
+            Err(Ended::Failed(report)) => out.indented("    ", &report)?,
+            Err(ended) => return Err(ended),
+        }
     }
-    if !ended {
-        eprintln!("The engine did not end in time; the capture is complete up to here.");
-    }
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok((passed, script.scenarios.0.len()))
 }
 
 fn read<T>(file: &Path, parse: fn(&str, &str) -> Result<T, Report>) -> Result<T, Report> {
     let name = file.display().to_string();
-    let bytes =
-        std::fs::read(file).map_err(|e| Report::new("no-file", "The file cannot be read", format!("{name}: {e}")))?;
+    let bytes = std::fs::read(file).map_err(|e| {
+        Report::new("no-file", "The file cannot be read", format!("{name}: {e}"))
+            .remedy("Check the path, and that you may read it.")
+    })?;
     let text = String::from_utf8(bytes).map_err(|e| {
         let at = e.utf8_error().valid_up_to();
         let before = &e.as_bytes()[..at];
@@ -71,13 +97,13 @@ fn read<T>(file: &Path, parse: fn(&str, &str) -> Result<T, Report>) -> Result<T,
     parse(&text, &name)
 }
 
-/// The environment: the sandbox, the one named, or the one of the script.
-fn environment(args: &RunArgs, script: &Script, headless: &Headless) -> Result<Environment, Report> {
+/// The sandbox, the environment that is named, or the one of the script.
+fn target(args: &RunArgs, script: &Script, places: &Places) -> Result<Target, Report> {
     if args.sandbox {
-        return headless.start_sandbox();
+        return Ok(Target::Sandbox);
     }
     if let Some(name) = &args.environment {
-        return find_environment(name, &headless.console.places);
+        return find_environment(name, places).map(|e| Target::Server(Box::new(e)));
     }
     let Some(config) = &script.config else {
         return Err(Report::new("no-environment", "Which server?", "The script has no config section.")
@@ -91,12 +117,12 @@ fn environment(args: &RunArgs, script: &Script, headless: &Headless) -> Result<E
         ..Environment::default()
     };
     environment.hosts()?;
-    Ok(environment)
+    Ok(Target::Server(Box::new(environment)))
 }
 
 /// A stored environment by its name, else a file.
 pub fn find_environment(name: &str, places: &Places) -> Result<Environment, Report> {
-    let stored = stored::environments(places)?;
+    let stored = Stored::read(places)?.environments;
     if let Some(found) = stored.iter().find(|e| e.name == name) {
         return Ok(found.clone());
     }
@@ -120,40 +146,22 @@ pub fn find_environment(name: &str, places: &Places) -> Result<Environment, Repo
 }
 
 fn play(
+    out: &mut Out,
     headless: &mut Headless,
     environment: &Environment,
     name: &str,
     steps: &[Step],
     limit: Duration,
-) -> Result<(), Report> {
+) -> Result<(), Ended> {
     let session = headless.open(name, environment)?;
-    let result = ready(headless, session).and_then(|()| {
-        println!("  ok    session configured");
+    let result = headless.ready(session, CONNECT).map_err(Ended::from).and_then(|()| {
+        writeln!(out, "  ok    session configured")?;
         let mut player = Player { headless, session, heard: HashSet::new(), limit };
-        steps.iter().try_for_each(|step| player.step(step))
+        steps.iter().try_for_each(|step| player.step(out, step))
     });
     // Each scenario has its own session; a failed one is closed as well.
-    headless.console.engine.send(Command::CloseSession { session })?;
-    headless.until(Duration::from_secs(5), |h| {
-        h.view(session).and_then(|v| v.state.as_ref().filter(|s| s.is_ended()).map(|_| ()))
-    });
+    headless.end(session)?;
     result
-}
-
-/// Waits until messages can be sent.
-fn ready(headless: &Headless, session: SessionId) -> Result<(), Report> {
-    let outcome = headless.until(CONNECT, |h| match h.view(session)?.state.as_ref()? {
-        SessionState::Ready => Some(Ok(())),
-        SessionState::Ended(end) => {
-            let view = h.view(session)?;
-            let report = view.faults.last().map(|(_, r)| Report::clone(r));
-            Some(Err(report.unwrap_or_else(|| Report::new("ended", "The session ended", end.sentence()))))
-        }
-        _ => None,
-    });
-    outcome.unwrap_or_else(|| {
-        Err(Report::new("timeout", "The session was not configured in time", "No SessionResponse came."))
-    })
 }
 
 struct Player<'a> {
@@ -165,7 +173,7 @@ struct Player<'a> {
 }
 
 impl Player<'_> {
-    fn step(&mut self, step: &Step) -> Result<(), Report> {
+    fn step(&mut self, out: &mut Out, step: &Step) -> Result<(), Ended> {
         let start = Instant::now();
         let result = match step {
             Step::Say(text) => self.say(text),
@@ -176,19 +184,13 @@ impl Player<'_> {
             Step::Matching(pattern) => self.hear(|text| pattern.matches(text)),
         };
         let word = if result.is_ok() { "ok   " } else { "FAILS" };
-        println!("  {word} {step}  ({} ms)", start.elapsed().as_millis());
-        result
+        writeln!(out, "  {word} {step}  ({} ms)", start.elapsed().as_millis())?;
+        Ok(result?)
     }
 
     fn say(&self, text: &str) -> Result<(), Report> {
         let tracing = uuid::Uuid::new_v4().to_string();
-        let wish = Wish::Text {
-            tracing: tracing.clone(),
-            text: text.to_owned(),
-            attributes: Vec::new(),
-            attachments: Vec::new(),
-        };
-        self.headless.console.engine.send(Command::Wish { session: self.session, wish })?;
+        self.headless.say(self.session, tracing.clone(), text)?;
         let outcome = self.headless.until(self.limit.max(Duration::from_secs(1)), |h| {
             let view = h.view(self.session)?;
             let delivery = own_delivery(&view, &tracing);

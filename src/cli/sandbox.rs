@@ -1,13 +1,13 @@
 //! `sessionscope sandbox`: the embedded server on its own.
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::{Outcome, SandboxArgs};
+use super::SandboxArgs;
+use super::out::{Out, Outcome};
 use crate::model::{Report, SystemClock};
 use crate::sandbox::{Options, Sandbox};
 
-pub fn run(args: &SandboxArgs) -> Outcome {
+pub fn run(out: &mut Out, args: &SandboxArgs) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -26,11 +26,8 @@ pub fn run(args: &SandboxArgs) -> Outcome {
         let sandbox = Sandbox::start(options, SystemClock::shared()).await?;
         let line = serde_json::to_string(&sandbox.ready())
             .map_err(|e| Report::new("ready-line", "The ready line cannot be written", e.to_string()))?;
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "{line}")
-            .and_then(|()| out.flush())
-            .map_err(|e| Report::new("ready-line", "The ready line cannot be written", e.to_string()))?;
-        drop(out);
+        // As it is: it is there to tell the secret of a client that exists nowhere else.
+        out.plain(&format!("{line}\n"))?;
         stop.await;
         sandbox.stop().await;
         Ok(ExitCode::SUCCESS)

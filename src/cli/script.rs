@@ -174,10 +174,18 @@ pub fn parse_environment(text: &str, file: &str) -> Result<Environment, Report> 
 
 /// Tells where and what, never the text itself: it may hold a secret.
 fn malformed(what: &str, file: &str, e: &serde_saphyr::Error) -> Report {
-    let place = e.location().map(|l| format!(", line {}, column {}", l.line(), l.column())).unwrap_or_default();
+    let place = e.location().map(|l| format!("line {}, column {}", l.line(), l.column())).unwrap_or_default();
     let text = e.without_snippet().to_string();
     let first = text.lines().next().unwrap_or("").trim();
-    Report::new(&format!("bad-{what}"), format!("The {what} file cannot be read"), format!("{file}{place}: {first}"))
+    // The place stands before the mistake already.
+    let first = first.strip_suffix(&format!(" at {place}")).unwrap_or(first);
+    let comma = if place.is_empty() { "" } else { ", " };
+    Report::new(
+        &format!("bad-{what}"),
+        format!("The {what} file cannot be read"),
+        format!("{file}{comma}{place}: {first}"),
+    )
+    .remedy("Mend it there; the README shows the shape of such a file.")
 }
 
 #[cfg(test)]
@@ -225,6 +233,7 @@ scenarios:
             let report = parse_script(text, "s.yml").unwrap_err();
             assert!(report.what.contains(place), "{text:?}: {report:?}");
             assert!(report.text().contains(word), "{text:?}: {report:?}");
+            assert_eq!(report.text().matches(place).count(), 1, "the place is told once: {report:?}");
         }
     }
 

@@ -54,8 +54,8 @@ pub struct Console {
 
 impl Console {
     pub fn start(options: ConsoleOptions) -> Result<Self, Report> {
-        let places = match options.places {
-            Some(places) => places,
+        let places = match &options.places {
+            Some(places) => places.clone(),
             None => Places::find()?,
         };
         let writer = match &options.place {
@@ -63,6 +63,14 @@ impl Console {
             LogPlace::File(file) => Writer::create_at(file)?,
             LogPlace::Memory => Writer::private()?,
         };
+        // A start that fails leaves no empty file behind.
+        Self::with_writer(writer.clone(), places, options).inspect_err(|_| {
+            let _ = writer.close();
+            discard_empty(&writer);
+        })
+    }
+
+    fn with_writer(writer: Writer, places: Places, options: ConsoleOptions) -> Result<Self, Report> {
         let redactor = Redactor::default();
         let own = options.vault;
         let vault: Arc<LazyVault> = Arc::new(LazyVault::new(Box::new(move || own.unwrap_or_else(Vault::open))));

@@ -4,22 +4,33 @@
 //! the socket (403). Here each is asked for on its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use serde_json::Value;
+use tokio::time::{Instant, timeout_at};
 
 use super::core::clients_of;
 use super::log::Log;
 use super::transport::faults;
+use super::transport::frames::{ReadError, Wire};
 use super::transport::http::{Answer, Caller};
-use super::transport::socket::Opening;
+use super::transport::socket::{Opening, Socket};
 use crate::dialect::Call;
 use crate::model::environment::Environment;
-use crate::model::{Hosts, Report, ServerTime, SessionId};
+use crate::model::{Direction, Draft, Fact, Flags, Hosts, Kind, Report, ServerTime, SessionId};
 
 /// Skew from which a person is warned; less does not harm a token.
 const SKEW_LIMIT_US: i64 = 5_000_000;
 
-/// One line per check, good or bad.
+/// How long the server may take to answer the close frame of the socket that was opened to see whether it opens.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// How the line of a check ends that could not be made, because the environment does not say where.
+pub const NOT_CHECKED: &str = "not checked";
+
+/// One line per check, good or bad. What cannot be checked is a good line with [`NOT_CHECKED`].
 pub async fn run(log: &Log, environment: Environment) -> Vec<Result<String, Report>> {
     let hosts = match environment.hosts() {
         Ok(hosts) => hosts,
@@ -30,49 +41,143 @@ pub async fn run(log: &Log, environment: Environment) -> Vec<Result<String, Repo
         Ok(clients) => clients,
         Err(report) => return vec![Err(report)],
     };
-    let caller = Caller {
-        log: log.clone(),
-        session: SessionId::NONE,
-        environment: environment.clone(),
-        clients: clients.clone(),
-    };
-    let mut checks = Vec::new();
-    if environment.deployment_id.trim().is_empty() {
-        checks.push(Err(Report::new("no-deployment", "No deployment id", "The environment names no deployment.")
+    let caller = Caller { log: log.clone(), session: SessionId::NONE, environment, clients };
+    let mut probe = Probe { hosts, caller, server: ServerTime::default(), checks: Vec::new() };
+    probe.deployment().await;
+    probe.api().await;
+    probe.socket().await;
+    probe.checks.push(check_skew(&probe.server));
+    probe.checks
+}
+
+struct Probe {
+    hosts: Hosts,
+    caller: Caller,
+    server: ServerTime,
+    checks: Vec<Result<String, Report>>,
+}
+
+impl Probe {
+    async fn deployment(&mut self) {
+        if self.hosts.cdn.is_empty() {
+            self.skip("deployment and allowed domains", "no CDN host given");
+            return;
+        }
+        let environment = self.caller.environment.clone();
+        if environment.deployment_id.trim().is_empty() {
+            self.checks.push(Err(Report::new(
+                "no-deployment",
+                "No deployment id",
+                "The environment names no deployment.",
+            )
             .remedy("Copy the id from the messenger deployment's page in the vendor's administration.")));
+            self.skip("deployment and allowed domains", "no deployment id given");
+            return;
+        }
+        let config = self.get(&deployment_file(&self.hosts, &environment, "config.json"), "deployment config").await;
+        self.checks.push(config.and_then(|answer| check_config(&self.hosts, &environment, &answer)));
+        let domains = self.get(&deployment_file(&self.hosts, &environment, "domains.json"), "allowed domains").await;
+        self.checks.push(domains.and_then(|answer| check_domains(&environment, &answer)));
     }
-    let mut server = ServerTime::default();
-    let config =
-        caller.call(&get(&deployment_file(&hosts, &environment, "config.json"), "deployment config", &[])).await;
-    observe(&mut server, &config);
-    checks.push(config.and_then(|answer| check_config(&hosts, &environment, &answer)));
-    let domains =
-        caller.call(&get(&deployment_file(&hosts, &environment, "domains.json"), "allowed domains", &[])).await;
-    observe(&mut server, &domains);
-    checks.push(domains.and_then(|answer| check_domains(&environment, &answer)));
-    let api = caller.call(&get(&format!("{}/api/v2/webmessaging/messages", hosts.api), "reach the API", &[])).await;
-    observe(&mut server, &api);
-    checks.push(api.and_then(|answer| check_api(&hosts, &answer)));
-    checks.push(check_socket(log, &environment, &hosts, clients).await);
-    checks.push(check_skew(&server));
-    checks
+
+    async fn api(&mut self) {
+        if self.hosts.api.is_empty() {
+            self.skip("API", "no API host given; history cannot be read");
+            return;
+        }
+        let answer = self.get(&format!("{}/api/v2/webmessaging/messages", self.hosts.api), "reach the API").await;
+        self.checks.push(answer.and_then(|answer| check_api(&self.hosts, &answer)));
+    }
+
+    async fn get(&mut self, url: &str, purpose: &'static str) -> Result<Answer, Report> {
+        let call = Call { method: "GET", url: url.to_owned(), headers: Vec::new(), body: Bytes::new(), purpose };
+        let answer = self.caller.call(&call).await?;
+        if let Some(date) = answer.date() {
+            self.server.observe(date, answer.sent, answer.received);
+        }
+        Ok(answer)
+    }
+
+    async fn socket(&mut self) {
+        // Sockets of no session are told apart by their number.
+        static OPENED: AtomicU32 = AtomicU32::new(0);
+        let Caller { log, environment, clients, .. } = self.caller.clone();
+        let id: String = url::form_urlencoded::byte_serialize(environment.deployment_id.trim().as_bytes()).collect();
+        let conn = OPENED.fetch_add(1, Ordering::Relaxed) + 1;
+        let opening = Opening {
+            log: log.clone(),
+            session: SessionId::NONE,
+            headers: environment
+                .origin
+                .iter()
+                .filter(|o| !o.is_empty())
+                .map(|o| ("Origin".to_owned(), o.clone()))
+                .collect(),
+            environment,
+            clients,
+            conn,
+            url: format!("{}?deploymentId={id}", self.hosts.guest_socket),
+        };
+        let check = match opening.open().await {
+            Ok(socket) => {
+                if let Some((date, sent, received)) = socket.date {
+                    self.server.observe(date, sent, received);
+                }
+                hang_up(&log, conn, socket).await;
+                Ok(format!("guest socket: {} opens", faults::host_of(&self.hosts.guest_socket)))
+            }
+            Err(refused) => Err(refused.report),
+        };
+        self.checks.push(check);
+    }
+
+    fn skip(&mut self, what: &str, why: &str) {
+        self.checks.push(Ok(format!("{what}: {why}, {NOT_CHECKED}")));
+    }
+}
+
+/// Closes a socket as a session does, with a record of all that passes. A server that does not answer the close frame
+/// is no fault of the environment: the record says so, the check does not.
+async fn hang_up(log: &Log, conn: u32, mut socket: Socket) {
+    let draft = |kind, direction| Draft::new(log.now(), SessionId::NONE, kind, direction).conn(conn);
+    let until = Instant::now() + CLOSING;
+    let reason = Bytes::from_static(b"only looked whether it opens");
+    log.add(draft(Kind::Close, Direction::Sent).code(1000).flags(Flags::STORY).body(reason.clone()));
+    let why = match socket.sender.send(Wire::Close { code: 1000, reason }) {
+        Err(report) => report.what,
+        Ok(()) => loop {
+            let (kind, flags, body) = match timeout_at(until, socket.reader.next()).await {
+                Ok(Ok(Some(Wire::Close { code, reason }))) => {
+                    log.add(
+                        draft(Kind::Close, Direction::Received).code(i32::from(code)).flags(Flags::STORY).body(reason),
+                    );
+                    return;
+                }
+                Ok(Ok(Some(Wire::Text(body)))) => (Kind::Text, Flags::default(), body),
+                Ok(Ok(Some(Wire::Binary(body)))) => (Kind::Binary, Flags::default(), body),
+                Ok(Ok(Some(Wire::Ping(body)))) => (Kind::Ping, Flags::HEARTBEAT, body),
+                Ok(Ok(Some(Wire::Pong(body)))) => (Kind::Pong, Flags::HEARTBEAT, body),
+                Ok(Ok(None)) => break "The server ended the connection without a close frame.".to_owned(),
+                Ok(Err(ReadError::Io(e))) => break e.to_string(),
+                Ok(Err(ReadError::Violation(v))) => break format!("The server broke the WebSocket protocol: {v}."),
+                Err(_) => break "The server did not answer our close frame.".to_owned(),
+            };
+            log.add(draft(kind, Direction::Received).flags(flags).body(body));
+        },
+    };
+    let mut lost = Draft::fact(
+        log.now(),
+        SessionId::NONE,
+        &Fact::Fault(Report::new("connection-lost", "The connection was lost", why)),
+    );
+    lost.kind = Kind::SocketLost;
+    lost.direction = Direction::Received;
+    log.add(lost.conn(conn));
 }
 
 fn deployment_file(hosts: &Hosts, environment: &Environment, name: &str) -> String {
     let id: String = url::form_urlencoded::byte_serialize(environment.deployment_id.trim().as_bytes()).collect();
     format!("{}/webdeployments/v1/deployments/{id}/{name}", hosts.cdn)
-}
-
-fn get(url: &str, purpose: &'static str, headers: &[(String, String)]) -> Call {
-    Call { method: "GET", url: url.to_owned(), headers: headers.to_vec(), body: bytes::Bytes::new(), purpose }
-}
-
-fn observe(server: &mut ServerTime, answer: &Result<Answer, Report>) {
-    if let Ok(answer) = answer
-        && let Some(date) = answer.date()
-    {
-        server.observe(date, answer.sent, answer.received);
-    }
 }
 
 fn check_config(hosts: &Hosts, environment: &Environment, answer: &Answer) -> Result<String, Report> {
@@ -163,32 +268,9 @@ fn check_api(hosts: &Hosts, answer: &Answer) -> Result<String, Report> {
     }
 }
 
-async fn check_socket(
-    log: &Log,
-    environment: &Arc<Environment>,
-    hosts: &Hosts,
-    clients: super::transport::client::Clients,
-) -> Result<String, Report> {
-    let id: String = url::form_urlencoded::byte_serialize(environment.deployment_id.trim().as_bytes()).collect();
-    let headers = environment.origin.iter().map(|o| ("Origin".to_owned(), o.clone())).collect();
-    let opening = Opening {
-        log: log.clone(),
-        session: SessionId::NONE,
-        environment: environment.clone(),
-        clients,
-        conn: 0,
-        url: format!("{}?deploymentId={id}", hosts.guest_socket),
-        headers,
-    };
-    match opening.open().await {
-        Ok(_) => Ok(format!("guest socket: {} opens", faults::host_of(&hosts.guest_socket))),
-        Err(refused) => Err(refused.report),
-    }
-}
-
 fn check_skew(server: &ServerTime) -> Result<String, Report> {
     let Some(skew) = server.skew_micros() else {
-        return Ok("clocks: no server told its time".into());
+        return Ok(format!("clocks: no server told its time, {NOT_CHECKED}"));
     };
     let secs = skew as f64 / 1e6;
     if skew.abs() < SKEW_LIMIT_US {

@@ -41,7 +41,8 @@ pub struct Environment {
     /// OAuth client for client credentials. Its secret lives in the keyring.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
-    /// Accepted in files written by hand, moved to the vault on load, never written.
+    /// Accepted in files written by hand and given by the sandbox. Kept in memory with the environment and wiped with
+    /// it, never written: neither to the settings nor to the keyring. Where there is none, a sign-in asks the vault.
     #[serde(skip_serializing)]
     pub client_secret: Option<ClientSecret>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -283,7 +284,9 @@ fn check_address(key: &str, value: &str) -> Result<(), Report> {
         }
         Ok(_) => return Ok(()),
     };
-    Err(Report::new("bad-address", format!("{key} is not a usable address"), format!("“{value}”: {problem}.")))
+    let example = if allowed.contains(&"wss") { "wss://host:port/path" } else { "https://host:port" };
+    Err(Report::new("bad-address", format!("{key} is not a usable address"), format!("“{value}”: {problem}."))
+        .remedy(format!("Write it as {example}.")))
 }
 
 fn check_proxy(value: &str) -> Result<(), Report> {

@@ -1,11 +1,19 @@
 //! The program as a process: its subcommands, what they print and how they exit.
 
 use std::io::{BufRead as _, BufReader, Read as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::{Value, json};
+use sessionscope::cli::script::{parse_environment, parse_script};
+use sessionscope::engine::places::Places;
+use sessionscope::engine::stored::Stored;
+use sessionscope::model::Environment;
+use sessionscope::sandbox::Order;
+use sessionscope::ui::settings::Settings;
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::window::program;
 
@@ -84,20 +92,251 @@ fn the_sandbox_does_not_listen_where_others_could_reach_it() {
     assert!(text(&output).contains("loopback"), "{}", text(&output));
 }
 
+/// What lies in the captures folder of a home.
+fn captures(home: &Path) -> Vec<PathBuf> {
+    let folder = std::fs::read_dir(home.join("captures"));
+    folder.map(|f| f.map(|entry| entry.unwrap().path()).collect()).unwrap_or_default()
+}
+
+/// Stores settings as the window does.
+fn store(home: &Path, settings: &Settings) {
+    std::fs::create_dir_all(home.join("config")).unwrap();
+    std::fs::write(home.join("config/settings.json"), settings.to_json()).unwrap();
+}
+
+fn write(home: &Path, name: &str, text: &str) -> PathBuf {
+    let file = home.join(name);
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
 #[test]
 fn without_a_display_the_first_conversation_runs_in_the_terminal() {
     let home = tempfile::tempdir().unwrap();
     let output = sessionscope(home.path()).output().unwrap();
     let said = text(&output);
     assert!(output.status.success(), "{said}");
-    for part in ["DISPLAY", "apt-get install", "hello", "clocks", "OAuth", "records", "capture"] {
+    for part in ["DISPLAY", "apt-get install", "clocks", "OAuth", "guest JWT", "session idle", "records", "capture"] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
-    let captures: Vec<_> = std::fs::read_dir(home.path().join("captures")).unwrap().collect();
-    assert_eq!(captures.len(), 1, "one capture, no leftovers: {captures:?}");
-    let file = captures[0].as_ref().unwrap().path();
-    let opened = sessionscope(home.path()).arg("open").arg(&file).output().unwrap();
+    // Each message once, in the order of the conversation.
+    let talk: Vec<&str> = said.lines().filter(|l| l.contains("  guest  ") || l.contains("  bot    ")).collect();
+    let wanted = [
+        "bot    Hello, this is the sandbox",
+        "guest  hello",
+        "bot    You said: hello",
+        "guest  quick",
+        "bot    Which one?  [Yes]",
+        "guest  card",
+        "bot    A card  [card: Card]",
+    ];
+    assert_eq!(talk.len(), wanted.len(), "{said}");
+    assert!(talk.iter().zip(wanted).all(|(line, part)| line.contains(part)), "{said}");
+    let kept = captures(home.path());
+    assert_eq!(kept.len(), 1, "one capture, no leftovers: {kept:?}");
+    assert!(said.contains(&kept[0].display().to_string()), "{said}");
+    let opened = sessionscope(home.path()).arg("open").arg(&kept[0]).output().unwrap();
     assert!(opened.status.success() && text(&opened).contains("First light"), "{}", text(&opened));
+}
+
+#[test]
+fn stored_settings_are_read_as_the_window_stores_them() {
+    let home = tempfile::tempdir().unwrap();
+    let places = Places { config: home.path().join("config"), captures: home.path().join("captures") };
+    let seen = |s: &Settings| Stored {
+        environments: s.environments.clone(),
+        private_mode: s.private_mode,
+        keep_days: s.keep_days,
+    };
+    let mut settings = Settings::default();
+    assert_eq!(Stored::read(&places).unwrap(), seen(&settings), "where the window never ran");
+    settings.private_mode = true;
+    settings.keep_days = 3;
+    settings.environments.push(Environment { id: "e1".into(), name: "Staging".into(), ..Environment::default() });
+    store(home.path(), &settings);
+    assert_eq!(Stored::read(&places).unwrap(), seen(&settings));
+    let mut odd: Value = serde_json::from_str(&settings.to_json()).unwrap();
+    odd["keep_days"] = json!("many");
+    odd["environments"].as_array_mut().unwrap().push(json!({"from": "a newer version"}));
+    write(&places.config, "settings.json", &odd.to_string());
+    assert_eq!(Stored::read(&places).unwrap(), Stored { keep_days: 14, ..seen(&settings) });
+    write(&places.config, "settings.json", "{");
+    assert_eq!(Stored::read(&places).unwrap_err().code, "settings");
+}
+
+#[test]
+fn private_mode_and_the_age_of_captures_hold_without_a_window_too() {
+    let home = tempfile::tempdir().unwrap();
+    let first = sessionscope(home.path()).output().unwrap();
+    assert!(first.status.success(), "{}", text(&first));
+    let [old] = captures(home.path()).try_into().expect("one capture");
+    let month = Duration::from_secs(30 * 86_400);
+    let file = std::fs::File::options().write(true).open(&old).unwrap();
+    file.set_modified(std::time::SystemTime::now() - month).unwrap();
+    drop(file);
+    store(home.path(), &Settings { private_mode: true, keep_days: 0, ..Settings::default() });
+    let second = sessionscope(home.path()).output().unwrap();
+    assert!(second.status.success() && text(&second).contains("private mode"), "{}", text(&second));
+    assert_eq!(captures(home.path()), [old], "nothing new, and what is old is kept for ever");
+    store(home.path(), &Settings { private_mode: true, ..Settings::default() });
+    let script = write(home.path(), "script.yaml", "scenarios: {A: [{say: hello}]}");
+    let run = |more: &[&std::ffi::OsStr]| {
+        let output = sessionscope(home.path()).arg("run").arg(&script).arg("--sandbox").args(more).output().unwrap();
+        assert!(output.status.success(), "{}", text(&output));
+        text(&output)
+    };
+    assert!(run(&[]).contains("private mode"));
+    assert_eq!(captures(home.path()), [] as [PathBuf; 0], "the old one has gone");
+    let capture = home.path().join("asked-for.sscope");
+    let said = run(&["--capture".as_ref(), capture.as_ref()]);
+    assert!(capture.exists() && said.contains("asked-for.sscope"), "{said}");
+}
+
+#[test]
+fn a_run_that_cannot_begin_leaves_no_capture_behind() {
+    let home = tempfile::tempdir().unwrap();
+    let script = write(home.path(), "script.yaml", "scenarios: {A: [{say: hello}]}");
+    let capture = home.path().join("asked-for.sscope");
+    let no_ca = write(home.path(), "no-ca.yaml", "guest_socket: ws://127.0.0.1:9\nca_file: /nonexistent.pem\n");
+    let bad = write(home.path(), "bad.yaml", "guest_socket: http://127.0.0.1:9\n");
+    let script = script.to_str().unwrap();
+    for (arguments, says) in [
+        (vec![script], "Which server?"),
+        (vec![script, "--environment", "nowhere"], "No such environment"),
+        (vec![script, "--environment", bad.to_str().unwrap()], "guest_socket is not a usable address"),
+        (vec![script, "--environment", no_ca.to_str().unwrap()], "The CA file cannot be used"),
+    ] {
+        for to_file in [false, true] {
+            let mut command = sessionscope(home.path());
+            command.arg("run").args(&arguments);
+            if to_file {
+                command.arg("--capture").arg(&capture);
+            }
+            let output = command.output().unwrap();
+            assert_eq!(output.status.code(), Some(1), "{}", text(&output));
+            assert!(text(&output).contains(says), "{says} is missing in:\n{}", text(&output));
+            assert!(captures(home.path()).is_empty() && !capture.exists(), "{arguments:?}");
+        }
+    }
+}
+
+/// Reads a line, or nothing at all, and goes away, as `head` does.
+#[cfg(unix)]
+fn read_only(command: &mut Command, line: bool) -> (Option<i32>, String) {
+    let (out, pipe) = std::io::pipe().unwrap();
+    let mut out = Some(BufReader::new(out)).filter(|_| line);
+    let child = command.stdout(pipe).stderr(Stdio::piped()).spawn().unwrap();
+    // Ours of its two ends.
+    command.stdout(Stdio::null());
+    if let Some(out) = &mut out {
+        out.read_line(&mut String::new()).unwrap();
+    }
+    drop(out);
+    let output = child.wait_with_output().unwrap();
+    (output.status.code(), text(&output))
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_said_where_the_reader_of_the_output_is_gone() {
+    let home = tempfile::tempdir().unwrap();
+    let script =
+        write(home.path(), "script.yaml", "scenarios: {A: [{say: hello}, {waitForReplyContaining: you said}]}");
+    let mut run = sessionscope(home.path());
+    run.arg("run").arg(&script).arg("--sandbox");
+    assert!(run.output().unwrap().status.success());
+    let [capture] = captures(home.path()).try_into().expect("one capture");
+    let mut open = sessionscope(home.path());
+    open.arg("open").arg(&capture);
+    let mut doctor = sessionscope(home.path());
+    doctor.arg("doctor");
+    let mut sandbox = sessionscope(home.path());
+    sandbox.arg("sandbox");
+    let first = sessionscope(home.path());
+    for (mut command, line) in [(run, true), (open, false), (doctor, false), (sandbox, false), (first, true)] {
+        let (status, said) = read_only(&mut command, line);
+        assert_eq!(status, Some(141), "as after SIGPIPE: {command:?}\n{said}");
+        assert!(!said.contains("panicked") && !said.contains("Broken pipe"), "{said}");
+    }
+    let mut help = sessionscope(home.path());
+    let (status, said) = read_only(help.args(["run", "--help"]), false);
+    assert_eq!((status, said.trim()), (Some(0), ""));
+}
+
+/// A server of another make: it answers configureSession, echoes text, and says it back. It has nothing but a socket.
+fn echo_server() -> (tokio::runtime::Runtime, String) {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = format!("ws://{}/socket", listener.local_addr().unwrap());
+    runtime.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+                let mut count = 0;
+                while let Some(Ok(message)) = socket.next().await {
+                    let Ok(asked) = serde_json::from_str::<Value>(message.to_text().unwrap_or_default()) else {
+                        continue;
+                    };
+                    for answer in echo_answers(&asked, &mut count) {
+                        let _ = socket.send(Message::text(answer.to_string())).await;
+                    }
+                }
+            });
+        }
+    });
+    (runtime, address)
+}
+
+fn echo_answers(asked: &Value, count: &mut u32) -> Vec<Value> {
+    let tracing = &asked["tracingId"];
+    let message = |id: u32, direction: &str, text: &str| {
+        json!({"type": "message", "class": "StructuredMessage", "code": 200, "tracingId": tracing, "body":
+            {"id": format!("m{id}"), "type": "Text", "text": text, "direction": direction, "channel": {}}})
+    };
+    match asked["action"].as_str() {
+        Some("configureSession") => vec![json!({"type": "response", "class": "SessionResponse", "code": 200,
+            "body": {"connected": true, "newSession": true}, "tracingId": tracing})],
+        Some("onMessage") => {
+            let text = asked["message"]["text"].as_str().unwrap_or_default();
+            *count += 2;
+            vec![message(*count, "Inbound", text), message(*count + 1, "Outbound", &format!("Echo: {text}"))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn a_script_runs_against_any_server_of_which_only_the_socket_is_known() {
+    let (_server, address) = echo_server();
+    let home = tempfile::tempdir().unwrap();
+    let secret = "hunter2-hunter2-hunter2";
+    let environment = format!("guest_socket: {address}\nclient_id: c\nclient_secret: {secret}\n");
+    let environment = write(home.path(), "own server.yaml", &environment);
+    let script = format!(
+        "scenarios:\n  Holds:\n    - say: first\n    - waitForReplyMatching: ^echo.*FIRST$\n    - say: second\n    \
+         - waitForReplyContaining: 'echo: second'\n  Fails:\n    - say: {secret}\n    - waitForReplyContaining: other\n"
+    );
+    let script = write(home.path(), "script.yaml", &script);
+    let run = |more: &[&str]| {
+        let mut command = sessionscope(home.path());
+        command.arg("run").arg(&script).arg("--environment").arg(&environment).args(more);
+        command.output().unwrap()
+    };
+    let output = run(&["--timeout", "2s"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for part in ["environment: own server", &address, "1 of 2 scenarios hold", "received: Echo: [client-secret#1]"] {
+        assert!(said.contains(part), "{part} is missing in:\n{said}");
+    }
+    assert!(!said.contains(secret), "{said}");
+
+    let output = sessionscope(home.path()).arg("doctor").arg("--environment").arg(&environment).output().unwrap();
+    let said = text(&output);
+    for part in ["no CDN host given, not checked", "no API host given", "guest socket: 127.0.0.1", "opens"] {
+        assert!(said.contains(part), "{part} is missing in:\n{said}");
+    }
+    let checks = said.split("environment own server").nth(1).unwrap();
+    assert!(!checks.contains("BAD"), "{said}");
 }
 
 #[test]
@@ -167,4 +406,53 @@ fn the_doctor_says_what_is_missing_and_how_to_mend_it() {
     for part in ["BAD   window", "keyring", "captures", "apt-get install"] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_doctor_checks_all_stored_environments_where_none_is_named() {
+    let home = tempfile::tempdir().unwrap();
+    let said = text(&sessionscope(home.path()).arg("doctor").output().unwrap());
+    assert!(said.contains("no environment is stored") && said.contains("--environment FILE"), "{said}");
+    let (mut child, ready) = ready_sandbox(home.path());
+    let alive: Environment = serde_json::from_value(ready).unwrap();
+    let gone = Environment { name: "Gone".into(), guest_socket: Some("ws://127.0.0.1:9".into()), ..alive.clone() };
+    let environments = vec![Environment { name: "Alive".into(), ..alive }, gone];
+    store(home.path(), &Settings { environments, ..Settings::default() });
+    let output = sessionscope(home.path()).arg("doctor").output().unwrap();
+    let said = text(&output);
+    let (alive, gone) = said.split_once("environment Gone").expect("both are checked");
+    let alive = alive.split_once("environment Alive").expect("the first is checked first").1;
+    for part in ["deployment: active", "allowed domains: all", "API: ", "guest socket: ", "clocks: the server is"] {
+        assert!(alive.contains(&format!("well  {part}")), "{part} is missing in:\n{said}");
+    }
+    assert!(!alive.contains("BAD") && gone.contains("BAD   Nothing listens at 127.0.0.1:9"), "{said}");
+    interrupt(&child, "TERM");
+    child.wait().unwrap();
+}
+
+/// What stands between the fences of this language.
+fn examples(language: &str) -> Vec<&'static str> {
+    let readme = include_str!("../../README.md");
+    let fence = format!("```{language}\n");
+    readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+#[test]
+fn the_examples_of_the_readme_are_understood() {
+    let examples = examples("yaml");
+    let [script, environment] = examples[..] else { panic!("{} examples", examples.len()) };
+    assert_eq!(parse_script(script, "README").unwrap().scenarios.0[0].1.len(), 4);
+    let environment = parse_environment(environment, "README").unwrap();
+    assert_eq!(environment.hosts().unwrap().guest_socket, "ws://127.0.0.1:8089/v1");
+    // Orders that stand there as they can be sent; "…" is for the reader to fill in.
+    let readme = include_str!("../../README.md");
+    let orders = readme.split('`').filter(|part| part.starts_with("{\"do\"") && !part.contains('…'));
+    let mut count = 0;
+    for order in orders {
+        let order = order.replace("\"oauth\"\\|\"jwt\"\\|ID", "\"jwt\"");
+        Order::parse(&order).unwrap_or_else(|e| panic!("{order}: {e}"));
+        count += 1;
+    }
+    assert!(count >= 18, "{count}");
 }

@@ -206,3 +206,29 @@ fn with_a_locked_keyring_the_vault_says_so() {
         }
     }
 }
+
+#[test]
+fn what_runs_without_a_window_leaves_no_session_tokens_in_the_keyring() {
+    if part().is_some() {
+        let home = tempfile::tempdir().unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/script.yaml");
+        for arguments in [vec![], vec!["run", script, "--sandbox"]] {
+            let mut command = Command::new(crate::window::program());
+            let out = command.env("SESSIONSCOPE_HOME", home.path()).args(arguments).output().unwrap();
+            assert!(out.status.success(), "{}", text_of(&out));
+        }
+        let mut search = Command::new("dbus-send");
+        search.args(["--print-reply", "--dest=org.freedesktop.secrets", "/org/freedesktop/secrets"]);
+        search.args(["org.freedesktop.Secret.Service.SearchItems", "dict:string:string:service,sessionscope"]);
+        let found = out_of(&mut search);
+        assert!(found.contains("method return") && !found.contains("object path"), "{found}");
+        // The search does find what is there.
+        Vault::open().set("k", &Secret::from("stays")).unwrap();
+        assert!(out_of(&mut search).contains("object path"));
+        return played("run");
+    }
+    if has_programs() {
+        let name = "keyring::what_runs_without_a_window_leaves_no_session_tokens_in_the_keyring";
+        child(home().path(), name, "run", Some(&format!("{UNLOCK}{WAIT}")));
+    }
+}

@@ -9,6 +9,7 @@ mod engine_sign_in;
 mod fuzz;
 mod keyring;
 mod needs;
+mod probe;
 mod sandbox;
 mod secrets;
 mod support;

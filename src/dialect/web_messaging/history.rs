@@ -122,6 +122,9 @@ impl WebMessaging {
             self.history.next = Some((e.max(extent), s || settles));
             return;
         }
+        if self.hosts.api.is_empty() {
+            return self.no_history(cx, settles);
+        }
         self.history.reading = Some(Reading {
             extent,
             settles,
@@ -134,6 +137,16 @@ impl WebMessaging {
             by_text: 0,
         });
         self.next_page(cx);
+    }
+
+    /// Custom hosts need not name the one for REST. Only a person who asks is told so as a fault.
+    fn no_history(&mut self, cx: &mut Cx<'_>, settles: bool) {
+        if settles {
+            self.doubts_end(cx, "history was not asked for after the connection was lost: no API host given");
+            return;
+        }
+        let what = "The environment names a guest socket, but no API host to read history from.";
+        cx.fault(Report::new("no-api-host", "No API host given", what).remedy("Add it to the environment (api)."));
     }
 
     /// Calls for the page that is next, as soon as the limit and a live JWT allow it.

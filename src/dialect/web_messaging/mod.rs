@@ -4,7 +4,7 @@
 //! `session` (open, configure, end, reconnect), `frames` (what arrives), `messages` (what the guest says and what
 //! becomes of it), `requests` (everything else that is asked over the socket), `guest_jwt`, `history`, `attachments`,
 //! `idle` (clocks of the session and of the connection), `deeds` (what a person does to a clock).
-//! [`read`] and [`line`] tell records, and need no machine.
+//! [`read()`] and [`line()`] tell records, and need no machine.
 
 mod attachments;
 mod content;

@@ -199,3 +199,18 @@ fn wishes_during_a_reading_are_served_after_it() {
     p.http(200, page(1, 40, &["a"]))
         .does(&["call GET http://api/api/v2/webmessaging/messages?pageNumber=1&pageSize=100"]);
 }
+
+#[test]
+fn without_an_api_host_history_is_not_asked_for() {
+    let mut p = Play::ready_with(|e| e.reconnect = true);
+    p.machine.hosts.api.clear();
+    p.wish(Wish::History { all: true }).does(&["fault no-api-host"]);
+    p.wish(Wish::GetJwt).does(&["send getJwt"]);
+    p.jwt(JWT, 60).done();
+    // What is in doubt after a lost connection comes to an end all the same.
+    p.say("m1", "hello").lost().passes(2.0).opened();
+    p.answer("configureSession", "SessionResponse", json!({"connected":true,"newSession":false}));
+    let done = p.done();
+    assert!(done.iter().any(|d| d.contains("m1") && d.contains("unconfirmed")), "{done:?}");
+    assert!(!done.iter().any(|d| d.starts_with("call") || d.starts_with("fault no-api")), "{done:?}");
+}
