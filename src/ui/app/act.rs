@@ -61,6 +61,8 @@ pub enum Act {
     OpenLink(String),
     Rename(SessionId, String),
     Info(String),
+    /// So many records that were not kept are known now.
+    KnowLost(u64),
     Sandbox(bool),
 }
 

@@ -38,8 +38,11 @@ impl App {
                             }
                             self.book.environments.insert(id, *environment);
                         }
-                        self.show(id);
-                        self.want_composer = true;
+                        // Made meanwhile: the running capture shows it as soon as it is in view again.
+                        if self.saved_log.is_none() {
+                            self.show(id);
+                            self.want_composer = true;
+                        }
                     }
                     (Err(report), _) => self.toasts.report(report),
                 }
@@ -78,7 +81,7 @@ impl App {
                 self.settings.kept.retain(|k| k.key != key);
                 if kept {
                     let board = self.live_log.board();
-                    let name = board.session(session).map_or_else(String::new, |view| self.book.name(view).to_owned());
+                    let name = board.session(session).map_or_else(String::new, |view| self.book.live_name(view));
                     let at = self.clock.now().wall;
                     self.settings.kept.push(KeptSession { environment_id, key, name, at });
                 }

@@ -10,6 +10,7 @@ use crate::ui::composer;
 use crate::ui::conversation::paint_column;
 use crate::ui::dialogs::{self, Dialog};
 use crate::ui::theme::{radius, space, tokens, tokens_of};
+use crate::ui::trouble::Trouble;
 use crate::ui::widgets::{Icon, ReportAction, Tone, icon_button, progress, report_card, segmented};
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 
@@ -35,7 +36,7 @@ impl App {
     fn settle_columns(&mut self, board: &crate::projection::Board) {
         let first = self.book.listed(board).first().map(|s| s.id);
         for column in &mut self.columns {
-            if column.session.is_some_and(|id| self.book.closed.contains(&id)) {
+            if column.session.is_some_and(|id| self.book.list().closed.contains(&id)) {
                 column.session = None;
             }
         }
@@ -52,6 +53,8 @@ impl App {
         let situation = self.situation(board);
         let log = self.saved_log.as_deref().unwrap_or(self.live_log.as_ref());
         let (status, behind) = (log.status(), log.behind());
+        let live = if situation.saved { self.live_log.status() } else { status.clone() };
+        self.book.capture_failed.clone_from(&live.failed);
         let mut panes = self.settings.panes.clone();
         let mut edited = matches!(self.dialog, Some(Dialog::Settings)).then(|| self.settings.clone());
         let session = self.columns.get(self.focus).and_then(|c| c.session).and_then(|id| board.session(id));
@@ -72,6 +75,11 @@ impl App {
         Panel::top("toolbar").frame(bar).resizable(false).show(ui, |ui| {
             toolbar::paint(ui, &scene, self.live_log.file(), acts);
         });
+        let trouble = Trouble { live: &live, shown: &status, known: self.known_lost };
+        if trouble.is_any() {
+            let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 4));
+            Panel::top("trouble").frame(frame).resizable(false).show(ui, |ui| trouble.paint(ui, &scene, acts));
+        }
         let empty = self.book.listed(board).is_empty();
         if !empty {
             let strip = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 3));
@@ -79,7 +87,7 @@ impl App {
         }
         let foot = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 2));
         Panel::bottom("status").frame(foot).resizable(false).show(ui, |ui| {
-            status_bar::paint(ui, &scene, &status, behind, acts);
+            status_bar::paint(ui, &scene, &status, live.not_kept, behind, acts);
         });
         let ground = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(10));
         if empty {
@@ -153,7 +161,7 @@ impl App {
             self.settings = edited;
         }
         self.settings.panes = panes;
-        self.settings.table = self.records.kept();
+        self.settings.table = self.records.kept(&|text| self.mask.text(text));
     }
 
     fn remember_window(&mut self, ctx: &egui::Context) {

@@ -12,7 +12,7 @@ mod selection;
 mod toasts;
 
 pub use act::{Act, Acts, FilePurpose};
-pub use book::{Book, Job, Pending, Probe, entries};
+pub use book::{Book, Job, Keeping, Pending, Probe, entries};
 pub use deeds::secret_key;
 pub use files::Done;
 pub use selection::Selection;
@@ -95,6 +95,8 @@ pub struct App {
     sender: SyncSender<Done>,
     done: Receiver<Done>,
     styled: bool,
+    /// Records that were not kept, as far as somebody has read it.
+    known_lost: u64,
     /// Which of the two the lower pane shows in a narrow window.
     lower_inspector: bool,
     /// Put the keyboard into the composer of the focused column at the next paint.
@@ -162,6 +164,7 @@ impl App {
             sender,
             done,
             styled: false,
+            known_lost: 0,
             lower_inspector: false,
             want_composer: false,
         };

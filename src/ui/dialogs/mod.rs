@@ -95,6 +95,11 @@ impl Dialog {
         }
     }
 
+    /// It speaks of a session of the capture that is shown.
+    pub fn is_about_session(&self) -> bool {
+        matches!(self, Self::Rename(_) | Self::Note(_) | Self::Export(_))
+    }
+
     fn title(&self) -> &'static str {
         match self {
             Self::Palette(_) => "Commands",
