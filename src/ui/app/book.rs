@@ -61,6 +61,8 @@ pub struct Listing {
     pub names: HashMap<SessionId, String>,
     /// Entries of the conversation that were in view, to tell how many are new.
     pub seen: HashMap<SessionId, u64>,
+    /// Faults up to this record were read.
+    pub read_faults: HashMap<SessionId, u64>,
 }
 
 /// How far the keyring is with a secret.

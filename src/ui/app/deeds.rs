@@ -72,12 +72,14 @@ impl App {
                     }
                 }
             }
-            Act::DeleteEnvironment(id) => {
-                self.settings.environments.retain(|e| e.id != id);
-                if self.settings.chosen == id {
-                    self.settings.chosen = crate::ui::settings::SANDBOX.to_owned();
+            Act::DeleteEnvironment(id) => self.delete_environment(&id),
+            Act::KeepSecret(key, value) => self.keep_secret(key, value),
+            Act::ForgetSecret(key) => self.forget(key),
+            Act::ForgetKept => self.forget_kept(|_| true),
+            Act::ExpireJwt(session) => {
+                if self.send(Command::AskSandbox) {
+                    self.book.doomed_jwts.push(session);
                 }
-                self.send(Command::ForgetSecret { key: secret_key(&id) });
             }
             Act::Probe(environment) => {
                 let ticket = Ticket(self.book.number());
@@ -106,6 +108,9 @@ impl App {
             Act::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(self.mask.reveal(&url).expose())),
             Act::Rename(session, name) => {
                 self.book.list_mut().names.insert(session, name);
+            }
+            Act::FaultRead(session, seq) => {
+                self.book.list_mut().read_faults.insert(session, seq);
             }
             Act::Info(text) => self.toasts.info(text),
             Act::KnowLost(records) => self.known_lost = records,

@@ -7,7 +7,9 @@ mod files;
 mod intake;
 mod keys;
 mod layout;
+mod notices;
 mod run;
+mod secrets;
 mod selection;
 mod toasts;
 
@@ -31,8 +33,7 @@ use super::inspector_pane::InspectorPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
 use super::seams::{Backend, Log, Mask, OpenLog};
-use super::settings::{KeptSession, SANDBOX, Settings, Store};
-use crate::engine::Command;
+use super::settings::{Settings, Store};
 use crate::model::{Clock, Now, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::vault::VaultStatus;
@@ -92,6 +93,9 @@ pub struct App {
     records: RecordsPane,
     inspector: InspectorPane,
     toasts: Toasts,
+    forgetting: secrets::Forgetting,
+    /// Faults outside any session that were shown so far.
+    faults_shown: u64,
     sender: SyncSender<Done>,
     done: Receiver<Done>,
     styled: bool,
@@ -161,6 +165,8 @@ impl App {
             inspector: InspectorPane::default(),
             settings: parts.settings,
             toasts,
+            forgetting: secrets::Forgetting::default(),
+            faults_shown: 0,
             sender,
             done,
             styled: false,
@@ -173,17 +179,6 @@ impl App {
             app.perform_open(file, None);
         }
         app
-    }
-
-    /// The sandbox of an earlier run is gone, and so is what could be resumed in it.
-    fn forget_old_sandbox(&mut self) {
-        let (gone, left) =
-            std::mem::take(&mut self.settings.kept).into_iter().partition(|k| k.environment_id == SANDBOX);
-        self.settings.kept = left;
-        let gone: Vec<KeptSession> = gone;
-        for kept in gone {
-            self.send(Command::ForgetSecret { key: kept.key });
-        }
     }
 
     /// The capture that is shown.

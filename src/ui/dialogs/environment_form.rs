@@ -6,7 +6,7 @@ use super::session::Masked;
 use super::{field, text, under};
 use crate::model::hosts::REGIONS;
 use crate::model::{Environment, Region, Report};
-use crate::ui::app::{Acts, FilePurpose, Scene};
+use crate::ui::app::{Acts, FilePurpose, Keeping, Scene};
 use crate::ui::settings::Settings;
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Tone, Weight, badge, button};
@@ -17,6 +17,8 @@ pub struct Form {
     /// A new client secret; empty leaves the one in the vault as it is.
     pub secret: Masked,
     pub forget_secret: bool,
+    /// What stands in the field is with the keyring.
+    pub secret_sent: bool,
     /// It is in the list.
     pub saved: bool,
     own_hosts: bool,
@@ -25,7 +27,15 @@ pub struct Form {
 impl Form {
     pub fn of(environment: Environment) -> Self {
         let own_hosts = environment.region.is_none();
-        Self { environment, secret: Masked::default(), forget_secret: false, saved: true, own_hosts }
+        let secret = Masked::default();
+        Self { environment, secret, forget_secret: false, secret_sent: false, saved: true, own_hosts }
+    }
+
+    /// The keyring has the secret; where another one was typed meanwhile, that one stays.
+    pub fn secret_kept(&mut self) {
+        if std::mem::take(&mut self.secret_sent) {
+            self.secret = Masked::default();
+        }
     }
 
     /// Why it cannot be saved.
@@ -75,7 +85,7 @@ impl Form {
                 warn(ui, "Anybody between you and the server can read and change everything, secrets included.");
             }
         });
-        self.oauth(ui);
+        self.oauth(ui, scene);
         self.behaviour(ui);
         self.numbers(ui);
         if let Some(report) = self.problem(scene.settings, !self.saved).filter(|_| !self.environment.name.is_empty()) {
@@ -137,18 +147,25 @@ impl Form {
         }
     }
 
-    fn oauth(&mut self, ui: &mut Ui) {
+    fn oauth(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         let e = &mut self.environment;
         optional(ui, "OAuth client id", &mut e.client_id, "only for calls of the Platform API");
         field(ui, "Client secret", |ui| {
             ui.horizontal(|ui| {
                 let edit =
                     TextEdit::singleline(&mut self.secret.0).password(true).hint_text("unchanged").desired_width(260.0);
-                ui.add(edit).accessible_name("Client secret");
+                if ui.add(edit).accessible_name("Client secret").changed() {
+                    self.secret_sent = false;
+                }
                 ui.checkbox(&mut self.forget_secret, "Forget the kept one");
             });
         });
-        under(ui, "The secret goes to the keyring, never into a file.");
+        match scene.book.secrets.get(&crate::ui::app::secret_key(&self.environment.id)) {
+            Some(Keeping::Waiting) => under(ui, "The keyring is asked to keep it…"),
+            Some(Keeping::Failed(report)) => warn(ui, &format!("{}: {}", report.title, report.what)),
+            Some(Keeping::Kept) => under(ui, "The secret is kept."),
+            None => under(ui, "The secret goes to the keyring, never into a file."),
+        }
     }
 
     fn behaviour(&mut self, ui: &mut Ui) {

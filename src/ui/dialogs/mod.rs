@@ -100,6 +100,13 @@ impl Dialog {
         matches!(self, Self::Rename(_) | Self::Note(_) | Self::Export(_))
     }
 
+    /// The keyring has the secret that was typed into the form.
+    pub fn secret_kept(&mut self, key: &str) {
+        if let Self::Environments(dialog) = self {
+            dialog.secret_kept(key);
+        }
+    }
+
     fn title(&self) -> &'static str {
         match self {
             Self::Palette(_) => "Commands",
@@ -145,7 +152,7 @@ pub fn paint(
         }
         Dialog::Settings => {
             if let Some(settings) = settings {
-                settings::paint(ui, settings, scene);
+                settings::paint(ui, settings, scene, acts);
             }
             false
         }
