@@ -34,7 +34,7 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
         Confirm::DeleteEnvironment { .. } => "Delete environment?",
         Confirm::Link { .. } => "Open this address?",
     };
-    super::frame(ctx, title, 460.0, false, |ui| {
+    super::frame(ctx, title, 460.0, (false, false), |ui| {
         let mut done = false;
         match confirm {
             Confirm::DeleteEnvironment { name, kept, .. } => {

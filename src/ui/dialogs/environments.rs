@@ -43,11 +43,11 @@ impl Environments {
     }
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
-        let height = (ui.ctx().content_rect().height() - 150.0).clamp(260.0, 640.0);
+        let height = (ui.ctx().content_rect().height() - 150.0).clamp(200.0, 640.0);
         let size = egui::vec2(ui.available_width(), height);
         ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Min), |ui| {
             ui.vertical(|ui| {
-                ui.set_width(190.0);
+                ui.set_width((size.x * 0.26).min(190.0));
                 ui.set_height(height);
                 self.list(ui, scene);
             });
@@ -92,7 +92,7 @@ impl Environments {
             },
         );
         ui.add_space(space::SMALL);
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let problem = form.problem(scene.settings, self.creating);
             let title = if self.creating { "Create" } else { "Save" };
             ui.add_enabled_ui(problem.is_none(), |ui| {

@@ -63,7 +63,10 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>, act
             }
         }
         None => {
-            ui.label("In memory only");
+            ui.horizontal(|ui| {
+                ui.set_height(space::CONTROL);
+                ui.label("In memory only");
+            });
             hint(ui, "Nothing of this run is written to disk. Save the capture where it shall stay.");
         }
     });
