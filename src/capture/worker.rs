@@ -74,7 +74,10 @@ impl Worker {
                 }
                 Err(e) => {
                     let report = fault::report(&e, "written", &self.opened.place());
-                    self.shared.progress().failed = Some(self.private_full(report));
+                    let first = self.shared.progress().failed.replace(self.private_full(report)).is_none();
+                    if first {
+                        self.tell();
+                    }
                     if self.shared.queue.failed(RETRY) {
                         return false;
                     }

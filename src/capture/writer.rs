@@ -141,7 +141,8 @@ impl Writer {
         self.handle.shared.queue.is_pressed()
     }
 
-    /// Registers a call made after each commit, from the writer's thread: records can be read now.
+    /// Registers a call made after each commit, from the writer's thread: records can be read now. It is also made when
+    /// writing begins to fail.
     /// It must be quick, and must not hold a clone of this writer.
     pub fn on_commit(&self, call: Box<dyn Fn() + Send + Sync>) {
         lock(&self.handle.shared.calls).push(call.into());

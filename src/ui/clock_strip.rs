@@ -6,13 +6,18 @@ use egui::{Label, Popup, PopupCloseBehavior, RichText, Role, ScrollArea, Ui, UiB
 
 use super::app::{Act, Acts, Scene};
 use super::format;
+use super::settings::SANDBOX;
 use super::theme::{font, space, tokens};
 use super::widgets::{RingClock, Weight, button, phase_word};
 use crate::dialect::Wish;
 use crate::engine::Command;
-use crate::model::Wall;
 use crate::model::fact::ClockDeed;
+use crate::model::{Environment, Wall};
 use crate::projection::{ClockPhase, ClockView, SessionView};
+use crate::sandbox::Order;
+
+/// Id of a session's JWT clock.
+const JWT: &str = "guest-jwt";
 
 /// A clock, whose it is, and the server's time for it.
 struct Placed<'a> {
@@ -97,15 +102,28 @@ fn deeds(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
         Some(view) => scene.is_live(view.id),
         None => !scene.situation.saved,
     };
+    let server = whose(placed, scene);
+    let (expire, expire_tip) = match &server {
+        Server::Sandbox(_) => ("Expire now", "From now on the sandbox refuses it, and this program takes it for dead."),
+        Server::Unknown => (
+            "Treat as expired",
+            "Only here. Which of the sandbox's sessions this is, is known once it has fetched a JWT.",
+        ),
+        Server::Vendor => ("Treat as expired", "Only here: the server cannot be told and goes on taking it."),
+    };
     for (deed, title, tip) in [
         (ClockDeed::Refresh, "Refresh now", "Get a fresh one now."),
-        (ClockDeed::Expire, "Expire now", "Treat it as dead; in the sandbox the server does the same."),
-        (ClockDeed::Corrupt, "Corrupt", "Damage the kept copy, so that the server refuses it."),
-        (ClockDeed::Forget, "Forget", "Remove it from memory and keyring."),
+        (ClockDeed::Expire, expire, expire_tip),
+        (ClockDeed::Corrupt, "Corrupt", "Damage the copy in memory, so that the server refuses it."),
+        (ClockDeed::Forget, "Forget", forget_tip(&placed.clock.fact.id)),
     ] {
         let can = live && placed.clock.fact.can.contains(&deed);
+        let why = if live { "Not possible for this clock." } else { "This session is not live." };
         let response = ui.add_enabled(can, egui::Button::new(title)).on_hover_text(tip);
-        if response.on_disabled_hover_text("Not possible for this clock.").clicked() {
+        if response.on_disabled_hover_text(why).clicked() {
+            if deed == ClockDeed::Expire {
+                at_server(placed, &server, acts);
+            }
             acts.push(order(placed, scene, deed));
             ui.close();
         }
@@ -116,6 +134,67 @@ fn deeds(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
     {
         acts.push(Act::Copy(token.to_owned()));
         ui.close();
+    }
+}
+
+/// Who decides whether the thing behind a clock is alive.
+#[derive(Debug, PartialEq, Eq)]
+enum Server {
+    /// The built-in sandbox, which can be told; by its name for the session, none where there is only this one.
+    Sandbox(Option<String>),
+    /// The sandbox, but it is not known which of its sessions this is.
+    Unknown,
+    Vendor,
+}
+
+fn whose(placed: &Placed<'_>, scene: &Scene<'_>) -> Server {
+    let Some(sandbox) = scene.book.sandbox_environment() else { return Server::Vendor };
+    let Some(view) = placed.session else {
+        let mine = placed.clock.fact.id.split_once(':').is_some_and(|(_, id)| id == SANDBOX);
+        return if mine { Server::Sandbox(None) } else { Server::Vendor };
+    };
+    // A sandbox that was started again has other addresses.
+    let in_it = |e: &&Environment| e.guest_socket.is_some() && e.guest_socket == sandbox.guest_socket;
+    if scene.book.environments.get(&view.id).as_ref().is_none_or(|e| !in_it(e)) {
+        return Server::Vendor;
+    }
+    // The sandbox's JWTs bear its name for the session. One from before the last change may be of another session.
+    let jwt = view.clocks.iter().find(|c| c.fact.id == JWT);
+    let fresh = jwt.filter(|c| placed.clock.fact.id == JWT || c.seq > view.state_seq);
+    let name = fresh.and_then(|c| c.fact.claims.as_ref()?.pointer("/claims/sub")?.as_str());
+    match name {
+        Some(name) => Server::Sandbox(Some(name.to_owned())),
+        None if scene.book.environments.values().filter(in_it).count() == 1 => Server::Sandbox(None),
+        None => Server::Unknown,
+    }
+}
+
+/// Tells the sandbox that the thing is dead.
+fn at_server(placed: &Placed<'_>, server: &Server, acts: &mut Acts) {
+    let Server::Sandbox(session) = server else { return };
+    let token = |kind: &str| Order::ExpireToken { token: kind.to_owned(), in_seconds: None };
+    let order = match (placed.clock.fact.id.as_str(), session) {
+        (JWT, Some(session)) => return acts.push(Act::ExpireJwt(session.clone())),
+        (JWT, None) => token("jwt"),
+        _ if placed.session.is_none() => token("oauth"),
+        _ => Order::ExpireSession { session: session.clone(), in_seconds: None },
+    };
+    acts.push(Act::Engine(Box::new(Command::Order { order })));
+}
+
+/// What is forgotten, and where.
+fn forget_tip(id: &str) -> &'static str {
+    match id {
+        JWT => "Drops this JWT from memory. It is not in the keyring. The next call that needs one fetches another.",
+        "session-idle" => {
+            "Takes the session token out of the keyring: once closed, the session cannot be resumed. Until then it goes \
+             on."
+        }
+        _ if id.starts_with("oauth") => {
+            "Drops the access token from memory. It is not in the keyring; the client secret there stays."
+        }
+        _ if id.starts_with("link:") => "Takes this link off the strip. The file stays at the server.",
+        _ => "Takes it out of memory.",
     }
 }
 

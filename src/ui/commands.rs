@@ -81,18 +81,27 @@ impl Section {
     }
 }
 
+/// Why a saved capture takes no commands that would change it.
+pub const SAVED: &str = "A saved capture is read-only. Go back to the live capture first.";
+
 /// What has to be there for a command to make sense.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needs {
     Nothing,
     /// A session is chosen, live or saved.
     Session,
+    /// A session of the running capture is chosen.
+    Recorded,
     /// The chosen session is live: wishes reach it.
     LiveSession,
+    /// The running capture is shown.
+    Running,
     /// A session with this number exists.
     SessionNumber(u8),
     /// A record is selected.
     Selection,
+    /// A record of the running capture is selected.
+    RecordedSelection,
     /// Two records are selected, or one that has something to be compared with.
     Pair,
     /// A saved capture is shown.
@@ -195,7 +204,7 @@ pub const ALL: &[Entry] = &[
         "Close session",
         "Close the connection and take the session from the list. Its records stay.",
         &[ctrl(Key::W)],
-        N::Session,
+        N::Recorded,
     ),
     entry(
         Cmd::RenameSession,
@@ -270,7 +279,7 @@ pub const ALL: &[Entry] = &[
         "Note…",
         "Write a note on the selected record, or on this moment where none is selected.",
         &[bare(Key::N)],
-        N::Session,
+        N::Recorded,
     ),
     entry(Cmd::Find, S::Records, "Filter records", "Put the cursor into the filter.", &[ctrl(Key::F)], N::Nothing),
     entry(
@@ -303,7 +312,7 @@ pub const ALL: &[Entry] = &[
         "Mark",
         "Set or take away a mark on the selected record.",
         &[bare(Key::M)],
-        N::Selection,
+        N::RecordedSelection,
     ),
     entry(
         Cmd::Noise,
@@ -347,9 +356,9 @@ pub const ALL: &[Entry] = &[
         Cmd::SaveCapture,
         S::Capture,
         "Save capture…",
-        "Copy the capture, as far as it got, to a file of your choice.",
+        "Copy the running capture, as far as it got, to a file of your choice.",
         &[ctrl(Key::S)],
-        N::Nothing,
+        N::Running,
     ),
     entry(
         Cmd::Export,
@@ -427,9 +436,12 @@ impl Entry {
         match self.needs {
             N::Nothing => true,
             N::Session => s.session,
+            N::Recorded => s.session && !s.saved,
             N::LiveSession => s.live,
+            N::Running => !s.saved,
             N::SessionNumber(n) => usize::from(n) <= s.sessions,
             N::Selection => s.selected > 0,
+            N::RecordedSelection => s.selected > 0 && !s.saved,
             N::Pair => s.selected > 0,
             N::SavedCapture => s.saved,
             N::HistoryBack => s.back,
@@ -438,13 +450,15 @@ impl Entry {
     }
 
     /// Why the command cannot be given now.
-    pub fn why_not(&self) -> &'static str {
+    pub fn why_not(&self, s: &Situation) -> &'static str {
         match self.needs {
+            N::Recorded | N::LiveSession | N::RecordedSelection if s.saved => SAVED,
+            N::Running => "This capture is in a file already. Go back to the live one to save that.",
             N::Nothing => "",
-            N::Session => "Choose a session first.",
+            N::Session | N::Recorded => "Choose a session first.",
             N::LiveSession => "Choose a live session first.",
             N::SessionNumber(_) => "There are not so many sessions.",
-            N::Selection | N::Pair => "Select a record first.",
+            N::Selection | N::RecordedSelection | N::Pair => "Select a record first.",
             N::SavedCapture => "The live capture is shown already.",
             N::HistoryBack => "Nothing was selected before.",
             N::HistoryForward => "Nothing was selected after.",
@@ -516,7 +530,7 @@ mod tests {
             assert!(titles.insert(e.title), "two commands are called “{}”", e.title);
             assert!(e.tip.ends_with('.') && e.tip.len() > 8, "tooltip of {:?}", e.cmd);
             assert_eq!(e.cmd.entry().cmd, e.cmd);
-            assert!(e.enabled(&Situation::default()) || !e.why_not().is_empty());
+            assert!(e.enabled(&Situation::default()) || !e.why_not(&Situation::default()).is_empty());
         }
     }
 
@@ -555,5 +569,17 @@ mod tests {
         let one = Situation { sessions: 1, session: true, live: true, ..none };
         assert!(Cmd::Session(1).entry().enabled(&one) && !Cmd::Session(2).entry().enabled(&one));
         assert!(Cmd::Send.entry().enabled(&one));
+    }
+
+    #[test]
+    fn what_would_change_a_saved_capture_is_off_and_says_why() {
+        let saved = Situation { sessions: 1, session: true, selected: 1, saved: true, ..Situation::default() };
+        for cmd in [Cmd::CloseSession, Cmd::Note, Cmd::Mark, Cmd::Send, Cmd::SaveCapture] {
+            assert!(!cmd.entry().enabled(&saved), "{cmd:?}");
+            assert!(cmd.entry().why_not(&saved).contains("live"), "{cmd:?}");
+        }
+        for cmd in [Cmd::Export, Cmd::Find, Cmd::Diff, Cmd::RenameSession, Cmd::BackToLive] {
+            assert!(cmd.entry().enabled(&saved), "{cmd:?}");
+        }
     }
 }

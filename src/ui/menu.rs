@@ -18,7 +18,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
                     let enabled = entry.enabled(&scene.situation);
                     let item = egui::Button::new(entry.title).shortcut_text(entry.key_text(ui.ctx()));
                     let response = ui.add_enabled(enabled, item).on_hover_text(entry.tip);
-                    if response.on_disabled_hover_text(entry.why_not()).clicked() {
+                    if response.on_disabled_hover_text(entry.why_not(&scene.situation)).clicked() {
                         acts.run(entry.cmd);
                         ui.close();
                     }

@@ -114,6 +114,9 @@ fn dialog(q: &Question) -> Made {
     let mut dialog = rfd::AsyncFileDialog::new().set_title(&q.title);
     if let Some((name, endings)) = &q.filter {
         dialog = dialog.add_filter(name, endings);
+        if !q.save {
+            dialog = dialog.add_filter("All files", &["*"]);
+        }
     }
     if q.save { Box::pin(dialog.set_file_name(&q.name).save_file()) } else { Box::pin(dialog.pick_file()) }
 }

@@ -3,7 +3,7 @@
 use egui::{Label, Popup, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 
 use super::app::{Act, Acts, Scene};
-use super::commands::Cmd;
+use super::commands::{Cmd, SAVED};
 use super::dialogs::Dialog;
 use super::format;
 use super::theme::{font, radius, space, tokens};
@@ -202,7 +202,9 @@ fn session_items(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut 
         acts.push(Act::Open(Box::new(Dialog::export(Some(view.id)))));
     }
     ui.separator();
-    if ui.button("Close session").on_hover_text(Cmd::CloseSession.entry().tip).clicked() {
+    let close = ui.add_enabled(!scene.situation.saved, egui::Button::new("Close session"));
+    let close = close.on_disabled_hover_text(SAVED);
+    if close.on_hover_text(Cmd::CloseSession.entry().tip).clicked() {
         acts.push(Act::Close(view.id));
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::app::{Act, Acts, Scene};
+use super::commands::SAVED;
 use super::dialogs::Dialog;
 use super::table::{Columns, FilterBox, RecordSource, RecordTable, Show, TableEvent};
 use super::widgets::{Icon, empty_state};
@@ -56,9 +57,9 @@ impl RecordsPane {
         pane
     }
 
-    pub fn kept(&self) -> Value {
-        let kept =
-            Kept { filter: self.filter.text.clone(), show: self.table.show, columns: self.table.columns.clone() };
+    /// What shall survive. `mask` replaces secrets: who looks for a token types it into the filter.
+    pub fn kept(&self, mask: &dyn Fn(&str) -> String) -> Value {
+        let kept = Kept { filter: mask(&self.filter.text), show: self.table.show, columns: self.table.columns.clone() };
         serde_json::to_value(kept).unwrap_or(Value::Null)
     }
 
@@ -107,6 +108,7 @@ impl RecordsPane {
             return;
         };
         self.table.zone = if scene.settings.utc { jiff::tz::TimeZone::UTC } else { jiff::tz::TimeZone::system() };
+        self.table.read_only = scene.situation.saved.then_some(SAVED);
         self.refresh(reader, ui.ctx());
         let held = over.then(|| ui.ctx().input_mut(|i| std::mem::take(&mut i.events)));
         if !self.keys.is_empty() {
@@ -156,6 +158,7 @@ impl RecordsPane {
             TableEvent::SelectTwo(a, b) => acts.push(Act::SelectedInTable(vec![b, a])),
             TableEvent::Open(seq) => acts.push(Act::Inspect(seq)),
             TableEvent::Mark(seq) => acts.push(Act::Mark(seq)),
+            TableEvent::Note(_) if scene.situation.saved => acts.push(Act::Info(SAVED.into())),
             TableEvent::Note(seq) => {
                 let session = scene.session.map_or(SessionId::NONE, |s| s.id);
                 acts.push(Act::Open(Box::new(Dialog::note(session, seq))));
@@ -308,7 +311,7 @@ mod tests {
         let mut pane = RecordsPane::default();
         pane.filter.text = "kind:text".into();
         pane.table.show.http = false;
-        let back = RecordsPane::restored(&pane.kept());
+        let back = RecordsPane::restored(&pane.kept(&str::to_owned));
         assert_eq!(back.filter.text, "kind:text");
         assert!(!back.table.show.http);
         assert_eq!(RecordsPane::restored(&Value::from(7)).filter.text, "");

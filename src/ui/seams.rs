@@ -44,7 +44,14 @@ pub struct LogStatus {
     /// On disk, or in memory in private mode.
     pub bytes: u64,
     pub left_out: u64,
+    /// Records accepted and not written yet.
+    pub queued: u64,
+    /// Records that were given no place, because nothing could be written for too long.
+    pub not_kept: u64,
+    /// Why nothing can be written now.
     pub failed: Option<Report>,
+    /// Why the views do not follow the records.
+    pub views: Option<Arc<Report>>,
 }
 
 /// A capture that the window shows: the running one, or a saved one.
@@ -92,7 +99,15 @@ impl Log for LiveLog {
 
     fn status(&self) -> LogStatus {
         let s = self.writer.status();
-        LogStatus { records: s.records, bytes: s.bytes, left_out: s.left_out, failed: s.failed }
+        LogStatus {
+            records: s.records,
+            bytes: s.bytes,
+            left_out: s.left_out,
+            queued: s.queued,
+            not_kept: s.not_kept,
+            failed: s.failed,
+            views: self.projector.failed(),
+        }
     }
 
     fn reader(&self) -> Option<&Reader> {
@@ -137,7 +152,13 @@ impl Log for SavedLog {
     }
 
     fn status(&self) -> LogStatus {
-        LogStatus { records: self.reader.len(), bytes: self.bytes, left_out: 0, failed: None }
+        LogStatus {
+            records: self.reader.len(),
+            bytes: self.bytes,
+            left_out: self.projector.board().left_out.0,
+            views: self.projector.failed(),
+            ..LogStatus::default()
+        }
     }
 
     fn reader(&self) -> Option<&Reader> {

@@ -10,7 +10,14 @@ use super::widgets::{Icon, Tone, badge};
 use crate::model::Now;
 use crate::projection::Meter;
 
-pub fn paint(ui: &mut Ui, scene: &Scene<'_>, log: &LogStatus, behind: Option<(u64, u64)>, acts: &mut Acts) {
+pub fn paint(
+    ui: &mut Ui,
+    scene: &Scene<'_>,
+    log: &LogStatus,
+    not_kept: u64,
+    behind: Option<(u64, u64)>,
+    acts: &mut Acts,
+) {
     let t = tokens(ui);
     let narrow = ui.available_width() < 900.0;
     ui.horizontal(|ui| {
@@ -23,6 +30,10 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, log: &LogStatus, behind: Option<(u6
         text(ui, format::plural(log.records, "record", "records"), "Records in the capture that is shown.");
         let place = if scene.captures.is_some() || scene.situation.saved { "on disk" } else { "in memory" };
         text(ui, format!("{} {place}", format::bytes(log.bytes)), "Size of the capture.");
+        if not_kept > 0 {
+            badge(ui, Some(Icon::Warning), &format!("{} not kept", format::count(not_kept)), Tone::Red)
+                .on_hover_text("Records that are missing in the running capture: nothing could be written for too long.");
+        }
         if log.left_out > 0 {
             badge(ui, Some(Icon::Warning), &format!("{} left out", format::count(log.left_out)), Tone::Amber)
                 .on_hover_text("Payloads that were not stored because the disk could not keep up.");

@@ -89,9 +89,8 @@ fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
         if button(ui, Some(Icon::ArrowLeft), "Back to live", Weight::Normal).clicked() {
             acts.run(Cmd::BackToLive);
         }
-    } else if scene.book.capture_failed.is_some() {
-        badge(ui, Some(Icon::Warning), "not recording", Tone::Red)
-            .on_hover_text("The capture cannot be written any more.");
+    } else if let Some(report) = &scene.book.capture_failed {
+        badge(ui, Some(Icon::Warning), "not recording", Tone::Red).on_hover_text(&report.what);
     } else if let Some(file) = live_file {
         badge(ui, Some(Icon::Dot), "recording", Tone::Ok).on_hover_text(file.display().to_string());
     } else {

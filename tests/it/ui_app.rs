@@ -14,16 +14,16 @@ use sessionscope::ui::settings::Store;
 
 use crate::support::scene::{Desk, TOKEN, until};
 
-const SIZE: [f32; 2] = [1440.0, 900.0];
+pub const SIZE: [f32; 2] = [1440.0, 900.0];
 
-fn open(desk: &Desk) -> Harness<'static, App> {
+pub fn open(desk: &Desk) -> Harness<'static, App> {
     let mut h = desk.harness(SIZE, Theme::Dark);
     h.run_ok();
     h
 }
 
 /// A window with one live session.
-fn live(desk: &Desk) -> (Harness<'static, App>, SessionId) {
+pub fn live(desk: &Desk) -> (Harness<'static, App>, SessionId) {
     let session = desk.session(1, "Guest 1", "Sandbox", SessionState::Ready);
     desk.writer.flush().unwrap();
     let mut h = desk.harness(SIZE, Theme::Dark);
@@ -32,11 +32,11 @@ fn live(desk: &Desk) -> (Harness<'static, App>, SessionId) {
     (h, session)
 }
 
-fn sees(h: &Harness<'_, App>, label: &str) -> bool {
+pub fn sees(h: &Harness<'_, App>, label: &str) -> bool {
     h.query_all_by_label(label).next().is_some()
 }
 
-fn wishes(commands: Vec<Command>) -> Vec<Wish> {
+pub fn wishes(commands: Vec<Command>) -> Vec<Wish> {
     commands
         .into_iter()
         .filter_map(|c| match c {
@@ -46,26 +46,26 @@ fn wishes(commands: Vec<Command>) -> Vec<Wish> {
         .collect()
 }
 
-fn write(h: &mut Harness<'_, App>, label: &str, text: &str) {
+pub fn write(h: &mut Harness<'_, App>, label: &str, text: &str) {
     h.get_by_role_and_label(Role::MultilineTextInput, label).focus();
     h.run_ok();
     h.get_by_role_and_label(Role::MultilineTextInput, label).type_text(text);
     h.run_ok();
 }
 
-fn fill(h: &mut Harness<'_, App>, label: &str, text: &str) {
+pub fn fill(h: &mut Harness<'_, App>, label: &str, text: &str) {
     h.get_by_role_and_label(Role::TextInput, label).focus();
     h.run_ok();
     h.get_by_role_and_label(Role::TextInput, label).type_text(text);
     h.run_ok();
 }
 
-fn press(h: &mut Harness<'_, App>, label: &str) {
+pub fn press(h: &mut Harness<'_, App>, label: &str) {
     h.get_by_role_and_label(Role::Button, label).click();
     h.run_ok();
 }
 
-fn keys(h: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
+pub fn keys(h: &mut Harness<'_, App>, modifiers: Modifiers, key: Key) {
     h.key_press_modifiers(modifiers, key);
     h.run_ok();
 }
@@ -467,7 +467,7 @@ fn a_clock_shows_its_claims_and_obeys_its_menu() {
     h.get_by_label_contains("clock guest JWT").click();
     h.run_ok();
     assert!(sees(&h, "Claims") && sees(&h, "History"));
-    press(&mut h, "Expire now");
+    press(&mut h, "Treat as expired");
     let expected = Wish::Clock { id: "guest-jwt".into(), deed: sessionscope::model::fact::ClockDeed::Expire };
     assert_eq!(wishes(desk.listener.take()), [expected]);
     h.key_press(Key::Escape);

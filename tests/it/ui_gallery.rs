@@ -1,5 +1,5 @@
 //! Pictures of every part in both themes, to be looked at:
-//! `GALLERY=folder cargo test --test it gallery -- --ignored`.
+//! `GALLERY=folder cargo test --test it gallery`. Without `GALLERY` nothing is made.
 
 use std::time::Duration;
 
@@ -13,9 +13,8 @@ use sessionscope::ui::widgets::{self, Icon, Tone, Weight};
 use crate::support::{THEMES, builder};
 use crate::{ui_inspector, ui_table};
 
-fn save<S>(name: &str, mut harness: Harness<'_, S>) {
-    let folder = std::env::var("GALLERY").unwrap_or_else(|_| "target/gallery".to_owned());
-    std::fs::create_dir_all(&folder).unwrap();
+fn save<S>(folder: &str, name: &str, mut harness: Harness<'_, S>) {
+    std::fs::create_dir_all(folder).unwrap();
     harness.render().unwrap().save(format!("{folder}/{name}.png")).unwrap();
 }
 
@@ -83,17 +82,17 @@ fn basics(ui: &mut egui::Ui) {
 }
 
 #[test]
-#[ignore = "makes pictures for people"]
 fn gallery() {
+    let Ok(folder) = std::env::var("GALLERY") else { return };
     for (name, theme) in THEMES {
         for scale in [1.0, 2.0] {
             let at = format!("{name}_{scale}");
             let h = builder((980.0, 760.0), theme).with_pixels_per_point(scale).build_ui(basics);
-            save(&format!("basics_{at}"), h);
+            save(&folder, &format!("basics_{at}"), h);
             let mut b = ui_table::bench(3000);
             b.log.marked.insert(2997);
             let h = builder((860.0, 420.0), theme).with_pixels_per_point(scale).build_ui_state(ui_table::show, b);
-            save(&format!("table_{at}"), h);
+            save(&folder, &format!("table_{at}"), h);
             let mut b = ui_table::bench(3000);
             b.filter.text = "kind:txt".to_owned();
             b.filter.error = Some("no kind has this name (at character 6)".to_owned());
@@ -106,7 +105,7 @@ fn gallery() {
             h.key_press_modifiers(egui::Modifiers::SHIFT, egui::Key::ArrowDown);
             h.remove_cursor();
             h.run();
-            save(&format!("table_narrow_{at}"), h);
+            save(&folder, &format!("table_narrow_{at}"), h);
             for (tab, tab_name) in Tab::ALL {
                 let mut record = ui_inspector::text(9, ui_inspector::MESSAGE);
                 record.draft.flags = Flags::REDACTED.with(Flags::UNKNOWN);
@@ -119,13 +118,13 @@ fn gallery() {
                 b.chain = ui_inspector::chain();
                 let h =
                     builder((460.0, 460.0), theme).with_pixels_per_point(scale).build_ui_state(ui_inspector::show, b);
-                save(&format!("inspector_{tab_name}_{at}"), h);
+                save(&folder, &format!("inspector_{tab_name}_{at}"), h);
             }
             for (n, (record, tab)) in ui_inspector::samples().into_iter().enumerate() {
                 let h = builder((460.0, 460.0), theme)
                     .with_pixels_per_point(scale)
                     .build_ui_state(ui_inspector::show, ui_inspector::bench(record, tab));
-                save(&format!("inspector_sample{n}_{at}"), h);
+                save(&folder, &format!("inspector_sample{n}_{at}"), h);
             }
         }
     }

@@ -44,6 +44,13 @@ pub enum Act {
     ChooseEnvironment(String),
     SaveEnvironment(Box<Environment>),
     DeleteEnvironment(String),
+    /// Put a secret into the keyring under this key, or out of it.
+    KeepSecret(String, crate::model::Secret<String>),
+    ForgetSecret(String),
+    /// Forget the tokens of all kept sessions.
+    ForgetKept,
+    /// Let the JWTs of this session of the sandbox die at the server.
+    ExpireJwt(String),
     Probe(Box<Environment>),
     Open(Box<Dialog>),
     CloseDialog,
@@ -61,6 +68,10 @@ pub enum Act {
     OpenLink(String),
     Rename(SessionId, String),
     Info(String),
+    /// This fault of a session was read, and all before it.
+    FaultRead(SessionId, u64),
+    /// So many records that were not kept are known now.
+    KnowLost(u64),
     Sandbox(bool),
 }
 

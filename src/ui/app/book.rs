@@ -28,14 +28,14 @@ pub enum Pending {
 pub struct Book {
     /// Sessions that the engine made in this run and has not closed.
     pub live: HashSet<SessionId>,
-    /// Closed by the user: their records stay, their row goes.
-    pub closed: HashSet<SessionId>,
-    pub names: HashMap<SessionId, String>,
+    /// What the list of the running capture knows, and that of the saved one.
+    live_list: Listing,
+    saved_list: Listing,
+    /// A saved capture is shown.
+    saved: bool,
     /// The environment that each live session was made with.
     pub environments: HashMap<SessionId, Environment>,
     pub reconnect: HashSet<SessionId>,
-    /// Entries of the conversation that were in view, to tell how many are new.
-    pub seen: HashMap<SessionId, u64>,
     pub sandbox: SandboxState,
     pub sandbox_status: Option<sandbox::Status>,
     /// Open a session as soon as the sandbox runs.
@@ -46,7 +46,31 @@ pub struct Book {
     pub probe: Probe,
     /// Why the capture is not written any more.
     pub capture_failed: Option<Report>,
+    /// What became of client secrets that the keyring was asked to keep, by their keys.
+    pub secrets: HashMap<String, Keeping>,
+    /// Sessions of the sandbox whose JWTs shall die as soon as it tells their ids.
+    pub doomed_jwts: Vec<String>,
     counter: u64,
+}
+
+/// What the window knows of the sessions of one capture. The same number is another session in another capture.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// Closed by the user: their records stay, their row goes.
+    pub closed: HashSet<SessionId>,
+    pub names: HashMap<SessionId, String>,
+    /// Entries of the conversation that were in view, to tell how many are new.
+    pub seen: HashMap<SessionId, u64>,
+    /// Faults up to this record were read.
+    pub read_faults: HashMap<SessionId, u64>,
+}
+
+/// How far the keyring is with a secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeping {
+    Waiting,
+    Kept,
+    Failed(Report),
 }
 
 /// The last test of an environment.
@@ -62,11 +86,11 @@ impl Default for Book {
     fn default() -> Self {
         Self {
             live: HashSet::new(),
-            closed: HashSet::new(),
-            names: HashMap::new(),
+            live_list: Listing::default(),
+            saved_list: Listing::default(),
+            saved: false,
             environments: HashMap::new(),
             reconnect: HashSet::new(),
-            seen: HashMap::new(),
             sandbox: SandboxState::Stopped,
             sandbox_status: None,
             after_sandbox: false,
@@ -75,6 +99,8 @@ impl Default for Book {
             pending: HashMap::new(),
             probe: Probe::None,
             capture_failed: None,
+            secrets: HashMap::new(),
+            doomed_jwts: Vec::new(),
             counter: 0,
         }
     }
@@ -87,22 +113,40 @@ impl Book {
         self.counter
     }
 
+    /// Another capture is shown: a saved one, of which nothing is known yet, or the running one again.
+    pub fn show(&mut self, saved: bool) {
+        self.saved = saved;
+        self.saved_list = Listing::default();
+    }
+
+    /// Of the capture that is shown.
+    pub fn list(&self) -> &Listing {
+        if self.saved { &self.saved_list } else { &self.live_list }
+    }
+
+    pub fn list_mut(&mut self) -> &mut Listing {
+        if self.saved { &mut self.saved_list } else { &mut self.live_list }
+    }
+
+    /// Name of a session of the capture that is shown.
     pub fn name(&self, session: &SessionView) -> String {
-        self.names.get(&session.id).cloned().unwrap_or_else(|| match &session.start {
-            Some(start) if !start.name.is_empty() => start.name.clone(),
-            _ => format!("Session {}", session.id.0),
-        })
+        self.list().name(session)
+    }
+
+    /// Name of a session of the running capture.
+    pub fn live_name(&self, session: &SessionView) -> String {
+        self.live_list.name(session)
     }
 
     /// Sessions of the list, in the order of their making. A session that the engine has made and the log does not
     /// tell yet comes when the log does.
     pub fn listed<'a>(&self, board: &'a Board) -> Vec<&'a SessionView> {
-        board.sessions.iter().map(AsRef::as_ref).filter(|s| !self.closed.contains(&s.id)).collect()
+        board.sessions.iter().map(AsRef::as_ref).filter(|s| !self.list().closed.contains(&s.id)).collect()
     }
 
     /// Entries that came in since the session was last in view.
     pub fn unread(&self, session: &SessionView) -> u64 {
-        entries(session).saturating_sub(self.seen.get(&session.id).copied().unwrap_or(0))
+        entries(session).saturating_sub(self.list().seen.get(&session.id).copied().unwrap_or(0))
     }
 
     pub fn sandbox_environment(&self) -> Option<&Environment> {
@@ -110,6 +154,15 @@ impl Book {
             SandboxState::Running { environment, .. } => Some(environment),
             _ => None,
         }
+    }
+}
+
+impl Listing {
+    fn name(&self, session: &SessionView) -> String {
+        self.names.get(&session.id).cloned().unwrap_or_else(|| match &session.start {
+            Some(start) if !start.name.is_empty() => start.name.clone(),
+            _ => format!("Session {}", session.id.0),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use crate::model::{DialectId, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::composer::{Action, Composer, Outcome};
-use crate::ui::dialogs::sandbox_options;
+use crate::ui::dialogs::{Dialog, sandbox_options};
 use crate::ui::drafts::session_key;
 
 impl App {
@@ -72,12 +72,14 @@ impl App {
                     }
                 }
             }
-            Act::DeleteEnvironment(id) => {
-                self.settings.environments.retain(|e| e.id != id);
-                if self.settings.chosen == id {
-                    self.settings.chosen = crate::ui::settings::SANDBOX.to_owned();
+            Act::DeleteEnvironment(id) => self.delete_environment(&id),
+            Act::KeepSecret(key, value) => self.keep_secret(key, value),
+            Act::ForgetSecret(key) => self.forget(key),
+            Act::ForgetKept => self.forget_kept(|_| true),
+            Act::ExpireJwt(session) => {
+                if self.send(Command::AskSandbox) {
+                    self.book.doomed_jwts.push(session);
                 }
-                self.send(Command::ForgetSecret { key: secret_key(&id) });
             }
             Act::Probe(environment) => {
                 let ticket = Ticket(self.book.number());
@@ -105,14 +107,30 @@ impl App {
             // An address of the conversation has placeholders where its signature was; the browser needs the real one.
             Act::OpenLink(url) => ctx.open_url(egui::OpenUrl::new_tab(self.mask.reveal(&url).expose())),
             Act::Rename(session, name) => {
-                self.book.names.insert(session, name);
+                self.book.list_mut().names.insert(session, name);
+            }
+            Act::FaultRead(session, seq) => {
+                self.book.list_mut().read_faults.insert(session, seq);
             }
             Act::Info(text) => self.toasts.info(text),
+            Act::KnowLost(records) => self.known_lost = records,
             Act::Sandbox(on) => self.switch_sandbox(on),
         }
     }
 
+    /// Says that a saved capture cannot be changed, where one is shown.
+    fn is_read_only(&mut self) -> bool {
+        let saved = self.saved_log.is_some();
+        if saved {
+            self.toasts.info(crate::ui::commands::SAVED);
+        }
+        saved
+    }
+
     fn engine(&mut self, command: Command) {
+        if matches!(command, Command::Note { .. } | Command::Mark { .. }) && self.is_read_only() {
+            return;
+        }
         let order = match &command {
             Command::Order { order } => Some(crate::ui::dialogs::order_name(order)),
             _ => None,
@@ -135,10 +153,13 @@ impl App {
     }
 
     pub(super) fn close(&mut self, session: SessionId) {
+        if self.is_read_only() {
+            return;
+        }
         if self.book.live.contains(&session) && !self.send(Command::CloseSession { session }) {
             return;
         }
-        self.book.closed.insert(session);
+        self.book.list_mut().closed.insert(session);
         self.composers.remove(&session);
         for column in &mut self.columns {
             if column.session == Some(session) {
@@ -200,8 +221,7 @@ impl App {
     }
 
     pub(super) fn toggle_mark(&mut self, seq: u64) {
-        if self.saved_log.is_some() {
-            self.toasts.info("A saved capture is read-only: marks are set in the live one.");
+        if self.is_read_only() {
             return;
         }
         let set = !self.log().board().marks.contains(&seq);
@@ -218,18 +238,21 @@ impl App {
     pub(super) fn mark_read(&mut self, board: &Board) {
         for column in &self.columns {
             if let Some(view) = column.session.and_then(|id| board.session(id)) {
-                self.book.seen.insert(view.id, entries(view));
+                self.book.list_mut().seen.insert(view.id, entries(view));
             }
         }
     }
 
     /// Another capture is shown: what pointed into the old one means nothing now.
     pub(super) fn other_log(&mut self) {
+        self.book.show(self.saved_log.is_some());
         self.selection.reset();
+        if self.dialog.as_ref().is_some_and(Dialog::is_about_session) {
+            self.dialog = None;
+        }
         for column in &mut self.columns {
             *column = super::Column::default();
         }
-        self.book.seen.clear();
         self.records.other_log();
         self.inspector.other_log();
     }
@@ -242,5 +265,5 @@ pub fn secret_key(environment_id: &str) -> String {
 
 pub(super) fn draft_key(book: &super::Book, view: &crate::projection::SessionView) -> String {
     let environment = view.start.as_ref().map_or("", |s| s.environment.as_str());
-    session_key(environment, &book.name(view))
+    session_key(environment, &book.live_name(view))
 }

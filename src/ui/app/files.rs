@@ -9,12 +9,15 @@ use bytes::Bytes;
 use super::{App, FilePurpose};
 use crate::dialect::Wish;
 use crate::engine::{Command, ExportFormat, JobId};
-use crate::model::{Report, SessionId};
+use crate::model::{Report, SessionId, Wall};
 use crate::ui::app::Job;
 use crate::ui::composer::Action;
 use crate::ui::dialogs::PathDialog;
 use crate::ui::picker::{Answer, Question};
 use crate::ui::seams::Log;
+
+/// Of captures.
+const EXTENSION: &str = "sscope";
 
 /// Attachments larger than this are not read into memory. The vendor's limit is far below.
 const LARGEST: u64 = 64 * 1024 * 1024;
@@ -40,8 +43,18 @@ impl App {
             self.toasts.info("A file dialog is open already.");
             return;
         }
-        self.picker.ask(question(&purpose), waker(ctx));
+        let question = self.question(&purpose);
+        self.picker.ask(question, waker(ctx));
         self.asked = Some(purpose);
+    }
+
+    fn question(&self, purpose: &FilePurpose) -> Question {
+        let session = match purpose {
+            FilePurpose::Export { session: Some(id), .. } => self.log().board().session(*id).cloned(),
+            _ => None,
+        };
+        let name = session.map(|view| self.mask.text(&self.book.name(&view)));
+        question(purpose, name.as_deref(), self.clock.now().wall, self.settings.utc)
     }
 
     pub(super) fn take_files(&mut self, ctx: &egui::Context) {
@@ -51,7 +64,7 @@ impl App {
             match answer {
                 Answer::Chosen(path) => self.file_chosen(purpose, path, ctx),
                 Answer::Cancelled => {}
-                Answer::Nobody(why) => self.path = Some(PathDialog::new(question(&purpose), purpose, why)),
+                Answer::Nobody(why) => self.path = Some(PathDialog::new(self.question(&purpose), purpose, why)),
             }
         }
         while let Ok(done) = self.done.try_recv() {
@@ -185,20 +198,52 @@ pub(super) fn waker(ctx: &egui::Context) -> Arc<dyn Fn() + Send + Sync> {
     Arc::new(move || ctx.request_repaint())
 }
 
-fn question(purpose: &FilePurpose) -> Question {
-    let q =
-        |title: &str, save: bool, name: &str| Question { title: title.into(), save, name: name.into(), filter: None };
-    match purpose {
-        FilePurpose::OpenCapture => q("Open a capture", false, ""),
-        FilePurpose::SaveCapture => q("Save the capture as", true, "session.capture"),
-        FilePurpose::Export { format: ExportFormat::Har, .. } => q("Export as HAR", true, "session.har"),
-        FilePurpose::Export { format: ExportFormat::JsonLines, .. } => q("Export as JSON Lines", true, "session.jsonl"),
-        FilePurpose::Export { format: ExportFormat::Transcript, .. } => {
-            q("Export the transcript", true, "transcript.md")
+/// Names begin with the session where there is one, and bear the time: two exports of a day do not meet.
+fn question(purpose: &FilePurpose, name: Option<&str>, at: Wall, utc: bool) -> Question {
+    let stem = name.map(plain).filter(|n| !n.is_empty()).unwrap_or_else(|| "sessionscope".to_owned());
+    let named = |ending: &str| format!("{stem}-{}.{ending}", stamp(at, utc));
+    let kind = |name: &str, endings: &[&str]| Some((name.to_owned(), endings.iter().map(|e| (*e).to_owned()).collect()));
+    let captures = kind("Sessionscope captures", &[EXTENSION]);
+    let (title, save, ending, filter) = match purpose {
+        FilePurpose::OpenCapture => ("Open a capture", false, "", captures),
+        FilePurpose::SaveCapture => ("Save the capture as", true, EXTENSION, captures),
+        FilePurpose::Export { format: ExportFormat::Har, .. } => {
+            ("Export as HAR", true, "har", kind("HTTP archives", &["har"]))
         }
-        FilePurpose::Attach(_) => q("Choose a file to attach", false, ""),
-        FilePurpose::CaFile => q("Choose a file with certificate authorities (PEM)", false, ""),
-    }
+        FilePurpose::Export { format: ExportFormat::JsonLines, .. } => {
+            ("Export as JSON Lines", true, "jsonl", kind("JSON Lines", &["jsonl"]))
+        }
+        FilePurpose::Export { format: ExportFormat::Transcript, .. } => {
+            ("Export the transcript", true, "md", kind("Markdown", &["md"]))
+        }
+        FilePurpose::Attach(_) => ("Choose a file to attach", false, "", None),
+        FilePurpose::CaFile => (
+            "Choose a file with certificate authorities (PEM)",
+            false,
+            "",
+            kind("Certificates", &["pem", "crt", "cer"]),
+        ),
+    };
+    let name = if save { named(ending) } else { String::new() };
+    Question { title: title.into(), save, name, filter }
+}
+
+/// `20260106-132615`, which every file system takes.
+fn stamp(at: Wall, utc: bool) -> String {
+    let text = crate::ui::format::day_and_time(at, utc);
+    let seconds = crate::ui::format::time_of_day(at, utc);
+    let digits = |t: &str| t.chars().filter(char::is_ascii_digit).collect::<String>();
+    format!("{}-{}", digits(text.get(..10).unwrap_or_default()), digits(seconds.get(..8).unwrap_or_default()))
+}
+
+/// Letters, digits and hyphens of a name, not too many.
+fn plain(name: &str) -> String {
+    let parts: Vec<String> = name
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|p| !p.is_empty())
+        .map(str::to_lowercase)
+        .collect();
+    parts.join("-").chars().take(40).collect()
 }
 
 fn read(path: &Path) -> Result<Attachment, Report> {
@@ -224,6 +269,20 @@ fn read(path: &Path) -> Result<Attachment, Report> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn files_to_write_have_a_name_with_a_date_and_their_ending() {
+        let at = Wall::from_secs(1_767_705_975);
+        let ask = |purpose: &FilePurpose, name| question(purpose, name, at, true);
+        let save = ask(&FilePurpose::SaveCapture, None);
+        assert_eq!(save.name, "sessionscope-20260106-132615.sscope");
+        assert_eq!(save.filter.unwrap().1, ["sscope"]);
+        let har = FilePurpose::Export { format: ExportFormat::Har, session: Some(SessionId(1)) };
+        assert_eq!(ask(&har, Some("Guest 1 / München: ../x")).name, "guest-1-münchen-x-20260106-132615.har");
+        assert_eq!(ask(&har, Some("…")).filter.unwrap().1, ["har"]);
+        let open = ask(&FilePurpose::OpenCapture, None);
+        assert_eq!((open.name.as_str(), open.filter.unwrap().1), ("", vec!["sscope".to_owned()]));
+    }
 
     #[test]
     fn files_are_read_with_their_kind_and_failures_name_the_path() {

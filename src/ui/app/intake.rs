@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::{App, Pending, Probe};
-use crate::engine::{Event, SandboxState};
-use crate::model::Report;
-use crate::ui::settings::KeptSession;
+use crate::engine::{Command, Event, SandboxState};
+use crate::model::{Kind, Report};
+use crate::sandbox::{Order, Status};
 
 /// Events are handled for at most this long before a frame.
 const BUDGET: Duration = Duration::from_millis(2);
@@ -15,14 +15,41 @@ impl App {
     pub(super) fn take_in(&mut self, ctx: &egui::Context) {
         let start = Instant::now();
         self.take_files(ctx);
-        loop {
+        self.take_faults();
+        while let Some(event) = self.backend.poll() {
+            self.event(event);
             if start.elapsed() > BUDGET {
                 ctx.request_repaint();
-                return;
+                break;
             }
-            let Some(event) = self.backend.poll() else { return };
-            self.event(event);
         }
+        self.go_on_forgetting(ctx);
+    }
+
+    /// Faults that belong to no session stand in no conversation: they become notices.
+    fn take_faults(&mut self) {
+        let board = self.live_log.board();
+        let general = &board.general;
+        let new = general.faults_told.saturating_sub(self.faults_shown).min(general.faults.len() as u64) as usize;
+        self.faults_shown = general.faults_told;
+        for (seq, report) in &general.faults[general.faults.len() - new..] {
+            // Of a call that failed, whoever made it tells what that means.
+            let own = |record: crate::model::Record| record.kind == Kind::Fault;
+            let read = self.live_log.reader().and_then(|r| r.record(*seq).ok().flatten());
+            if read.is_none_or(own) {
+                self.toasts.fault(report.as_ref().clone(), *seq);
+            }
+        }
+    }
+
+    fn sandbox_told(&mut self, status: Status) {
+        for session in std::mem::take(&mut self.book.doomed_jwts) {
+            let mine = status.tokens.iter().filter(|t| t.kind == "jwt" && t.session.as_ref() == Some(&session));
+            for token in mine.filter(|t| t.remaining_seconds >= 0) {
+                self.send(Command::Order { order: Order::ExpireToken { token: token.id.clone(), in_seconds: None } });
+            }
+        }
+        self.book.sandbox_status = Some(status);
     }
 
     fn event(&mut self, event: Event) {
@@ -38,8 +65,11 @@ impl App {
                             }
                             self.book.environments.insert(id, *environment);
                         }
-                        self.show(id);
-                        self.want_composer = true;
+                        // Made meanwhile: the running capture shows it as soon as it is in view again.
+                        if self.saved_log.is_none() {
+                            self.show(id);
+                            self.want_composer = true;
+                        }
                     }
                     (Err(report), _) => self.toasts.report(report),
                 }
@@ -48,7 +78,7 @@ impl App {
                 self.book.live.remove(&session);
             }
             Event::Sandbox(state) => self.sandbox_changed(state),
-            Event::SandboxStatus(status) => self.book.sandbox_status = Some(*status),
+            Event::SandboxStatus(status) => self.sandbox_told(*status),
             Event::Vault(status) => self.book.vault = Some(status),
             Event::Job { job, done, total } => {
                 if let Some(row) = self.book.jobs.iter_mut().find(|j| j.id == job) {
@@ -69,19 +99,9 @@ impl App {
                 }
             }
             Event::Fault(report) => self.toasts.report(report),
-            Event::SecretKept { key: _, result } => {
-                if let Err(report) = result {
-                    self.toasts.report(report);
-                }
-            }
+            Event::SecretKept { key, result } => self.secret_told(key, result),
             Event::Kept { session, environment_id, key, kept } => {
-                self.settings.kept.retain(|k| k.key != key);
-                if kept {
-                    let board = self.live_log.board();
-                    let name = board.session(session).map_or_else(String::new, |view| self.book.name(view).to_owned());
-                    let at = self.clock.now().wall;
-                    self.settings.kept.push(KeptSession { environment_id, key, name, at });
-                }
+                self.token_kept(session, environment_id, key, kept);
             }
         }
     }

@@ -11,21 +11,27 @@ pub(super) struct Keyboard {
     pub text: bool,
     /// Any widget has it: arrows and Space are its own.
     pub widget: bool,
-    /// A dialog or menu is open: only keys with Ctrl reach the window.
-    pub over: bool,
+    /// A menu is open: only keys with Ctrl reach the window.
+    pub popup: bool,
+    /// A dialog is open: what lies under it cannot be seen to change, so nothing there does.
+    pub dialog: bool,
 }
 
 impl Keyboard {
-    pub fn of(ctx: &Context, over: bool) -> Self {
+    pub fn of(ctx: &Context, dialog: bool) -> Self {
         Self {
             text: ctx.text_edit_focused(),
             widget: ctx.memory(|m| m.focused().is_some()),
-            over: over || ctx.any_popup_open(),
+            popup: ctx.any_popup_open(),
+            dialog,
         }
     }
 
-    fn leaves(self, key: &KeyboardShortcut) -> bool {
-        let free = !self.over && !self.text;
+    fn leaves(self, cmd: Cmd, key: &KeyboardShortcut) -> bool {
+        if self.dialog {
+            return matches!(cmd, Cmd::ZoomIn | Cmd::ZoomOut | Cmd::ZoomReset | Cmd::Quit);
+        }
+        let free = !self.popup && !self.text;
         !is_bare(key) || free && (!self.widget || !is_navigation(key.logical_key))
     }
 }
@@ -36,10 +42,10 @@ pub(super) fn take(ctx: &Context, keyboard: Keyboard) -> Vec<Cmd> {
     ctx.input_mut(|input| {
         input.events.retain(|event| {
             let Event::Key { key, pressed: true, modifiers, .. } = event else { return true };
-            let found = ALL
-                .iter()
-                .filter(|e| !is_of_table(e.cmd))
-                .find(|e| e.keys.iter().any(|k| k.logical_key == *key && fits(k, *modifiers) && keyboard.leaves(k)));
+            let found = ALL.iter().filter(|e| !is_of_table(e.cmd)).find(|e| {
+                let fits = |k: &&KeyboardShortcut| k.logical_key == *key && fits(k, *modifiers);
+                e.keys.iter().filter(fits).any(|k| keyboard.leaves(e.cmd, k))
+            });
             match found {
                 Some(entry) => {
                     out.push(entry.cmd);
@@ -101,8 +107,8 @@ mod tests {
         (out, left)
     }
 
-    const FREE: Keyboard = Keyboard { text: false, widget: false, over: false };
-    const TYPING: Keyboard = Keyboard { text: true, widget: true, over: false };
+    const FREE: Keyboard = Keyboard { text: false, widget: false, popup: false, dialog: false };
+    const TYPING: Keyboard = Keyboard { text: true, widget: true, ..FREE };
 
     #[test]
     fn a_text_field_keeps_its_letters_but_not_the_keys_with_ctrl() {
@@ -124,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_button_with_the_keyboard_keeps_space_and_arrows() {
-        let button = Keyboard { text: false, widget: true, over: false };
+        let button = Keyboard { widget: true, ..FREE };
         assert_eq!(press(Key::Space, Modifiers::NONE, button).1, 1);
         assert_eq!(press(Key::ArrowDown, Modifiers::NONE, button).1, 1);
         assert_eq!(press(Key::M, Modifiers::NONE, button).0, [Cmd::Mark]);
@@ -132,9 +138,20 @@ mod tests {
     }
 
     #[test]
-    fn under_a_dialog_only_keys_with_ctrl_are_commands() {
-        let over = Keyboard { over: true, ..FREE };
-        assert_eq!(press(Key::M, Modifiers::NONE, over).1, 1);
-        assert_eq!(press(Key::Comma, Modifiers::COMMAND, over).0, [Cmd::Settings]);
+    fn under_a_menu_only_keys_with_ctrl_are_commands() {
+        let popup = Keyboard { popup: true, ..FREE };
+        assert_eq!(press(Key::M, Modifiers::NONE, popup).1, 1);
+        assert_eq!(press(Key::Comma, Modifiers::COMMAND, popup).0, [Cmd::Settings]);
+    }
+
+    #[test]
+    fn under_a_dialog_nothing_is_a_command_but_size_and_quit() {
+        let dialog = Keyboard { dialog: true, ..FREE };
+        let taken: Vec<Cmd> = ALL
+            .iter()
+            .flat_map(|e| e.keys)
+            .flat_map(|k| press(k.logical_key, k.modifiers, dialog).0)
+            .collect();
+        assert_eq!(taken, [Cmd::ZoomIn, Cmd::ZoomIn, Cmd::ZoomOut, Cmd::ZoomReset, Cmd::Quit]);
     }
 }

@@ -3,14 +3,15 @@
 use egui::{CentralPanel, Frame, Margin, Panel, Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::keys::{Keyboard, take};
-use super::{Act, Acts, App, Scene, Toast};
+use super::{Act, Acts, App, Scene, notices};
 use crate::model::environment::Limits;
 use crate::projection::SessionView;
 use crate::ui::composer;
 use crate::ui::conversation::paint_column;
 use crate::ui::dialogs::{self, Dialog};
-use crate::ui::theme::{radius, space, tokens, tokens_of};
-use crate::ui::widgets::{Icon, ReportAction, Tone, icon_button, progress, report_card, segmented};
+use crate::ui::theme::{radius, space, tokens};
+use crate::ui::trouble::Trouble;
+use crate::ui::widgets::segmented;
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 
 impl App {
@@ -35,7 +36,7 @@ impl App {
     fn settle_columns(&mut self, board: &crate::projection::Board) {
         let first = self.book.listed(board).first().map(|s| s.id);
         for column in &mut self.columns {
-            if column.session.is_some_and(|id| self.book.closed.contains(&id)) {
+            if column.session.is_some_and(|id| self.book.list().closed.contains(&id)) {
                 column.session = None;
             }
         }
@@ -52,6 +53,8 @@ impl App {
         let situation = self.situation(board);
         let log = self.saved_log.as_deref().unwrap_or(self.live_log.as_ref());
         let (status, behind) = (log.status(), log.behind());
+        let live = if situation.saved { self.live_log.status() } else { status.clone() };
+        self.book.capture_failed.clone_from(&live.failed);
         let mut panes = self.settings.panes.clone();
         let mut edited = matches!(self.dialog, Some(Dialog::Settings)).then(|| self.settings.clone());
         let session = self.columns.get(self.focus).and_then(|c| c.session).and_then(|id| board.session(id));
@@ -72,6 +75,11 @@ impl App {
         Panel::top("toolbar").frame(bar).resizable(false).show(ui, |ui| {
             toolbar::paint(ui, &scene, self.live_log.file(), acts);
         });
+        let trouble = Trouble { live: &live, shown: &status, known: self.known_lost };
+        if trouble.is_any() {
+            let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 4));
+            Panel::top("trouble").frame(frame).resizable(false).show(ui, |ui| trouble.paint(ui, &scene, acts));
+        }
         let empty = self.book.listed(board).is_empty();
         if !empty {
             let strip = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 3));
@@ -79,7 +87,7 @@ impl App {
         }
         let foot = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 2));
         Panel::bottom("status").frame(foot).resizable(false).show(ui, |ui| {
-            status_bar::paint(ui, &scene, &status, behind, acts);
+            status_bar::paint(ui, &scene, &status, live.not_kept, behind, acts);
         });
         let ground = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(10));
         if empty {
@@ -148,12 +156,12 @@ impl App {
         {
             self.path = None;
         }
-        over_window(&ctx, &mut self.toasts, &self.book.jobs, now.mono, acts);
+        notices::paint(&ctx, &mut self.toasts, &self.book.jobs, &scene, acts);
         if let Some(edited) = edited {
             self.settings = edited;
         }
         self.settings.panes = panes;
-        self.settings.table = self.records.kept();
+        self.settings.table = self.records.kept(&|text| self.mask.text(text));
     }
 
     fn remember_window(&mut self, ctx: &egui::Context) {
@@ -233,76 +241,4 @@ fn one(
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
         paint_column(ui, &mut column.list, view, scene, acts);
     });
-}
-
-/// Toasts and long jobs, at the lower right.
-fn over_window(
-    ctx: &egui::Context,
-    toasts: &mut super::Toasts,
-    jobs: &[super::Job],
-    now: crate::model::Mono,
-    acts: &mut Acts,
-) {
-    if let Some(wait) = toasts.expire(now) {
-        ctx.request_repaint_after(wait);
-    }
-    if toasts.list.is_empty() && jobs.is_empty() {
-        return;
-    }
-    let t = tokens_of(ctx);
-    let mut gone = None;
-    egui::Area::new(egui::Id::unique("toasts"))
-        .order(egui::Order::Foreground)
-        .anchor(egui::Align2::RIGHT_BOTTOM, vec2(-12.0, -36.0))
-        .accessible_name("Messages")
-        .role(egui::Role::Group)
-        .show(ctx, |ui| {
-            ui.set_width(380.0);
-            ui.spacing_mut().item_spacing.y = space::SMALL;
-            let card = Frame::new()
-                .fill(t.surface.overlay)
-                .stroke((1.0, t.line.normal))
-                .corner_radius(radius::NORMAL)
-                .inner_margin(Margin::symmetric(10, 6));
-            for job in jobs {
-                card.show(ui, |ui| {
-                    ui.set_width(ui.available_width());
-                    if progress(ui, &job.title, job.done, job.total) {
-                        acts.push(Act::Engine(Box::new(crate::engine::Command::CancelJob { job: job.id })));
-                    }
-                });
-            }
-            let first = toasts.list.len().saturating_sub(4);
-            for (n, toast) in toasts.list.iter().enumerate().skip(first) {
-                ui.push_id(n, |ui| match toast {
-                    Toast::Info { text, .. } => {
-                        card.show(ui, |ui| {
-                            ui.set_width(ui.available_width());
-                            ui.horizontal(|ui| {
-                                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                                    if icon_button(ui, Icon::Cross, "Dismiss message").clicked() {
-                                        gone = Some(n);
-                                    }
-                                    ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                                        ui.add(egui::Label::new(text).wrap());
-                                    });
-                                });
-                            });
-                        });
-                    }
-                    Toast::Failed(report) => {
-                        if report_card(ui, report, Tone::Red, None, true) == Some(ReportAction::Dismiss) {
-                            gone = Some(n);
-                        }
-                    }
-                });
-            }
-            let more = first as u64 + toasts.dropped;
-            if more > 0 {
-                ui.label(format!("and {more} older"));
-            }
-        });
-    if let Some(n) = gone {
-        toasts.list.remove(n);
-    }
 }

@@ -7,12 +7,14 @@ mod files;
 mod intake;
 mod keys;
 mod layout;
+mod notices;
 mod run;
+mod secrets;
 mod selection;
 mod toasts;
 
 pub use act::{Act, Acts, FilePurpose};
-pub use book::{Book, Job, Pending, Probe, entries};
+pub use book::{Book, Job, Keeping, Pending, Probe, entries};
 pub use deeds::secret_key;
 pub use files::Done;
 pub use selection::Selection;
@@ -31,8 +33,7 @@ use super::inspector_pane::InspectorPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
 use super::seams::{Backend, Log, Mask, OpenLog};
-use super::settings::{KeptSession, SANDBOX, Settings, Store};
-use crate::engine::Command;
+use super::settings::{Settings, Store};
 use crate::model::{Clock, Now, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::vault::VaultStatus;
@@ -92,9 +93,14 @@ pub struct App {
     records: RecordsPane,
     inspector: InspectorPane,
     toasts: Toasts,
+    forgetting: secrets::Forgetting,
+    /// Faults outside any session that were shown so far.
+    faults_shown: u64,
     sender: SyncSender<Done>,
     done: Receiver<Done>,
     styled: bool,
+    /// Records that were not kept, as far as somebody has read it.
+    known_lost: u64,
     /// Which of the two the lower pane shows in a narrow window.
     lower_inspector: bool,
     /// Put the keyboard into the composer of the focused column at the next paint.
@@ -159,9 +165,12 @@ impl App {
             inspector: InspectorPane::default(),
             settings: parts.settings,
             toasts,
+            forgetting: secrets::Forgetting::default(),
+            faults_shown: 0,
             sender,
             done,
             styled: false,
+            known_lost: 0,
             lower_inspector: false,
             want_composer: false,
         };
@@ -170,17 +179,6 @@ impl App {
             app.perform_open(file, None);
         }
         app
-    }
-
-    /// The sandbox of an earlier run is gone, and so is what could be resumed in it.
-    fn forget_old_sandbox(&mut self) {
-        let (gone, left) =
-            std::mem::take(&mut self.settings.kept).into_iter().partition(|k| k.environment_id == SANDBOX);
-        self.settings.kept = left;
-        let gone: Vec<KeptSession> = gone;
-        for kept in gone {
-            self.send(Command::ForgetSecret { key: kept.key });
-        }
     }
 
     /// The capture that is shown.

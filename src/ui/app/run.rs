@@ -15,7 +15,7 @@ impl App {
     pub(super) fn run(&mut self, cmd: Cmd, board: &Board, ctx: &egui::Context) {
         let situation = self.situation(board);
         if !cmd.entry().enabled(&situation) {
-            self.toasts.info(format!("{}: {}", cmd.title(), cmd.entry().why_not()));
+            self.toasts.info(format!("{}: {}", cmd.title(), cmd.entry().why_not(&situation)));
             return;
         }
         let session = self.focused_session().unwrap_or(SessionId::NONE);
@@ -168,7 +168,7 @@ impl App {
     /// "Guest 1", "Guest 2": the first number that no live session has.
     pub(super) fn next_name(&self) -> String {
         let board = self.live_log.board();
-        let taken: Vec<String> = board.sessions.iter().map(|s| self.book.name(s)).collect();
+        let taken: Vec<String> = board.sessions.iter().map(|s| self.book.live_name(s)).collect();
         let waiting = self.book.pending.values().filter(|p| matches!(p, Pending::Session(_))).count();
         let mut n = 1 + waiting;
         while taken.contains(&format!("Guest {n}")) {

@@ -12,7 +12,8 @@ const KEPT: usize = 20;
 #[derive(Debug)]
 pub enum Toast {
     Info { text: String, until: Option<Mono> },
-    Failed(Report),
+    /// With the record that tells it, where there is one.
+    Failed(Report, Option<u64>),
 }
 
 #[derive(Debug, Default)]
@@ -29,15 +30,32 @@ impl Toasts {
 
     /// Shows a failure. The same one again replaces the older card.
     pub fn report(&mut self, report: Report) {
-        self.list.retain(|t| !matches!(t, Toast::Failed(r) if *r == report));
-        self.push(Toast::Failed(report));
+        self.failed(report, None);
+    }
+
+    /// As [`Toasts::report`], with the record that tells it.
+    pub fn fault(&mut self, report: Report, record: u64) {
+        self.failed(report, Some(record));
+    }
+
+    fn failed(&mut self, report: Report, record: Option<u64>) {
+        self.list.retain(|t| !matches!(t, Toast::Failed(r, _) if *r == report));
+        self.push(Toast::Failed(report, record));
+    }
+
+    /// Every failure was read.
+    pub fn dismiss_all(&mut self) {
+        self.list.clear();
+        self.dropped = 0;
     }
 
     fn push(&mut self, toast: Toast) {
         self.list.push(toast);
         if self.list.len() > KEPT {
-            let gone = self.list.remove(0);
-            self.dropped += u64::from(matches!(gone, Toast::Failed(_)));
+            // Short messages go before failures.
+            let info = self.list.iter().position(|t| matches!(t, Toast::Info { .. }));
+            let gone = self.list.remove(info.unwrap_or(0));
+            self.dropped += u64::from(matches!(gone, Toast::Failed(..)));
         }
     }
 

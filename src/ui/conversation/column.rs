@@ -7,15 +7,17 @@ use crate::dialect::Wish;
 use crate::model::fact::SessionState;
 use crate::projection::SessionView;
 use crate::ui::app::{Act, Acts, Scene};
+use crate::ui::dialogs::Dialog;
 use crate::ui::format;
 use crate::ui::rail::{session_menu, state_mark};
 use crate::ui::theme::{font, radius, space, tokens};
-use crate::ui::widgets::{Icon, Tone, Weight, badge, button};
+use crate::ui::widgets::{Icon, Tone, Weight, badge, button, icon_button};
 
 /// Head and list of a session; the composer is painted apart.
 pub fn paint(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     head(ui, view, scene, acts);
     banner(ui, view, scene, acts);
+    fault(ui, view, scene, acts);
     ui.add_space(space::TIGHT);
     if view.conversation.entries.is_empty() && view.conversation.older == 0 {
         ui.centered_and_justified(|ui| {
@@ -81,6 +83,29 @@ fn banner(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
         let text = format!("Connection lost. Try {attempt} in {} s.", left.div_ceil(1_000_000));
         strip(ui, Icon::Refresh, &text, Tone::Amber, |_| {});
     }
+}
+
+/// The newest fault that nobody has read, unless the session has got over it.
+fn fault(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+    let Some((seq, report)) = view.faults.last() else { return };
+    let ended = view.state.as_ref().is_some_and(SessionState::is_ended);
+    let read = scene.book.list().read_faults.get(&view.id).is_some_and(|read| read >= seq);
+    if read || (!ended && *seq < view.state_seq) {
+        return;
+    }
+    ui.add_space(space::HAIR);
+    let text = format!("{}: {}", report.title, report.what);
+    strip(ui, Icon::Warning, &text, Tone::Red, |ui| {
+        if icon_button(ui, Icon::Cross, "Dismiss fault").clicked() {
+            acts.push(Act::FaultRead(view.id, *seq));
+        }
+        if button(ui, None, "Show record", Weight::Quiet).clicked() {
+            acts.push(Act::Select(vec![*seq]));
+        }
+        if button(ui, None, "What to do", Weight::Quiet).clicked() {
+            acts.push(Act::Open(Box::new(Dialog::Report(report.as_ref().clone()))));
+        }
+    });
 }
 
 fn strip(ui: &mut Ui, icon: Icon, text: &str, tone: Tone, buttons: impl FnOnce(&mut Ui)) {

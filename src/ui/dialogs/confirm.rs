@@ -13,6 +13,8 @@ pub enum Confirm {
     DeleteEnvironment {
         id: String,
         name: String,
+        /// Sessions of it that can be resumed.
+        kept: usize,
     },
     /// An address that somebody else sent.
     Link {
@@ -32,16 +34,19 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
         Confirm::DeleteEnvironment { .. } => "Delete environment?",
         Confirm::Link { .. } => "Open this address?",
     };
-    super::frame(ctx, title, 460.0, false, |ui| {
+    super::frame(ctx, title, 460.0, (false, false), |ui| {
         let mut done = false;
         match confirm {
-            Confirm::DeleteEnvironment { name, .. } => {
-                ui.add(
-                    Label::new(format!(
-                        "“{name}” and its client secret in the keyring will be gone. Records of its sessions stay."
-                    ))
-                    .wrap(),
+            Confirm::DeleteEnvironment { name, kept, .. } => {
+                let tokens = match kept {
+                    0 => String::new(),
+                    n => format!(" and the tokens of {}", format::plural(*n as u64, "kept session", "kept sessions")),
+                };
+                let text = format!(
+                    "“{name}” will be gone, and with it, in the keyring, its client secret{tokens}. Records of its \
+                     sessions stay."
                 );
+                ui.add(Label::new(text).wrap());
             }
             Confirm::Link { url } => {
                 ui.label("It came with the conversation and opens in your browser:");

@@ -1,12 +1,12 @@
 //! The form of one environment, checked while it is filled in.
 
-use egui::{CollapsingHeader, ComboBox, DragValue, RichText, TextEdit, Ui};
+use egui::{CollapsingHeader, ComboBox, DragValue, Label, RichText, TextEdit, Ui};
 
 use super::session::Masked;
-use super::{field, text, under};
+use super::{field, field_of, text, under};
 use crate::model::hosts::REGIONS;
 use crate::model::{Environment, Region, Report};
-use crate::ui::app::{Acts, FilePurpose, Scene};
+use crate::ui::app::{Acts, FilePurpose, Keeping, Scene};
 use crate::ui::settings::Settings;
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Tone, Weight, badge, button};
@@ -17,6 +17,8 @@ pub struct Form {
     /// A new client secret; empty leaves the one in the vault as it is.
     pub secret: Masked,
     pub forget_secret: bool,
+    /// What stands in the field is with the keyring.
+    pub secret_sent: bool,
     /// It is in the list.
     pub saved: bool,
     own_hosts: bool,
@@ -25,7 +27,15 @@ pub struct Form {
 impl Form {
     pub fn of(environment: Environment) -> Self {
         let own_hosts = environment.region.is_none();
-        Self { environment, secret: Masked::default(), forget_secret: false, saved: true, own_hosts }
+        let secret = Masked::default();
+        Self { environment, secret, forget_secret: false, secret_sent: false, saved: true, own_hosts }
+    }
+
+    /// The keyring has the secret; where another one was typed meanwhile, that one stays.
+    pub fn secret_kept(&mut self) {
+        if std::mem::take(&mut self.secret_sent) {
+            self.secret = Masked::default();
+        }
     }
 
     /// Why it cannot be saved.
@@ -52,7 +62,7 @@ impl Form {
         let e = &mut self.environment;
         text(ui, "Deployment id", &mut e.deployment_id, "00000000-0000-0000-0000-000000000000");
         if !e.deployment_id.is_empty() && uuid::Uuid::parse_str(e.deployment_id.trim()).is_err() {
-            warn(ui, "This is not a UUID. Real deployments have one.");
+            field_of(ui, |ui| warn(ui, "This is not a UUID. Real deployments have one."));
         }
         optional(ui, "Origin", &mut e.origin, "https://www.example.com");
         under(ui, "Needed only where the deployment has a list of allowed domains.");
@@ -60,7 +70,7 @@ impl Form {
         field(ui, "Own CA file", |ui| {
             ui.horizontal(|ui| {
                 let mut path = e.ca_file.clone().unwrap_or_default();
-                let edit = TextEdit::singleline(&mut path).hint_text("PEM file").desired_width(260.0);
+                let edit = TextEdit::singleline(&mut path).hint_text("PEM file").desired_width(beside(ui, 110.0));
                 if ui.add(edit).accessible_name("Own CA file").changed() {
                     e.ca_file = Some(path).filter(|p| !p.trim().is_empty());
                 }
@@ -75,7 +85,7 @@ impl Form {
                 warn(ui, "Anybody between you and the server can read and change everything, secrets included.");
             }
         });
-        self.oauth(ui);
+        self.oauth(ui, scene);
         self.behaviour(ui);
         self.numbers(ui);
         if let Some(report) = self.problem(scene.settings, !self.saved).filter(|_| !self.environment.name.is_empty()) {
@@ -96,7 +106,8 @@ impl Form {
                 };
                 ComboBox::new("region", "")
                     .selected_text(title)
-                    .width(320.0)
+                    .width(ui.available_width().min(320.0))
+                    .truncate()
                     .height(360.0)
                     .show_ui(ui, |ui| {
                         for r in REGIONS {
@@ -129,7 +140,7 @@ impl Form {
         match e.hosts() {
             Ok(hosts) => under(ui, &format!("Guest socket: {}", hosts.guest_socket)),
             Err(report) => {
-                warn(ui, &report.what);
+                field_of(ui, |ui| warn(ui, &report.what));
                 for remedy in &report.remedies {
                     under(ui, remedy);
                 }
@@ -137,18 +148,28 @@ impl Form {
         }
     }
 
-    fn oauth(&mut self, ui: &mut Ui) {
+    fn oauth(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         let e = &mut self.environment;
         optional(ui, "OAuth client id", &mut e.client_id, "only for calls of the Platform API");
         field(ui, "Client secret", |ui| {
-            ui.horizontal(|ui| {
+            ui.horizontal_wrapped(|ui| {
+                let width = beside(ui, 150.0);
                 let edit =
-                    TextEdit::singleline(&mut self.secret.0).password(true).hint_text("unchanged").desired_width(260.0);
-                ui.add(edit).accessible_name("Client secret");
+                    TextEdit::singleline(&mut self.secret.0).password(true).hint_text("unchanged").desired_width(width);
+                if ui.add(edit).accessible_name("Client secret").changed() {
+                    self.secret_sent = false;
+                }
                 ui.checkbox(&mut self.forget_secret, "Forget the kept one");
             });
         });
-        under(ui, "The secret goes to the keyring, never into a file.");
+        match scene.book.secrets.get(&crate::ui::app::secret_key(&self.environment.id)) {
+            Some(Keeping::Waiting) => under(ui, "The keyring is asked to keep it…"),
+            Some(Keeping::Failed(report)) => {
+                field_of(ui, |ui| warn(ui, &format!("{}: {}", report.title, report.what)));
+            }
+            Some(Keeping::Kept) => under(ui, "The secret is kept."),
+            None => under(ui, "The secret goes to the keyring, never into a file."),
+        }
     }
 
     fn behaviour(&mut self, ui: &mut Ui) {
@@ -215,11 +236,18 @@ fn optional(ui: &mut Ui, name: &str, value: &mut Option<String>, hint: &str) {
     }
 }
 
+/// Width of a field with something of this width at its right; all of it where too little would be left.
+fn beside(ui: &Ui, other: f32) -> f32 {
+    let room = ui.available_width();
+    if room - other < 140.0 { room - 8.0 } else { (room - other).min(260.0) }
+}
+
+/// In the column of the fields already.
 fn warn(ui: &mut Ui, text: &str) {
-    ui.horizontal(|ui| {
+    ui.horizontal_top(|ui| {
         badge(ui, Some(Icon::Warning), "", Tone::Amber);
         let t = tokens(ui);
-        ui.label(RichText::new(text).font(font::small()).color(t.amber.ink));
+        ui.add(Label::new(RichText::new(text).font(font::small()).color(t.amber.ink)).wrap());
     });
 }
 

@@ -6,7 +6,6 @@ use egui::{Label, RichText, ScrollArea, Ui};
 
 use super::Confirm;
 use super::environment_form::Form;
-use crate::engine::Command;
 use crate::model::{Environment, Report, Secret};
 use crate::ui::app::{Act, Acts, Probe, Scene};
 use crate::ui::dialogs::hint;
@@ -31,6 +30,12 @@ impl Environments {
         Self { form: Some(Form::of(fresh())), creating: true }
     }
 
+    pub fn secret_kept(&mut self, key: &str) {
+        if let Some(form) = self.form.as_mut().filter(|f| crate::ui::app::secret_key(&f.environment.id) == key) {
+            form.secret_kept();
+        }
+    }
+
     pub fn ca_file(&mut self, path: &Path) {
         if let Some(form) = &mut self.form {
             form.environment.ca_file = Some(path.display().to_string());
@@ -38,11 +43,11 @@ impl Environments {
     }
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
-        let height = (ui.ctx().content_rect().height() - 150.0).clamp(260.0, 640.0);
+        let height = (ui.ctx().content_rect().height() - 150.0).clamp(200.0, 640.0);
         let size = egui::vec2(ui.available_width(), height);
         ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Min), |ui| {
             ui.vertical(|ui| {
-                ui.set_width(190.0);
+                ui.set_width((size.x * 0.26).min(190.0));
                 ui.set_height(height);
                 self.list(ui, scene);
             });
@@ -87,7 +92,7 @@ impl Environments {
             },
         );
         ui.add_space(space::SMALL);
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let problem = form.problem(scene.settings, self.creating);
             let title = if self.creating { "Create" } else { "Save" };
             ui.add_enabled_ui(problem.is_none(), |ui| {
@@ -109,7 +114,8 @@ impl Environments {
                     self.creating = true;
                 } else if button(ui, Some(Icon::Trash), "Delete…", Weight::Quiet).clicked() {
                     let Environment { id, name, .. } = environment;
-                    acts.push(Act::Ask(Confirm::DeleteEnvironment { id, name }));
+                    let kept = scene.settings.kept.iter().filter(|k| k.environment_id == id).count();
+                    acts.push(Act::Ask(Confirm::DeleteEnvironment { id, name, kept }));
                 }
             }
         });
@@ -126,15 +132,18 @@ fn fresh() -> Environment {
 }
 
 fn save(form: &mut Form, acts: &mut Acts) {
-    let secret = std::mem::take(&mut form.secret.0);
     let key = crate::ui::app::secret_key(&form.environment.id);
-    if !secret.is_empty() {
-        acts.push(Act::Engine(Box::new(Command::KeepSecret { key, value: Secret::new(secret) })));
+    let mut more = "";
+    if !form.secret.0.is_empty() {
+        // It stays in the field until the keyring has it.
+        acts.push(Act::KeepSecret(key, Secret::new(form.secret.0.clone())));
+        form.secret_sent = true;
+        more = " Its client secret is on the way to the keyring.";
     } else if std::mem::take(&mut form.forget_secret) {
-        acts.push(Act::Engine(Box::new(Command::ForgetSecret { key })));
+        acts.push(Act::ForgetSecret(key));
     }
     acts.push(Act::SaveEnvironment(Box::new(form.environment.clone())));
-    acts.push(Act::Info(format!("Environment “{}” is saved.", form.environment.name)));
+    acts.push(Act::Info(format!("Environment “{}” is saved.{more}", form.environment.name)));
     form.saved = false;
 }
 

@@ -18,7 +18,7 @@ pub use sandbox::SandboxPanel;
 
 use std::path::Path;
 
-use egui::{Context, Frame, Id, Modal, RichText, Role, Ui};
+use egui::{Context, Frame, Id, Modal, RichText, Role, ScrollArea, Ui};
 
 use super::app::{Acts, Scene};
 use super::palette::Palette;
@@ -95,6 +95,18 @@ impl Dialog {
         }
     }
 
+    /// It speaks of a session of the capture that is shown.
+    pub fn is_about_session(&self) -> bool {
+        matches!(self, Self::Rename(_) | Self::Note(_) | Self::Export(_))
+    }
+
+    /// The keyring has the secret that was typed into the form.
+    pub fn secret_kept(&mut self, key: &str) {
+        if let Self::Environments(dialog) = self {
+            dialog.secret_kept(key);
+        }
+    }
+
     fn title(&self) -> &'static str {
         match self {
             Self::Palette(_) => "Commands",
@@ -132,7 +144,8 @@ pub fn paint(
 ) -> bool {
     let (title, width) = (dialog.title(), dialog.width());
     let bare = matches!(dialog, Dialog::Palette(_));
-    frame(ctx, title, width, bare, |ui| match dialog {
+    let scrolls = matches!(dialog, Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_));
+    frame(ctx, title, width, (bare, scrolls), |ui| match dialog {
         Dialog::Palette(palette) => palette.paint(ui, scene, acts),
         Dialog::Keys(filter) => {
             super::keys::paint(ui, filter);
@@ -140,7 +153,7 @@ pub fn paint(
         }
         Dialog::Settings => {
             if let Some(settings) = settings {
-                settings::paint(ui, settings, scene);
+                settings::paint(ui, settings, scene, acts);
             }
             false
         }
@@ -160,8 +173,15 @@ pub fn paint(
     })
 }
 
-/// A modal with a title bar and a closing cross. Esc and a click beside it close it too.
-fn frame(ctx: &Context, title: &str, width: f32, bare: bool, add: impl FnOnce(&mut Ui) -> bool) -> bool {
+/// A modal with a title bar (unless it is bare) and a closing cross. Esc and a click beside it close it too. What does
+/// not fit is scrolled, by the content itself where it scrolls.
+fn frame(
+    ctx: &Context,
+    title: &str,
+    width: f32,
+    (bare, scrolls): (bool, bool),
+    add: impl FnOnce(&mut Ui) -> bool,
+) -> bool {
     let id = Id::unique(("dialog", title));
     let t = super::theme::tokens_of(ctx);
     let screen = ctx.content_rect();
@@ -184,19 +204,30 @@ fn frame(ctx: &Context, title: &str, width: f32, bare: bool, add: impl FnOnce(&m
                 });
                 ui.add_space(space::NORMAL);
             }
-            close | add(ui)
+            if scrolls {
+                return close | add(ui);
+            }
+            let height = (screen.height() - 140.0).max(120.0);
+            let area = ScrollArea::vertical().id_salt("dialog").max_height(height).auto_shrink([false, true]);
+            close | area.show(ui, add).inner
         });
     response.inner || response.should_close()
+}
+
+/// Width of the column of names: narrower where there is little room, at 200 % for instance.
+fn names_width(ui: &Ui) -> f32 {
+    (ui.available_width() * 0.32).clamp(96.0, 150.0)
 }
 
 /// A row of a form: name at the left, field at the right.
 fn field<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     let t = tokens(ui);
+    let width = names_width(ui);
     ui.horizontal(|ui| {
-        let size = egui::vec2(150.0, space::CONTROL);
+        let size = egui::vec2(width, space::CONTROL);
         ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Center), |ui| {
             ui.set_min_size(size);
-            ui.add(egui::Label::new(RichText::new(name).color(t.text.normal)).truncate());
+            ui.add(egui::Label::new(RichText::new(name).color(t.text.normal)).truncate()).on_hover_text(name);
         });
         ui.vertical(|ui| add(ui)).inner
     })
@@ -213,10 +244,17 @@ fn text(ui: &mut Ui, name: &str, value: &mut String, hint: &str) -> egui::Respon
 
 /// A hint in the column of the fields.
 fn under(ui: &mut Ui, text: &str) {
+    field_of(ui, |ui| hint(ui, text));
+}
+
+/// Something in the column of the fields, without a name.
+fn field_of<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let width = names_width(ui);
     ui.horizontal_top(|ui| {
-        ui.add_space(150.0 + ui.spacing().item_spacing.x);
-        hint(ui, text);
-    });
+        ui.add_space(width + ui.spacing().item_spacing.x);
+        ui.vertical(add).inner
+    })
+    .inner
 }
 
 fn hint(ui: &mut Ui, text: &str) {

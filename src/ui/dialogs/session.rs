@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, Key, TextEdit, Ui};
 
-use super::{field, hint, text};
+use super::{field, field_of, hint, text, under};
 use crate::engine::Command;
 use crate::model::{Environment, Secret, SessionId};
 use crate::ui::app::{Act, Acts, Scene};
@@ -73,7 +73,7 @@ impl NewSession {
             self.kept = mine.first().map(|k| k.key.clone()).unwrap_or_default();
         }
         if mine.is_empty() {
-            hint(ui, "No session of this environment was kept.");
+            under(ui, "No session of this environment was kept.");
             return;
         }
         let title = |k: &KeptSession| {
@@ -84,7 +84,8 @@ impl NewSession {
             let chosen = mine.iter().find(|k| k.key == self.kept).map(|k| title(k)).unwrap_or_default();
             ComboBox::new("kept-session", "")
                 .selected_text(chosen)
-                .width(260.0)
+                .width(ui.available_width().min(260.0))
+                .truncate()
                 .show_ui(ui, |ui| {
                     for k in &mine {
                         ui.selectable_value(&mut self.kept, k.key.clone(), title(k));
@@ -93,7 +94,7 @@ impl NewSession {
                 .response
                 .accessible_name("Kept session");
         });
-        hint(ui, "Resumes that session with the token in the keyring.");
+        under(ui, "Resumes that session with the token in the keyring.");
     }
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
@@ -102,7 +103,8 @@ impl NewSession {
             let name = scene.settings.environment(&self.environment).map_or("Sandbox", |e| e.name.as_str());
             ComboBox::new("new-session-environment", "")
                 .selected_text(name)
-                .width(240.0)
+                .width(ui.available_width().min(260.0))
+                .truncate()
                 .show_ui(ui, |ui| {
                     ui.selectable_value(&mut self.environment, SANDBOX.to_owned(), "Sandbox");
                     for e in &scene.settings.environments {
@@ -113,21 +115,21 @@ impl NewSession {
                 .accessible_name("Environment of the session");
         });
         field(ui, "Session token", |ui| {
-            let options = [(Token::Fresh, "fresh"), (Token::Given, "given"), (Token::Kept, "kept by the keyring")];
+            let options = [(Token::Fresh, "fresh"), (Token::Given, "given"), (Token::Kept, "kept")];
             segmented(ui, "Session token", &mut self.token, &options);
         });
         match self.token {
-            Token::Fresh => hint(ui, "A new guest, unknown to the server."),
+            Token::Fresh => under(ui, "A new guest, unknown to the server."),
             Token::Given => {
                 field(ui, "Token", |ui| {
-                    let edit = TextEdit::singleline(&mut self.given.0).password(true).desired_width(260.0);
+                    let edit = TextEdit::singleline(&mut self.given.0).password(true).desired_width(ui.available_width().min(420.0));
                     ui.add(edit).accessible_name("Token");
                 });
-                hint(ui, "Resumes the session of this token, as another device of the same guest would.");
+                under(ui, "Resumes the session of this token, as another device of the same guest would.");
             }
             Token::Kept => self.choose_kept(ui, scene),
         }
-        ui.checkbox(&mut self.connect, "Connect at once");
+        field_of(ui, |ui| ui.checkbox(&mut self.connect, "Connect at once"));
         ui.add_space(space::NORMAL);
         let environment = self.chosen(scene).cloned();
         let mut done = false;
@@ -174,7 +176,7 @@ impl Rename {
     pub fn paint(&mut self, ui: &mut Ui, acts: &mut Acts) -> bool {
         let response = text(ui, "Name", &mut self.name, "Guest 1");
         let enter = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
-        hint(ui, "The name is used in this window; the records keep the one that the session was made with.");
+        under(ui, "The name is used in this window; the records keep the one that the session was made with.");
         ui.add_space(space::NORMAL);
         let ready = !self.name.trim().is_empty();
         let pressed = ui.add_enabled_ui(ready, |ui| button(ui, None, "Rename", Weight::Primary).clicked()).inner;

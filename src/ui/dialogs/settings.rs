@@ -3,13 +3,13 @@
 use egui::{DragValue, Label, RichText, Ui};
 
 use super::{field, hint};
-use crate::ui::app::Scene;
+use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
-use crate::ui::settings::Settings;
+use crate::ui::settings::{KEPT, Settings};
 use crate::ui::theme::{Choice, font, space, tokens};
-use crate::ui::widgets::{copy_button, segmented};
+use crate::ui::widgets::{Icon, Weight, button, copy_button, segmented};
 
-pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>) {
+pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>, acts: &mut Acts) {
     ui.spacing_mut().item_spacing.y = space::NORMAL;
     section(ui, "Look");
     field(ui, "Theme", |ui| {
@@ -62,7 +62,29 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>) {
                 hint(ui, &format!("{}, {}", format::plural(files, "file", "files"), format::bytes(bytes)));
             }
         }
-        None => hint(ui, "None: this capture is in memory only."),
+        None => {
+            ui.horizontal(|ui| {
+                ui.set_height(space::CONTROL);
+                ui.label("In memory only");
+            });
+            hint(ui, "Nothing of this run is written to disk. Save the capture where it shall stay.");
+        }
+    });
+    field(ui, "Kept sessions", |ui| {
+        let kept = settings.kept.len();
+        ui.horizontal(|ui| {
+            ui.label(format!("{kept} of at most {KEPT}"));
+            ui.add_enabled_ui(kept > 0, |ui| {
+                if button(ui, Some(Icon::Trash), "Forget all", Weight::Quiet).clicked() {
+                    acts.push(Act::ForgetKept);
+                }
+            });
+        });
+        hint(ui, "Their tokens are in the keyring, so that they can be resumed. Of more, the oldest are forgotten.");
+        if !settings.forget.is_empty() {
+            let keys = format::plural(settings.forget.len() as u64, "secret waits", "secrets wait");
+            hint(ui, &format!("{keys} to be taken out of the keyring."));
+        }
     });
 }
 

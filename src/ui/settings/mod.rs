@@ -19,6 +19,9 @@ use crate::model::{Environment, Wall};
 /// Name by which the built-in sandbox is chosen.
 pub const SANDBOX: &str = "sandbox";
 
+/// So many sessions can be resumed at most; of more, the oldest are forgotten.
+pub const KEPT: usize = 100;
+
 /// At most so many captures are remembered.
 const RECENT: usize = 12;
 
@@ -72,8 +75,10 @@ pub struct Settings {
     /// What the record table keeps: filter, lanes, columns.
     pub table: Value,
     pub recent: Vec<PathBuf>,
-    /// Sessions whose tokens the keyring holds, newest last.
+    /// Sessions whose tokens the keyring holds, newest last; at most [`KEPT`].
     pub kept: Vec<KeptSession>,
+    /// Keys that the keyring shall forget, until it says that it has.
+    pub forget: Vec<String>,
     pub drafts: Drafts,
     /// Fields of another version of this program.
     pub other: Map<String, Value>,
@@ -98,6 +103,7 @@ impl Default for Settings {
             table: Value::Null,
             recent: Vec::new(),
             kept: Vec::new(),
+            forget: Vec::new(),
             drafts: Drafts::default(),
             other: Map::new(),
             unread_environments: Vec::new(),
@@ -134,6 +140,7 @@ impl Settings {
         set(&mut out.table, take("table"), "table", &mut bad);
         set(&mut out.recent, take("recent"), "recent", &mut bad);
         set(&mut out.kept, take("kept"), "kept", &mut bad);
+        set(&mut out.forget, take("forget"), "forget", &mut bad);
         set(&mut out.drafts, take("drafts"), "drafts", &mut bad);
         for value in environments {
             // A secret in a settings file was put there by hand: it is not read and not written back.
@@ -174,6 +181,7 @@ impl Settings {
         put("table", self.table.clone());
         put("recent", json(&self.recent));
         put("kept", json(&self.kept));
+        put("forget", json(&self.forget));
         put("drafts", json(&self.drafts));
         serde_json::to_string_pretty(&map).unwrap_or_default()
     }
@@ -189,11 +197,18 @@ impl Settings {
             self.window = Some([clamp(w, 640.0, 10_000.0, 1440.0), clamp(h, 400.0, 10_000.0, 900.0)]);
         }
         self.recent.truncate(RECENT);
+        self.bound_kept();
         for e in &mut self.environments {
             if e.id.is_empty() {
                 e.id = new_id();
             }
         }
+    }
+
+    /// Lets go of the oldest kept sessions where there are too many; what the keyring holds for them goes too.
+    pub fn bound_kept(&mut self) {
+        let over = self.kept.len().saturating_sub(KEPT);
+        self.forget.extend(self.kept.drain(..over).map(|k| k.key));
     }
 
     pub fn environment(&self, id: &str) -> Option<&Environment> {
@@ -275,6 +290,20 @@ mod tests {
         let again: Value = serde_json::from_str(&s.to_json()).unwrap();
         assert_eq!(again["from_the_future"]["a"], 1);
         assert_eq!(again["environments"][1]["new_field"], true);
+    }
+
+    #[test]
+    fn kept_sessions_are_bounded_and_what_goes_is_to_be_forgotten() {
+        let mut s = Settings::default();
+        for n in 0..KEPT + 3 {
+            let key = format!("e/session-token/{n}");
+            s.kept.push(KeptSession { environment_id: "e".into(), key, name: String::new(), at: Wall(0) });
+        }
+        let (back, bad) = Settings::from_json(&s.to_json()).unwrap();
+        assert!(bad.is_empty());
+        assert_eq!((back.kept.len(), back.forget.len()), (KEPT, 3));
+        assert_eq!(back.forget[0], "e/session-token/0");
+        assert_eq!(Settings::from_json(&back.to_json()).unwrap().0, back);
     }
 
     #[test]

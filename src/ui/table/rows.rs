@@ -114,19 +114,21 @@ impl RecordTable {
     }
 
     fn row_menu(&mut self, ui: &mut Ui, seq: u64, events: &mut Vec<TableEvent>) {
-        let mut item = |ui: &mut Ui, text: &str, keys: &str, event: Option<TableEvent>| {
+        let mut item = |ui: &mut Ui, text: &str, keys: &str, why: &str, event: Option<TableEvent>| {
             let response = ui.add_enabled(event.is_some(), egui::Button::new(text).shortcut_text(keys));
-            if response.clicked() {
+            if response.on_disabled_hover_text(why).clicked() {
                 events.extend(event);
                 ui.close();
                 return true;
             }
             false
         };
-        item(ui, "Mark", "M", Some(TableEvent::Mark(seq)));
-        item(ui, "Note…", "N", Some(TableEvent::Note(seq)));
+        let (free, why) = (self.read_only.is_none(), self.read_only.unwrap_or_default());
+        item(ui, "Mark", "M", why, free.then_some(TableEvent::Mark(seq)));
+        item(ui, "Note…", "N", why, free.then_some(TableEvent::Note(seq)));
         let other = if self.second == Some(seq) { self.selected } else { self.second };
-        item(ui, "Difference to the other row", "D", other.map(|other| TableEvent::Diff(seq, Some(other))));
+        let why = "Hold Shift and click to select another row.";
+        item(ui, "Difference to the other row", "D", why, other.map(|other| TableEvent::Diff(seq, Some(other))));
         let text = if self.time_zero() == Some(seq) { "Clear time zero" } else { "Set time zero" };
         if ui.add(egui::Button::new(text).shortcut_text("T")).clicked() {
             self.selected = Some(seq);

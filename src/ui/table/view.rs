@@ -25,6 +25,8 @@ pub struct RecordTable {
     pub show: Show,
     /// Times are told in this zone.
     pub zone: jiff::tz::TimeZone,
+    /// Why nothing can be written on a record, where that is so.
+    pub read_only: Option<&'static str>,
     pub(super) follow: Follow,
     pub(super) scroller: Scroller,
     pub(super) selected: Option<u64>,
@@ -77,6 +79,7 @@ impl Default for RecordTable {
             columns: Columns::default(),
             show: Show::default(),
             zone: jiff::tz::TimeZone::system(),
+            read_only: None,
             follow: Follow::Following,
             scroller: Scroller::default(),
             selected: None,

@@ -69,7 +69,7 @@ pub static LIGHT: Tokens = Tokens {
     accent: rgb(0x0B4FA8),
     accent_fill: rgb(0x1A62BF),
     accent_fill_hover: rgb(0x1554A6),
-    focus: rgb(0x1A62BF),
+    focus: rgb(0x0B4FA8),
     sent: rgb(0x0B4FA8),
     received: rgb(0x0C5C39),
     local: rgb(0x4E5A66),

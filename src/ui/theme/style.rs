@@ -44,7 +44,8 @@ fn visuals(t: &Tokens) -> Visuals {
         override_text_color: None,
         weak_text_color: Some(t.text.weak),
         widgets: widgets(t),
-        selection: Selection { bg_fill: t.surface.selected, stroke: Stroke::new(1.0, t.text.strong) },
+        // Also the edge of a text field that has the keyboard.
+        selection: Selection { bg_fill: t.surface.selected, stroke: Stroke::new(2.0, t.accent) },
         hyperlink_color: t.accent,
         faint_bg_color: t.surface.stripe,
         extreme_bg_color: t.surface.sunken,

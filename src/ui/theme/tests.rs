@@ -192,3 +192,14 @@ fn figures_have_one_width() {
     });
     output.textures_delta.clear();
 }
+
+#[test]
+fn what_has_the_keyboard_has_an_edge_in_the_accent() {
+    for t in [&DARK, &LIGHT] {
+        let visuals = super::style::style(t).visuals;
+        // Text fields take their edge from the selection, buttons from what is active.
+        assert_eq!(visuals.selection.stroke.color, t.accent);
+        assert_eq!(visuals.widgets.active.bg_stroke.color, t.accent);
+        assert!(visuals.selection.stroke.width >= 2.0);
+    }
+}

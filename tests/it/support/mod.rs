@@ -23,6 +23,15 @@ pub fn builder<State>(size: impl Into<Vec2>, theme: Theme) -> HarnessBuilder<Sta
 /// Both themes by name, for pictures.
 pub const THEMES: [(&str, Theme); 2] = [("dark", Theme::Dark), ("light", Theme::Light)];
 
+/// True where this text stands somewhere in a label.
+pub fn tells<State>(harness: &Harness<'_, State>, text: &str) -> bool {
+    use egui_kittest::kittest::NodeT as _;
+    harness.root().children_recursive().any(|node| {
+        let node = node.accesskit_node();
+        node.role() == egui::Role::Label && node.value().is_some_and(|v| v.contains(text))
+    })
+}
+
 /// True where this text stands somewhere as a label.
 pub fn says<State>(harness: &Harness<'_, State>, text: &str) -> bool {
     use egui_kittest::kittest::NodeT as _;

@@ -1,7 +1,7 @@
 //! A whole window for tests: a backend that only listens, a capture that is written by hand, a clock that is held.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use sessionscope::model::record::SessionStart;
 use sessionscope::model::{
     Direction, Draft, Environment, Fact, Kind, ManualClock, Mono, Now, Report, Secret, SessionId, Wall,
 };
-use sessionscope::projection::Projector;
+use sessionscope::projection::{Board, Projector};
 use sessionscope::sandbox::{Faults, GuestStatus, Ready, Status};
 use sessionscope::ui::app::{App, Parts};
 use sessionscope::ui::picker::{Answer, FilePicker, Question};
-use sessionscope::ui::seams::{Backend, LiveLog, Log, Mask, SavedLog};
+use sessionscope::ui::seams::{Backend, LiveLog, Log, LogStatus, Mask, SavedLog};
 use sessionscope::ui::settings::{Settings, Store};
 use sessionscope::vault::VaultStatus;
 
@@ -99,6 +99,37 @@ pub struct Desk {
     pub settings: Settings,
     pub picker: Answer,
     pub store: Option<PathBuf>,
+    /// What the running capture says of itself, instead of the truth.
+    pub figures: Arc<Mutex<Option<LogStatus>>>,
+}
+
+/// The running capture, whose figures can be made up.
+struct Claims(LiveLog, Arc<Mutex<Option<LogStatus>>>);
+
+impl Log for Claims {
+    fn board(&self) -> Arc<Board> {
+        self.0.board()
+    }
+
+    fn behind(&self) -> Option<(u64, u64)> {
+        self.0.behind()
+    }
+
+    fn status(&self) -> LogStatus {
+        self.1.lock().unwrap().clone().unwrap_or_else(|| self.0.status())
+    }
+
+    fn reader(&self) -> Option<&Reader> {
+        self.0.reader()
+    }
+
+    fn file(&self) -> Option<&Path> {
+        self.0.file()
+    }
+
+    fn is_live(&self) -> bool {
+        true
+    }
 }
 
 pub const START: Wall = Wall(1_767_705_975_174_000);
@@ -113,6 +144,7 @@ impl Default for Desk {
             settings,
             picker: Answer::Nobody("No portal in this test.".into()),
             store: None,
+            figures: Arc::default(),
         }
     }
 }
@@ -128,7 +160,7 @@ impl Desk {
         App::new(Parts {
             backend: Box::new(self.listener.clone()),
             clock: self.clock.clone(),
-            log: Box::new(LiveLog::new(self.writer.clone(), projector).unwrap()),
+            log: Box::new(Claims(LiveLog::new(self.writer.clone(), projector).unwrap(), self.figures.clone())),
             open_log: Arc::new(|path| SavedLog::open(path, Arc::new(|| {})).map(|l| Box::new(l) as Box<dyn Log>)),
             mask: Arc::new(OneToken),
             settings,

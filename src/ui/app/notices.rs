@@ -1,0 +1,113 @@
+//! Messages, failures and long jobs, at the lower right. Failures stay until they are dismissed.
+
+use egui::{Align2, Area, Context, Frame, Id, Label, Margin, Order, Role, ScrollArea, Ui, vec2};
+
+use super::{Act, Acts, Job, Scene, Toast, Toasts};
+use crate::engine::Command;
+use crate::ui::commands::Cmd;
+use crate::ui::theme::{radius, space, tokens_of};
+use crate::ui::widgets::{Icon, ReportAction, Tone, Weight, button, icon_button, progress, report_card};
+
+const WIDTH: f32 = 380.0;
+
+pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Scene<'_>, acts: &mut Acts) {
+    if let Some(wait) = toasts.expire(scene.now.mono) {
+        ctx.request_repaint_after(wait);
+    }
+    if toasts.list.is_empty() && jobs.is_empty() {
+        return;
+    }
+    let screen = ctx.content_rect();
+    Area::new(Id::unique("toasts"))
+        .order(Order::Foreground)
+        .anchor(Align2::RIGHT_BOTTOM, vec2(-12.0, -36.0))
+        .accessible_name("Messages")
+        .role(Role::Group)
+        .show(ctx, |ui| {
+            ui.set_width(WIDTH.min(screen.width() - 24.0));
+            ui.spacing_mut().item_spacing.y = space::SMALL;
+            for job in jobs {
+                card(ui, |ui| {
+                    if progress(ui, &job.title, job.done, job.total) {
+                        acts.push(Act::Engine(Box::new(Command::CancelJob { job: job.id })));
+                    }
+                });
+            }
+            let failures = toasts.list.iter().filter(|t| matches!(t, Toast::Failed(..))).count();
+            let mut gone = None;
+            ScrollArea::vertical().id_salt("messages").max_height(screen.height() * 0.5).auto_shrink([false, true]).show(
+                ui,
+                |ui| {
+                    // The newest first: what just happened is seen without scrolling.
+                    for (n, toast) in toasts.list.iter().enumerate().rev() {
+                        ui.push_id(n, |ui| {
+                            if one(ui, toast, scene, acts) {
+                                gone = Some(n);
+                            }
+                        });
+                    }
+                },
+            );
+            if let Some(n) = gone {
+                toasts.list.remove(n);
+            }
+            if failures > 1 || toasts.dropped > 0 {
+                card(ui, |ui| {
+                    ui.horizontal(|ui| {
+                        let dropped = toasts.dropped;
+                        if dropped > 0 {
+                            ui.label(format!("and {dropped} older"));
+                        }
+                        if button(ui, None, "Dismiss all", Weight::Quiet).clicked() {
+                            toasts.dismiss_all();
+                        }
+                    });
+                });
+            }
+        });
+}
+
+fn card(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let t = tokens_of(ui.ctx());
+    Frame::new()
+        .fill(t.surface.overlay)
+        .stroke((1.0, t.line.normal))
+        .corner_radius(radius::NORMAL)
+        .inner_margin(Margin::symmetric(10, 6))
+        .show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            add(ui);
+        });
+}
+
+/// True where it was dismissed.
+fn one(ui: &mut Ui, toast: &Toast, scene: &Scene<'_>, acts: &mut Acts) -> bool {
+    match toast {
+        Toast::Info { text, .. } => {
+            let mut gone = false;
+            card(ui, |ui| {
+                ui.horizontal(|ui| {
+                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                        gone = icon_button(ui, Icon::Cross, "Dismiss message").clicked();
+                        ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                            ui.add(Label::new(text).wrap());
+                        });
+                    });
+                });
+            });
+            gone
+        }
+        Toast::Failed(report, record) => match report_card(ui, report, Tone::Red, *record, true) {
+            Some(ReportAction::Dismiss) => true,
+            Some(ReportAction::GoTo(seq)) => {
+                // Notices tell of the running capture.
+                if scene.situation.saved {
+                    acts.run(Cmd::BackToLive);
+                }
+                acts.push(Act::Select(vec![seq]));
+                false
+            }
+            None => false,
+        },
+    }
+}
