@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::{App, Pending, Probe};
-use crate::engine::{Event, SandboxState};
+use crate::engine::{Command, Event, SandboxState};
 use crate::model::Report;
 use crate::ui::settings::KeptSession;
 
@@ -15,6 +15,7 @@ impl App {
     pub(super) fn take_in(&mut self, ctx: &egui::Context) {
         let start = Instant::now();
         self.take_files(ctx);
+        self.ask_sandbox();
         loop {
             if start.elapsed() > BUDGET {
                 ctx.request_repaint();
@@ -22,6 +23,23 @@ impl App {
             }
             let Some(event) = self.backend.poll() else { return };
             self.event(event);
+        }
+    }
+
+    /// Faults that count down and the sessions of the sandbox change with the traffic: while they are in view, they are
+    /// asked for whenever there is more on record. One question at a time.
+    fn ask_sandbox(&mut self) {
+        let book = &self.book;
+        let in_view = self.sandbox.open || book.sandbox_status.as_ref().is_some_and(|s| s.faulty);
+        let records = self.live_log.status().records;
+        if in_view
+            && matches!(book.sandbox, SandboxState::Running { .. })
+            && !book.sandbox_asked
+            && book.sandbox_seen != records
+            // Where the queue is full, the next frame asks.
+            && self.backend.send(Command::AskSandbox).is_ok()
+        {
+            (self.book.sandbox_asked, self.book.sandbox_seen) = (true, records);
         }
     }
 
@@ -48,7 +66,10 @@ impl App {
                 self.book.live.remove(&session);
             }
             Event::Sandbox(state) => self.sandbox_changed(state),
-            Event::SandboxStatus(status) => self.book.sandbox_status = Some(*status),
+            Event::SandboxStatus(status) => {
+                self.book.sandbox_asked = false;
+                self.book.sandbox_status = Some(*status);
+            }
             Event::Vault(status) => self.book.vault = Some(status),
             Event::Job { job, done, total } => {
                 if let Some(row) = self.book.jobs.iter_mut().find(|j| j.id == job) {
@@ -102,6 +123,8 @@ impl App {
             SandboxState::Stopped => {
                 self.book.after_sandbox = false;
                 self.book.sandbox_status = None;
+                // A question that came too late has no answer.
+                self.book.sandbox_asked = false;
             }
             _ => {}
         }
