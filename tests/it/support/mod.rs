@@ -1,6 +1,7 @@
 //! What the tests of the window share.
 
 pub mod console;
+pub mod live;
 pub mod records;
 mod renderer;
 pub mod scene;
