@@ -1,11 +1,13 @@
 //! `sessionscope doctor`: what works here, what does not, and how to mend it.
 
 use std::process::{Command, ExitCode, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::run::find_environment;
 use super::{Outcome, Window};
 use crate::capture::Writer;
+use crate::engine::LazyVault;
 use crate::engine::log::Log;
 use crate::engine::places::Places;
 use crate::engine::probe;
@@ -128,5 +130,6 @@ fn probe_environment(environment: crate::model::Environment) -> Result<Vec<Resul
         .build()
         .map_err(|e| Report::new("runtime", "The check cannot start", e.to_string()))?;
     let log = Log::new(Writer::private()?, Redactor::default(), SystemClock::shared());
-    Ok(runtime.block_on(probe::run(&log, environment)))
+    let vault = Arc::new(LazyVault::new(Box::new(Vault::open)));
+    Ok(runtime.block_on(probe::run(&log, vault, environment)))
 }

@@ -14,7 +14,7 @@ use super::session::{FromSession, Session, ToSession};
 use super::transport::client::Clients;
 use super::{LazyVault, Parts, oauth, probe};
 use crate::dialect::{Dialect, Wish, web_messaging};
-use crate::model::environment::ClientSecret;
+use crate::model::environment::{ClientSecret, join_password, proxy_key, split_password, wants_password};
 use crate::model::record::SessionStart;
 use crate::model::{
     DialectId, Direction, Draft, Environment, Fact, Flags, Kind, Report, Secret, SecretKind, SessionId,
@@ -149,8 +149,11 @@ impl Core {
             Command::CancelJob { job } => self.jobs.cancel(job),
             Command::Probe { ticket, environment } => {
                 let (events, wake, log) = (self.events.clone(), self.parts.wake.clone(), self.log.clone());
+                let vault = self.parts.vault.clone();
                 tokio::spawn(async move {
-                    let checks = probe::run(&log, environment).await;
+                    let clean = |r: Report| redact(&r, |t| log.redactor().text(t).into_owned());
+                    let checks = probe::run(&log, vault, environment).await;
+                    let checks = checks.into_iter().map(|c| c.map_err(clean)).collect();
                     let _ = events.send(Event::Probed { ticket, checks }).await;
                     wake();
                 });
@@ -181,7 +184,7 @@ impl Core {
     async fn make(&mut self, spec: SessionSpec, connect: bool) -> Result<SessionId, Report> {
         let hosts = spec.environment.hosts()?;
         let environment = Arc::new(spec.environment);
-        let clients = clients_of(environment.clone()).await?;
+        let clients = clients_of(&self.log, self.parts.vault.clone(), environment.clone()).await?;
         let keep = spec.kept.as_deref().and_then(|key| key.rsplit('/').next()).map(str::to_owned);
         let keep = keep.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
         let (token, resumed) = match (spec.token, spec.kept) {
@@ -262,8 +265,10 @@ impl Core {
     }
 
     fn keep(&mut self, key: String, value: Option<Secret<String>>) {
-        if let Some(value) = &value {
-            self.log.learn(SecretKind::ClientSecret, value.expose());
+        match &value {
+            Some(value) if key.ends_with("/proxy-password") => learn_password(&self.log, value),
+            Some(value) => _ = self.log.learn(SecretKind::ClientSecret, value.expose()),
+            None => {}
         }
         let (vault, events, wake) = (self.parts.vault.clone(), self.events.clone(), self.parts.wake.clone());
         tokio::task::spawn_blocking(move || {
@@ -359,11 +364,36 @@ impl Core {
     }
 }
 
-/// Builds clients off the loop: a CA file is read.
-pub async fn clients_of(environment: Arc<Environment>) -> Result<Clients, Report> {
-    tokio::task::spawn_blocking(move || Clients::of(&environment))
+/// Builds clients off the loop: a CA file is read, and the vault is asked for the proxy's password.
+pub async fn clients_of(log: &Log, vault: Arc<LazyVault>, environment: Arc<Environment>) -> Result<Clients, Report> {
+    let log = log.clone();
+    tokio::task::spawn_blocking(move || Clients::of(&with_proxy_password(&log, &vault, &environment)?))
         .await
         .unwrap_or_else(|e| Err(Report::new("http-client", "HTTP cannot be set up", e.to_string())))
+}
+
+/// The environment with the whole address of its proxy; the password is learnt before anything can tell it.
+fn with_proxy_password(log: &Log, vault: &LazyVault, environment: &Environment) -> Result<Environment, Report> {
+    let mut environment = environment.clone();
+    let Some(address) = environment.proxy.as_deref() else { return Ok(environment) };
+    let password = if wants_password(address) {
+        vault.get(&proxy_key(&environment.id))?
+    } else {
+        split_password(address).map(|(_, password)| password)
+    };
+    if let Some(password) = password {
+        learn_password(log, &password);
+        environment.proxy = Some(join_password(address, password.expose()).unwrap_or_else(|| address.to_owned()));
+    }
+    Ok(environment)
+}
+
+/// A proxy's password as it is written in an address, and as it is meant.
+fn learn_password(log: &Log, password: &Secret<String>) {
+    log.learn(SecretKind::Password, password.expose());
+    if let Ok(plain) = percent_encoding::percent_decode_str(password.expose()).decode_utf8() {
+        log.learn(SecretKind::Password, &plain);
+    }
 }
 
 async fn kept_token(vault: Arc<LazyVault>, key: String) -> Result<Secret<String>, Report> {

@@ -64,10 +64,10 @@ impl SignIn {
             )
             .remedy("Give the environment a client id and a secret (grant: client credentials)."));
         };
-        let secret = client_secret(vault, &environment).await?;
+        let secret = client_secret(vault.clone(), &environment).await?;
         log.learn(SecretKind::ClientSecret, secret.expose());
         let environment = Arc::new(environment);
-        let clients = clients_of(environment.clone()).await?;
+        let clients = clients_of(log, vault, environment.clone()).await?;
         let hosts = environment.hosts()?;
         let policy = Policy { margin: secs(environment.timings.oauth_margin_secs), keep_alive: true, retry: RETRY };
         let (orders, orders_in) = mpsc::channel(16);

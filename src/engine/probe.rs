@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
+use super::LazyVault;
 use super::core::clients_of;
 use super::log::Log;
 use super::transport::faults;
@@ -20,13 +21,13 @@ use crate::model::{Hosts, Report, ServerTime, SessionId};
 const SKEW_LIMIT_US: i64 = 5_000_000;
 
 /// One line per check, good or bad.
-pub async fn run(log: &Log, environment: Environment) -> Vec<Result<String, Report>> {
+pub async fn run(log: &Log, vault: Arc<LazyVault>, environment: Environment) -> Vec<Result<String, Report>> {
     let hosts = match environment.hosts() {
         Ok(hosts) => hosts,
         Err(report) => return vec![Err(report)],
     };
     let environment = Arc::new(environment);
-    let clients = match clients_of(environment.clone()).await {
+    let clients = match clients_of(log, vault, environment.clone()).await {
         Ok(clients) => clients,
         Err(report) => return vec![Err(report)],
     };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hosts::{Hosts, Region};
 use super::report::Report;
+use super::secret::Secret;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -249,6 +250,35 @@ impl Environment {
     }
 }
 
+/// Key of an environment's proxy password in the vault.
+pub fn proxy_key(environment_id: &str) -> String {
+    format!("{environment_id}/proxy-password")
+}
+
+/// Takes the password off a proxy's address: `http://me:pw@host` becomes `http://me@host`. Gives it as it stood there,
+/// which is percent-encoded.
+pub fn split_password(address: &str) -> Option<(String, Secret<String>)> {
+    let mut url = url::Url::parse(address.trim()).ok()?;
+    let password = Secret::new(url.password().filter(|p| !p.is_empty())?.to_owned());
+    url.set_password(None).ok()?;
+    Some((url.as_str().trim_end_matches('/').to_owned(), password))
+}
+
+/// Puts it back. None where the address takes none: it names no user, or has a password already.
+pub fn join_password(address: &str, password: &str) -> Option<String> {
+    let mut url = url::Url::parse(address.trim()).ok()?;
+    if !wants_password(address) {
+        return None;
+    }
+    url.set_password(Some(password)).ok()?;
+    Some(url.into())
+}
+
+/// The address names a user and no password.
+pub fn wants_password(address: &str) -> bool {
+    url::Url::parse(address.trim()).is_ok_and(|u| !u.username().is_empty() && u.password().is_none())
+}
+
 fn plain_domain(name: &str) -> Result<String, Report> {
     let name = name.trim();
     let ok = name.contains('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
@@ -292,6 +322,23 @@ mod tests {
                 assert_eq!(env.hosts().unwrap().guest_socket, format!("wss://webmessaging.{}/v1", r.domain));
             }
         }
+    }
+
+    #[test]
+    fn a_proxy_s_password_is_taken_off_and_put_back() {
+        for (full, bare) in [
+            ("http://me:p%40s%2Fs@proxy.example:3128", "http://me@proxy.example:3128"),
+            ("socks5://me:x%25y@proxy.example:1080", "socks5://me@proxy.example:1080"),
+        ] {
+            let (address, password) = split_password(full).unwrap();
+            assert_eq!(address, bare);
+            assert_eq!(join_password(&address, password.expose()).unwrap().trim_end_matches('/'), full);
+        }
+        for none in ["http://proxy.example:3128", "http://me@proxy.example", "", "nonsense"] {
+            assert!(split_password(none).is_none(), "{none}");
+        }
+        assert!(join_password("http://proxy.example", "x").is_none(), "no user");
+        assert!(join_password("http://me:y@proxy.example", "x").is_none(), "has one");
     }
 
     #[test]

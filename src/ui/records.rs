@@ -56,9 +56,10 @@ impl RecordsPane {
         pane
     }
 
-    pub fn kept(&self) -> Value {
-        let kept =
-            Kept { filter: self.filter.text.clone(), show: self.table.show, columns: self.table.columns.clone() };
+    /// A secret may have been searched for: `mask` replaces it.
+    pub fn kept(&self, mask: &dyn Fn(&str) -> String) -> Value {
+        let filter = if self.filter.text.is_empty() { String::new() } else { mask(&self.filter.text) };
+        let kept = Kept { filter, show: self.table.show, columns: self.table.columns.clone() };
         serde_json::to_value(kept).unwrap_or(Value::Null)
     }
 
@@ -308,7 +309,7 @@ mod tests {
         let mut pane = RecordsPane::default();
         pane.filter.text = "kind:text".into();
         pane.table.show.http = false;
-        let back = RecordsPane::restored(&pane.kept());
+        let back = RecordsPane::restored(&pane.kept(&|t| t.to_owned()));
         assert_eq!(back.filter.text, "kind:text");
         assert!(!back.table.show.http);
         assert_eq!(RecordsPane::restored(&Value::from(7)).filter.text, "");

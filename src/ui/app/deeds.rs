@@ -2,6 +2,7 @@
 
 use super::{Act, App, Probe, entries};
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
+use crate::model::environment::proxy_key;
 use crate::model::{DialectId, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
@@ -78,6 +79,7 @@ impl App {
                     self.settings.chosen = crate::ui::settings::SANDBOX.to_owned();
                 }
                 self.send(Command::ForgetSecret { key: secret_key(&id) });
+                self.send(Command::ForgetSecret { key: proxy_key(&id) });
             }
             Act::Probe(environment) => {
                 let ticket = Ticket(self.book.number());

@@ -153,7 +153,7 @@ impl App {
             self.settings = edited;
         }
         self.settings.panes = panes;
-        self.settings.table = self.records.kept();
+        self.settings.table = self.records.kept(&|text| self.mask.text(text));
     }
 
     fn remember_window(&mut self, ctx: &egui::Context) {

@@ -7,6 +7,7 @@ use egui::{Label, RichText, ScrollArea, Ui};
 use super::Confirm;
 use super::environment_form::Form;
 use crate::engine::Command;
+use crate::model::environment::{proxy_key, split_password};
 use crate::model::{Environment, Report, Secret};
 use crate::ui::app::{Act, Acts, Probe, Scene};
 use crate::ui::dialogs::hint;
@@ -132,6 +133,11 @@ fn save(form: &mut Form, acts: &mut Acts) {
         acts.push(Act::Engine(Box::new(Command::KeepSecret { key, value: Secret::new(secret) })));
     } else if std::mem::take(&mut form.forget_secret) {
         acts.push(Act::Engine(Box::new(Command::ForgetSecret { key })));
+    }
+    if let Some((address, value)) = form.environment.proxy.as_deref().and_then(split_password) {
+        form.environment.proxy = Some(address);
+        let key = proxy_key(&form.environment.id);
+        acts.push(Act::Engine(Box::new(Command::KeepSecret { key, value })));
     }
     acts.push(Act::SaveEnvironment(Box::new(form.environment.clone())));
     acts.push(Act::Info(format!("Environment “{}” is saved.", form.environment.name)));
