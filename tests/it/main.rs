@@ -7,6 +7,7 @@ mod engine;
 mod fuzz;
 mod keyring;
 mod needs;
+mod reach;
 mod sandbox;
 mod secrets;
 mod support;

@@ -12,12 +12,12 @@ use sessionscope::capture::Writer;
 use sessionscope::engine::Engine;
 use sessionscope::engine::console::{Console, ConsoleOptions, LogPlace};
 use sessionscope::engine::places::Places;
-use sessionscope::model::{Clock, ManualClock, SystemClock, Wall};
+use sessionscope::model::{Clock, Environment, ManualClock, SystemClock, Wall};
 use sessionscope::ui::app::{App, Parts};
 use sessionscope::ui::picker::NoPicker;
 use sessionscope::ui::seams::{LiveLog, Log, SavedLog};
-use sessionscope::ui::settings::{Settings, Store};
-use sessionscope::vault::{Redactor, Vault};
+use sessionscope::ui::settings::Store;
+use sessionscope::vault::Vault;
 
 const LIMIT: Duration = Duration::from_secs(20);
 /// What tells nobody that it happened (a file was written) is looked for this often.
@@ -35,13 +35,13 @@ pub struct Home {
     pub folder: tempfile::TempDir,
     pub place: LogPlace,
     pub clock: Option<Arc<ManualClock>>,
-    /// Changes the settings as they were read.
-    pub adjust: fn(&mut Settings),
+    /// Environments beside those that were stored.
+    pub environments: Vec<Environment>,
 }
 
 impl Default for Home {
     fn default() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), place: LogPlace::Memory, clock: None, adjust: |_| {} }
+        Self { folder: tempfile::tempdir().unwrap(), place: LogPlace::Memory, clock: None, environments: Vec::new() }
     }
 }
 
@@ -73,7 +73,7 @@ impl Home {
         };
         let (store, mut settings, report) = Store::open(&self.places().config);
         (settings.utc, settings.reduced_motion) = (true, true);
-        (self.adjust)(&mut settings);
+        settings.environments.extend(self.environments.clone());
         let console = Console::start(ConsoleOptions {
             place: self.place.clone(),
             wake: wake.clone(),
@@ -89,12 +89,12 @@ impl Home {
             clock,
             log: Box::new(LiveLog::new(writer.clone(), projector).unwrap()),
             open_log: Arc::new(move |file| Ok(Box::new(SavedLog::open(file, wake.clone())?) as Box<dyn Log>)),
-            mask: Arc::new(redactor.clone()),
+            mask: Arc::new(redactor),
             settings,
             store,
             picker: Box::new(NoPicker::default()),
             vault: None,
-            captures: None,
+            captures: (self.place == LogPlace::Folder).then(|| self.places().captures),
             reports: report.into_iter().collect(),
             open: None,
         });
@@ -115,7 +115,7 @@ impl Home {
             .with_max_steps(40)
             .allow_missing_glyphs()
             .build_ui_state(paint, app);
-        Window { h, engine, writer, redactor, copied, bell }
+        Window { h, engine, writer, copied, bell }
     }
 }
 
@@ -124,7 +124,6 @@ pub struct Window {
     pub h: Harness<'static, App>,
     pub engine: Arc<Engine>,
     pub writer: Writer,
-    pub redactor: Redactor,
     copied: Arc<Mutex<Vec<String>>>,
     bell: Arc<Bell>,
 }
@@ -204,6 +203,13 @@ impl Window {
     #[track_caller]
     pub fn write(&mut self, text: &str) {
         self.type_into(Role::MultilineTextInput, "Message", text);
+    }
+
+    /// Runs a command by its name in the palette.
+    pub fn command(&mut self, title: &str) {
+        self.keys(Modifiers::COMMAND, Key::K);
+        self.fill("Find a command", title);
+        self.keys(Modifiers::NONE, Key::Enter);
     }
 
     pub fn keys(&mut self, modifiers: Modifiers, key: Key) {

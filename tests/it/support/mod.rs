@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod live;
+pub mod proxy;
 pub mod records;
 mod renderer;
 pub mod scene;
