@@ -2,13 +2,14 @@
 
 use std::io::Read;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use super::Window;
 use super::out::{Ended, Out, Outcome};
 use super::run::find_environment;
 use crate::capture::Writer;
+use crate::engine::LazyVault;
 use crate::engine::log::Log;
 use crate::engine::places::Places;
 use crate::engine::probe;
@@ -199,9 +200,10 @@ fn probe_all(redactor: &Redactor, environments: Vec<Environment>) -> Result<Vec<
         .map_err(|e| Report::new("runtime", "The check cannot start", e.to_string()))?;
     let log = Log::new(Writer::private()?, redactor.clone(), SystemClock::shared());
     Ok(runtime.block_on(async {
+        let vault = Arc::new(LazyVault::new(Box::new(Vault::open)));
         let ask = |environment| {
-            let log = log.clone();
-            tokio::spawn(async move { probe::run(&log, environment).await })
+            let (log, vault) = (log.clone(), vault.clone());
+            tokio::spawn(async move { probe::run(&log, vault, environment).await })
         };
         let asked: Vec<_> = environments.into_iter().map(ask).collect();
         let mut all = Vec::with_capacity(asked.len());

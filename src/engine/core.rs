@@ -16,7 +16,7 @@ use super::session::{FromSession, Session};
 use super::transport::client::Clients;
 use super::{LazyVault, Parts, oauth, probe};
 use crate::dialect::{Dialect, Wish, web_messaging};
-use crate::model::environment::ClientSecret;
+use crate::model::environment::{ClientSecret, join_password, proxy_key, split_password, wants_password};
 use crate::model::record::SessionStart;
 use crate::model::{
     DialectId, Direction, Draft, Environment, Fact, Flags, Hosts, Kind, Report, Secret, SecretKind, SessionId,
@@ -185,10 +185,7 @@ impl Core {
             Command::Probe { ticket, environment } => {
                 let (emitter, log, vault) = (self.emitter.clone(), self.log.clone(), self.parts.vault.clone());
                 tokio::spawn(async move {
-                    let checks = match with_proxy_login(&log, vault, environment).await {
-                        Ok(environment) => probe::run(&log, environment).await,
-                        Err(report) => vec![Err(report)],
-                    };
+                    let checks = probe::run(&log, vault, environment).await;
                     emitter.emit(Event::Probed { ticket, checks }).await;
                 });
             }
@@ -322,8 +319,10 @@ impl Core {
     }
 
     fn keep(&self, key: String, value: Option<Secret<String>>) {
-        if let Some(value) = &value {
-            self.log.learn(SecretKind::ClientSecret, value.expose());
+        match &value {
+            Some(value) if key.ends_with("/proxy-password") => learn_password(&self.log, value),
+            Some(value) => _ = self.log.learn(SecretKind::ClientSecret, value.expose()),
+            None => {}
         }
         let (vault, emitter, done) = (self.parts.vault.clone(), self.emitter.clone(), self.done.clone());
         tokio::task::spawn_blocking(move || {
@@ -341,8 +340,8 @@ impl Core {
             return;
         }
         let id = environment.id.clone();
-        let (log, vault, emitter) = (self.log.clone(), self.parts.vault.clone(), self.emitter.clone());
-        self.sign_ins.insert(id, oauth::SignIn::start(log, vault, emitter, environment, self.moved.clone()));
+        let (log, vault) = (self.log.clone(), self.parts.vault.clone());
+        self.sign_ins.insert(id, oauth::SignIn::start(log, vault, environment, self.moved.clone()));
     }
 
     async fn start_sandbox(&mut self, options: sandbox::Options) {
@@ -448,8 +447,7 @@ impl Core {
 
 async fn prepared(log: &Log, vault: Arc<LazyVault>, mut spec: SessionSpec) -> Result<Prepared, Report> {
     let hosts = spec.environment.hosts()?;
-    spec.environment = with_proxy_login(log, vault.clone(), spec.environment).await?;
-    let clients = clients_of(Arc::new(spec.environment.clone())).await?;
+    let clients = clients_of(log, vault.clone(), Arc::new(spec.environment.clone())).await?;
     let token = match (spec.token.take(), &spec.kept) {
         (Some(token), _) => Some(token),
         (None, Some(key)) => Some(kept_token(vault, key.clone()).await?),
@@ -458,31 +456,36 @@ async fn prepared(log: &Log, vault: Arc<LazyVault>, mut spec: SessionSpec) -> Re
     Ok(Prepared { spec, hosts, clients, token })
 }
 
-/// Builds clients off the loop: a CA file is read.
-pub async fn clients_of(environment: Arc<Environment>) -> Result<Clients, Report> {
-    tokio::task::spawn_blocking(move || Clients::of(&environment))
+/// Builds clients off the loop: a CA file is read, and the vault is asked for the proxy's password.
+pub async fn clients_of(log: &Log, vault: Arc<LazyVault>, environment: Arc<Environment>) -> Result<Clients, Report> {
+    let log = log.clone();
+    tokio::task::spawn_blocking(move || Clients::of(&with_proxy_password(&log, &vault, &environment)?))
         .await
         .unwrap_or_else(|e| Err(Report::new("http-client", "HTTP cannot be set up", e.to_string())))
 }
 
-/// The environment with the login of its proxy, where the vault has one.
-pub async fn with_proxy_login(
-    log: &Log,
-    vault: Arc<LazyVault>,
-    mut environment: Environment,
-) -> Result<Environment, Report> {
-    if environment.proxy_login.is_none() && environment.proxy.as_deref().is_some_and(|p| !p.trim().is_empty()) {
-        let found = read(vault, proxy_key(&environment.id)).await?;
-        environment.proxy_login = found.map(ClientSecret);
-    }
-    if let Some(login) = &environment.proxy_login {
-        let login = login.0.expose();
-        log.learn(SecretKind::Password, login);
-        if let Some((_, password)) = login.split_once(':') {
-            log.learn(SecretKind::Password, password);
-        }
+/// The environment with the whole address of its proxy; the password is learnt before anything can tell it.
+fn with_proxy_password(log: &Log, vault: &LazyVault, environment: &Environment) -> Result<Environment, Report> {
+    let mut environment = environment.clone();
+    let Some(address) = environment.proxy.as_deref() else { return Ok(environment) };
+    let password = if wants_password(address) {
+        vault.get(&proxy_key(&environment.id))?
+    } else {
+        split_password(address).map(|(_, password)| password)
+    };
+    if let Some(password) = password {
+        learn_password(log, &password);
+        environment.proxy = Some(join_password(address, password.expose()).unwrap_or_else(|| address.to_owned()));
     }
     Ok(environment)
+}
+
+/// A proxy's password as it is written in an address, and as it is meant.
+fn learn_password(log: &Log, password: &Secret<String>) {
+    log.learn(SecretKind::Password, password.expose());
+    if let Ok(plain) = percent_encoding::percent_decode_str(password.expose()).decode_utf8() {
+        log.learn(SecretKind::Password, &plain);
+    }
 }
 
 async fn kept_token(vault: Arc<LazyVault>, key: String) -> Result<Secret<String>, Report> {
@@ -504,11 +507,6 @@ fn change(vault: &LazyVault, key: &str, value: Option<Secret<String>>) -> Result
         Some(value) => vault.set(key, &value),
         None => vault.delete(key),
     }
-}
-
-/// Key of an environment's proxy login in the vault.
-pub fn proxy_key(environment_id: &str) -> String {
-    format!("{environment_id}/proxy")
 }
 
 fn session_gone() -> Report {

@@ -24,7 +24,6 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use command::{Command, ExportFormat, JobId, SessionSpec, Ticket};
-pub use core::proxy_key;
 pub use event::{Event, SandboxState};
 pub use oauth::secret_key;
 

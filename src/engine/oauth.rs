@@ -10,16 +10,14 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::LazyVault;
-use super::core::{clients_of, proxy_key, read, with_proxy_login};
-use super::emitter::Emitter;
-use super::event::Event;
+use super::core::{clients_of, read};
 use super::log::Log;
 use super::skew::SkewWatch;
 use super::transport::http::{Answer, Caller};
 use crate::dialect::backoff::Plan;
 use crate::dialect::keeper::{Keeper, Policy, Then};
 use crate::dialect::{At, Call};
-use crate::model::environment::{Environment, secs};
+use crate::model::environment::{Environment, proxy_key, secs};
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
 use crate::model::{Fact, Report, Secret, SecretKind, SessionId, Wall};
 
@@ -49,19 +47,13 @@ pub struct SignIn {
 impl SignIn {
     /// Finds the client's secret and begins. The first token comes later and shows in the log; why there is none is
     /// told as a fault.
-    pub fn start(
-        log: Log,
-        vault: Arc<LazyVault>,
-        emitter: Emitter,
-        environment: Environment,
-        moved: Arc<Notify>,
-    ) -> Self {
+    pub fn start(log: Log, vault: Arc<LazyVault>, environment: Environment, moved: Arc<Notify>) -> Self {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (alive, dropped) = oneshot::channel();
         let of = environment.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = sign_in(log, vault, emitter, of, orders_in, moved) => {}
+                () = sign_in(log, vault, of, orders_in, moved) => {}
                 _ = dropped => {}
             }
         });
@@ -106,16 +98,14 @@ const ORDERS: usize = 16;
 async fn sign_in(
     log: Log,
     vault: Arc<LazyVault>,
-    emitter: Emitter,
     environment: Environment,
     orders: mpsc::Receiver<Order>,
     moved: Arc<Notify>,
 ) {
-    match Task::prepare(log.clone(), vault, emitter.clone(), environment).await {
+    match Task::prepare(log.clone(), vault, environment).await {
         Ok(task) => task.run(orders, moved).await,
         Err(report) => {
-            log.fact(SessionId::NONE, &Fact::Fault(report.clone()));
-            emitter.emit(Event::Fault(report)).await;
+            log.fact(SessionId::NONE, &Fact::Fault(report));
         }
     }
 }
@@ -136,7 +126,6 @@ async fn client_secret(vault: Arc<LazyVault>, environment: &Environment) -> Resu
 
 struct Task {
     caller: Caller,
-    emitter: Emitter,
     url: String,
     client_id: String,
     secret: Secret<String>,
@@ -163,12 +152,7 @@ struct Granted {
 }
 
 impl Task {
-    async fn prepare(
-        log: Log,
-        vault: Arc<LazyVault>,
-        emitter: Emitter,
-        environment: Environment,
-    ) -> Result<Self, Report> {
+    async fn prepare(log: Log, vault: Arc<LazyVault>, environment: Environment) -> Result<Self, Report> {
         let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
             let what = format!("“{}” names no client id.", environment.name);
             return Err(Report::new("no-client", "There is no OAuth client", what)
@@ -182,8 +166,8 @@ impl Task {
         }
         let secret = client_secret(vault.clone(), &environment).await?;
         log.learn(SecretKind::ClientSecret, secret.expose());
-        let environment = Arc::new(with_proxy_login(&log, vault, environment).await?);
-        let clients = clients_of(environment.clone()).await?;
+        let environment = Arc::new(environment);
+        let clients = clients_of(&log, vault, environment.clone()).await?;
         let policy = Policy { margin: secs(environment.timings.oauth_margin_secs), keep_alive: true, retry: RETRY };
         Ok(Self {
             url: format!("{}/oauth/token", hosts.login),
@@ -192,7 +176,6 @@ impl Task {
             keeper: Keeper::new(policy, uuid::Uuid::new_v4().as_u64_pair().0),
             skew: SkewWatch::new(SessionId::NONE, log.now()),
             caller: Caller { log, session: SessionId::NONE, environment, clients },
-            emitter,
             shown: None,
         })
     }
@@ -250,7 +233,7 @@ impl Task {
             match then {
                 Then::Fetch => then = self.fetch(by).await,
                 Then::GiveUp(reason) => {
-                    self.fault(Report::new("sign-in-failed", "There is no OAuth token", reason.to_string())).await;
+                    self.fault(Report::new("sign-in-failed", "There is no OAuth token", reason.to_string()));
                     return;
                 }
                 Then::Wait | Then::Ready => return,
@@ -342,12 +325,11 @@ impl Task {
         }
     }
 
-    async fn fault(&self, report: Report) {
+    fn fault(&self, report: Report) {
         let report = report
             .remedy("Check client id and secret, and that the client's grant type is “client credentials”.")
             .remedy("Check the region: clients live in one region only.");
-        self.caller.log.fact(SessionId::NONE, &Fact::Fault(report.clone()));
-        self.emitter.emit(Event::Fault(report)).await;
+        self.caller.log.fact(SessionId::NONE, &Fact::Fault(report));
     }
 
     fn at(&self) -> At {

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
+use super::LazyVault;
 use super::core::clients_of;
 use super::log::Log;
 use super::transport::faults;
@@ -31,13 +32,13 @@ const CLOSING: Duration = Duration::from_secs(3);
 pub const NOT_CHECKED: &str = "not checked";
 
 /// One line per check, good or bad. What cannot be checked is a good line with [`NOT_CHECKED`].
-pub async fn run(log: &Log, environment: Environment) -> Vec<Result<String, Report>> {
+pub async fn run(log: &Log, vault: Arc<LazyVault>, environment: Environment) -> Vec<Result<String, Report>> {
     let hosts = match environment.hosts() {
         Ok(hosts) => hosts,
         Err(report) => return vec![Err(report)],
     };
     let environment = Arc::new(environment);
-    let clients = match clients_of(environment.clone()).await {
+    let clients = match clients_of(log, vault, environment.clone()).await {
         Ok(clients) => clients,
         Err(report) => return vec![Err(report)],
     };

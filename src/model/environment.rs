@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::hosts::{Hosts, Region};
 use super::report::Report;
+use super::secret::Secret;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -50,9 +51,6 @@ pub struct Environment {
     /// `http://host:port`, `https://…` or `socks5://…`. Empty means none, whatever the system says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub proxy: Option<String>,
-    /// `user:password` for the proxy, as Basic. Lives in the keyring; accepted in files written by hand, never written.
-    #[serde(skip_serializing)]
-    pub proxy_login: Option<ClientSecret>,
     /// PEM file with certificate authorities to trust beside those of the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
@@ -91,7 +89,6 @@ impl Default for Environment {
             client_secret: None,
             queue_id: None,
             proxy: None,
-            proxy_login: None,
             ca_file: None,
             verify_tls: true,
             reconnect: false,
@@ -257,6 +254,35 @@ impl Environment {
     }
 }
 
+/// Key of an environment's proxy password in the vault.
+pub fn proxy_key(environment_id: &str) -> String {
+    format!("{environment_id}/proxy-password")
+}
+
+/// Takes the password off a proxy's address: `http://me:pw@host` becomes `http://me@host`. Gives it as it stood there,
+/// which is percent-encoded.
+pub fn split_password(address: &str) -> Option<(String, Secret<String>)> {
+    let mut url = url::Url::parse(address.trim()).ok()?;
+    let password = Secret::new(url.password().filter(|p| !p.is_empty())?.to_owned());
+    url.set_password(None).ok()?;
+    Some((url.as_str().trim_end_matches('/').to_owned(), password))
+}
+
+/// Puts it back. None where the address takes none: it names no user, or has a password already.
+pub fn join_password(address: &str, password: &str) -> Option<String> {
+    let mut url = url::Url::parse(address.trim()).ok()?;
+    if !wants_password(address) {
+        return None;
+    }
+    url.set_password(Some(password)).ok()?;
+    Some(url.into())
+}
+
+/// The address names a user and no password.
+pub fn wants_password(address: &str) -> bool {
+    url::Url::parse(address.trim()).is_ok_and(|u| !u.username().is_empty() && u.password().is_none())
+}
+
 fn plain_domain(name: &str) -> Result<String, Report> {
     let name = name.trim();
     let ok = name.contains('.') && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '.' || c == '-');
@@ -294,14 +320,10 @@ fn check_proxy(value: &str) -> Result<(), Report> {
         Report::new("bad-proxy", "The proxy address cannot be used", what)
             .remedy("Write it as http://host:port, https://host:port or socks5://host:port.")
     };
-    let url = url::Url::parse(value).map_err(|e| bad(format!("“{value}”: {e}.")))?;
+    // It may hold a password, so it is not repeated.
+    let url = url::Url::parse(value).map_err(|e| bad(format!("{e}.")))?;
     if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || !url.has_host() {
-        return Err(bad(format!("“{value}” is not the address of a proxy.")));
-    }
-    // An address is stored and shown; a password is neither. The report does not repeat it.
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("It holds a user name or password.".into())
-            .remedy("Give them as the proxy's login (proxy_login), which is kept in the keyring."));
+        return Err(bad(format!("It begins with “{}:” and names no proxy's host.", url.scheme())));
     }
     Ok(())
 }
@@ -322,15 +344,33 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_address_holds_no_password() {
+    fn a_proxy_s_password_is_taken_off_and_put_back() {
+        for (full, bare) in [
+            ("http://me:p%40s%2Fs@proxy.example:3128", "http://me@proxy.example:3128"),
+            ("socks5://me:x%25y@proxy.example:1080", "socks5://me@proxy.example:1080"),
+        ] {
+            let (address, password) = split_password(full).unwrap();
+            assert_eq!(address, bare);
+            assert_eq!(join_password(&address, password.expose()).unwrap().trim_end_matches('/'), full);
+        }
+        for none in ["http://proxy.example:3128", "http://me@proxy.example", "", "nonsense"] {
+            assert!(split_password(none).is_none(), "{none}");
+        }
+        assert!(join_password("http://proxy.example", "x").is_none(), "no user");
+        assert!(join_password("http://me:y@proxy.example", "x").is_none(), "has one");
+    }
+
+    #[test]
+    fn a_proxy_address_is_checked_and_not_repeated() {
         let mut env = Environment { region: Some("mypurecloud.ie".into()), ..Environment::default() };
         for (proxy, fits) in [
             ("", true),
             ("http://proxy.example:3128", true),
+            ("http://joe:hunter2@proxy.example:3128", true),
             ("socks5://127.0.0.1:1080", true),
             ("proxy.example:3128", false),
-            ("ftp://proxy.example", false),
-            ("http://joe:hunter2@proxy.example:3128", false),
+            ("ftp://joe:hunter2@proxy.example", false),
+            ("http://joe:hunter2@", false),
         ] {
             env.proxy = Some(proxy.into());
             match env.hosts() {

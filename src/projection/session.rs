@@ -38,6 +38,8 @@ pub struct SessionView {
     pub faults: Vec<(u64, Arc<Report>)>,
     /// All faults there ever were.
     pub faults_told: u64,
+    /// Tracing ids of messages that never left, and why: they have no frame to show. The newest few.
+    pub not_sent: Vec<(String, String)>,
     /// Records that told something (those that the projections need).
     pub records: u64,
 }
@@ -54,7 +56,20 @@ impl SessionView {
         let behind = jump(self.skew_at, now).min(0).saturating_neg();
         now.wall.plus_micros(behind).plus_micros(skew.skew_us)
     }
+
+    /// When something happened here, by the server's clock: of all that its answers allow, what is nearest to our own
+    /// clock. A skew within its uncertainty is none, so that lines of ours do not slip behind what was said later; for
+    /// the same reason it is told in milliseconds, as servers do.
+    fn told_at(&self, now: Now) -> Wall {
+        let slack =
+            self.skew.map_or(0, |s| s.uncertainty_us.max(0).min(s.skew_us.saturating_abs()) * s.skew_us.signum());
+        let at = self.server_now(now).plus_micros(-slack);
+        at.plus_micros(-at.0.rem_euclid(1_000))
+    }
 }
+
+/// So many of a session's messages that never left are kept.
+const NOT_SENT_KEPT: usize = 16;
 
 /// What the fold of a session remembers beside the view.
 #[derive(Clone, Debug, Default)]
@@ -134,7 +149,7 @@ impl SessionFold {
             (_, Lane::Http) => Source::History,
             _ => Source::Live,
         };
-        Told { seq: record.seq, n: 0, now: record.at, server: view.server_now(record.at), source: Some(source) }
+        Told { seq: record.seq, n: 0, now: record.at, server: view.told_at(record.at), source: Some(source) }
     }
 
     pub fn happening(&mut self, view: &mut SessionView, at: Told, happening: Happening) {
@@ -182,7 +197,10 @@ impl SessionFold {
                 view.state = Some(change.to);
                 view.state_seq = record.seq;
             }
-            Fact::Expiry(expiry) => clocks::take(&mut view.clocks, expiry, record, at.server),
+            Fact::Expiry(expiry) => {
+                let server = view.server_now(record.at);
+                clocks::take(&mut view.clocks, expiry, record, server);
+            }
             Fact::Delivery(change) => {
                 use crate::model::fact::Delivery;
                 let never_left = match &change.delivery {
@@ -192,6 +210,10 @@ impl SessionFold {
                 let known = self.thread.deliver(&mut view.conversation, at, &change.tracing, change.delivery);
                 // What never left has no frame to show: its reason must still be seen.
                 if let (false, Some(why)) = (known, never_left) {
+                    if view.not_sent.len() == NOT_SENT_KEPT {
+                        view.not_sent.remove(0);
+                    }
+                    view.not_sent.push((change.tracing, why.clone()));
                     self.thread.line(&mut view.conversation, at, What::State(format!("not sent: {why}")));
                 }
             }

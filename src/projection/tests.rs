@@ -83,6 +83,29 @@ fn fold(drafts: &[Draft]) -> Board {
     board
 }
 
+#[test]
+fn a_skew_within_its_uncertainty_does_not_move_lines_behind_what_was_said_later() {
+    let fact = |millis: i64, fact: Fact| Draft::fact(now(millis), SessionId(1), &fact);
+    let skew =
+        |skew_us: i64| fact(20, Fact::Skew(crate::model::fact::Skew { skew_us, uncertainty_us: 500_000, jump_us: 0 }));
+    let ready = fact(30, Fact::State(StateChange { to: SessionState::Ready, why: String::new() }));
+    let said = |server: i64| live(60, &message("m1", "Outbound", "Hello", server), None);
+    let order = |drafts: &[Draft]| {
+        let board = fold(drafts);
+        let entries = &board.session(SessionId(1)).unwrap().conversation.entries;
+        entries.iter().map(|e| matches!(e.what, What::Message(_))).collect::<Vec<_>>()
+    };
+    for us in [-400_000, 0, 120_000, 500_000] {
+        assert_eq!(order(&[start(), skew(us), ready.clone(), said(55)]), [false, true], "skew {us}");
+    }
+    // Within one millisecond, of which the server tells the beginning.
+    let mut late = ready.clone();
+    late.at.wall.0 += 900;
+    assert_eq!(order(&[start(), late, said(30)]), [false, true]);
+    // A server that is a minute ahead for sure.
+    assert_eq!(order(&[start(), skew(60_000_000), ready, said(60_055)]), [false, true]);
+}
+
 fn shown(board: &Board) -> Vec<String> {
     let of = |e: &std::sync::Arc<Entry>| match (&e.what, &e.state) {
         (What::Message(m), EntryState::Own(Delivery::Delivered, _)) => format!("✓ {}", m.text.as_deref().unwrap_or("")),

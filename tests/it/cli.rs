@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::window::program;
 
 /// The program in a home of its own, without a display and without a keyring.
-fn sessionscope(home: &Path) -> Command {
+pub fn sessionscope(home: &Path) -> Command {
     let mut command = Command::new(program());
     command
         .env("SESSIONSCOPE_HOME", home)
@@ -34,7 +34,7 @@ fn text(output: &Output) -> String {
     format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-fn ready_sandbox(home: &Path) -> (Child, Value) {
+pub fn ready_sandbox(home: &Path) -> (Child, Value) {
     let mut child = sessionscope(home).arg("sandbox").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();

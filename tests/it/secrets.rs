@@ -1,22 +1,26 @@
 //! A long session with every kind of secret in every place, and then none of them anywhere.
 
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use egui_kittest::kittest::{NodeT, Queryable};
 use futures_util::{SinkExt as _, StreamExt as _};
-use sessionscope::cli::headless::Headless;
 use sessionscope::dialect::Wish;
-use sessionscope::engine::console::ConsoleOptions;
-use sessionscope::engine::places::Places;
-use sessionscope::engine::{Command, Event, ExportFormat, JobId, SessionSpec, Ticket};
-use sessionscope::model::environment::ClientSecret;
+use sessionscope::engine::console::LogPlace;
+use sessionscope::engine::{Command, ExportFormat, JobId, SessionSpec, Ticket};
 use sessionscope::model::{DialectId, Environment, Secret, SessionId};
-use sessionscope::vault::Vault;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+
+use crate::cli::{ready_sandbox, sessionscope};
+use crate::support::live::{Home, Window};
+use crate::support::proxy::{Manner, Proxy};
 
 /// Secrets that the server or the user knows, each of another kind. Some hold characters that every encoding treats
 /// in its own way.
@@ -29,6 +33,9 @@ struct Secrets {
     signature: String,
     amz_token: String,
     cookie: String,
+    proxy: String,
+    /// Tokens that the clients made themselves.
+    others: Mutex<Vec<String>>,
 }
 
 impl Secrets {
@@ -49,10 +56,12 @@ impl Secrets {
             signature: id(),
             amz_token: format!("FwoG{}//{}%", id(), id()),
             cookie: format!("c{}", id()),
+            proxy: format!("p@s/s:w%rd+{}", id()),
+            others: Mutex::default(),
         }
     }
 
-    fn all(&self) -> [(&'static str, &str); 8] {
+    fn all(&self) -> [(&'static str, &str); 9] {
         [
             ("client secret", &self.client),
             ("access token", &self.access),
@@ -62,7 +71,23 @@ impl Secrets {
             ("upload signature", &self.signature),
             ("security token", &self.amz_token),
             ("cookie", &self.cookie),
+            ("proxy password", &self.proxy),
         ]
+    }
+
+    /// Every form of a secret that stands in these bytes.
+    fn leaks(&self, place: &str, bytes: &[u8]) -> Vec<String> {
+        let others = self.others.lock().unwrap().clone();
+        let all = self.all().into_iter().chain(others.iter().map(|o| ("session token of the client", o.as_str())));
+        let mut leaks = Vec::new();
+        for (kind, secret) in all {
+            for (form, needle) in forms(secret) {
+                if find(bytes, &needle) {
+                    leaks.push(format!("{place}: {kind}, {form}"));
+                }
+            }
+        }
+        leaks
     }
 }
 
@@ -102,7 +127,7 @@ fn forms(secret: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A server that tells secrets in every place that the protocol has.
-async fn hostile(secrets: std::sync::Arc<Secrets>) -> (SocketAddr, SocketAddr) {
+async fn hostile(secrets: Arc<Secrets>) -> (SocketAddr, SocketAddr) {
     let sockets = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let calls = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addresses = (sockets.local_addr().unwrap(), calls.local_addr().unwrap());
@@ -120,6 +145,10 @@ async fn hostile(secrets: std::sync::Arc<Secrets>) -> (SocketAddr, SocketAddr) {
                 let mut socket = tokio_tungstenite::accept_hdr_async(stream, with_cookie).await.unwrap();
                 while let Some(Ok(message)) = socket.next().await {
                     let Ok(text) = message.into_text() else { continue };
+                    let frame: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                    if let Some(token) = frame["token"].as_str().filter(|t| *t != s.session) {
+                        s.others.lock().unwrap().push(token.to_owned());
+                    }
                     for answer in answers(&s, &text) {
                         let _ = socket.send(Message::text(answer)).await;
                     }
@@ -200,17 +229,9 @@ fn find(haystack: &[u8], needle: &[u8]) -> bool {
     memchr::memmem::find(haystack, needle).is_some()
 }
 
-#[test]
-fn no_secret_reaches_any_file() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-    let secrets = std::sync::Arc::new(Secrets::new());
-    let (sockets, calls) = runtime.block_on(hostile(secrets.clone()));
-    let folder = tempfile::tempdir().unwrap();
-    let places = Places { config: folder.path().join("config"), captures: folder.path().join("captures") };
-    let options = ConsoleOptions { vault: Some(Vault::in_memory()), places: Some(places), ..ConsoleOptions::default() };
-    let headless = Headless::start(options).unwrap();
+fn environment(sockets: SocketAddr, calls: SocketAddr) -> Environment {
     let base = format!("http://{calls}");
-    let environment = Environment {
+    Environment {
         id: "hostile".into(),
         name: "Hostile".into(),
         guest_socket: Some(format!("ws://{sockets}/v1")),
@@ -219,71 +240,197 @@ fn no_secret_reaches_any_file() {
         cdn: Some(base),
         deployment_id: "d".into(),
         client_id: Some("client".into()),
-        client_secret: Some(ClientSecret(Secret::new(secrets.client.clone()))),
         ..Environment::default()
-    };
-    let engine = &headless.console.engine;
-    engine.send(Command::SignIn { environment: environment.clone() }).unwrap();
+    }
+}
+
+/// A proxy that wants the password, and its address with it.
+fn proxy(secrets: &Secrets) -> (Proxy, String) {
+    let login = Some(("me".to_owned(), secrets.proxy.clone()));
+    let proxy = Proxy::start(Manner { login, ..Manner::default() });
+    let address = format!("http://me:{}@{}", percent(&secrets.proxy), proxy.address);
+    (proxy, address)
+}
+
+#[test]
+fn no_secret_reaches_a_file_or_the_clipboard() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let secrets = Arc::new(Secrets::new());
+    let (sockets, calls) = runtime.block_on(hostile(secrets.clone()));
+    let (proxy, proxy_address) = proxy(&secrets);
+    let environments = vec![environment(sockets, calls)];
+    let home = Home { place: LogPlace::Folder, environments, ..Home::default() };
+    let folder = home.folder.path();
+    let mut w = home.open();
+
+    // A person enters the secrets that a person has.
+    w.command("Environments…");
+    w.fill("Proxy", &proxy_address);
+    w.h.get_by_role_and_label(Role::PasswordInput, "Client secret").focus();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::PasswordInput, "Client secret").type_text(&secrets.client);
+    w.h.run_ok();
+    w.press("Save");
+    w.press("Close dialog");
+    let environment = w.h.state().settings().environments[0].clone();
+    assert_eq!(environment.proxy, Some(format!("http://me@{}", proxy.address)));
+
     let spec = SessionSpec {
         name: "hostile".into(),
         dialect: DialectId::WebMessaging,
-        environment,
+        environment: environment.clone(),
         token: Some(Secret::new(secrets.session.clone())),
         kept: None,
     };
-    engine.send(Command::OpenSession { ticket: Ticket(1), spec, connect: true }).unwrap();
+    w.engine.send(Command::SignIn { environment }).unwrap();
+    w.engine.send(Command::OpenSession { ticket: Ticket(1), spec, connect: true }).unwrap();
     let session = SessionId(1);
-    let wait = |what: &str, fits: &dyn Fn(&[u8]) -> bool| {
-        let seen = headless.until(Duration::from_secs(20), |h| {
-            h.writer().flush().ok()?;
-            fits(&everything(folder.path())).then_some(())
+    let wait = |w: &mut Window, what: &str, parts: &[&str]| {
+        w.until(what, |w| {
+            w.writer.flush().unwrap();
+            let bytes = everything(folder);
+            parts.iter().all(|part| find(&bytes, part.as_bytes()))
         });
-        assert!(seen.is_some(), "{what}");
     };
-    wait("configured", &|bytes| find(bytes, b"SessionResponse") && find(bytes, b"oauth:hostile"));
-    engine.send(Command::Wish { session, wish: Wish::History { all: true } }).unwrap();
-    wait("history refused", &|bytes| find(bytes, b"try refresh_token"));
-    engine.send(Command::Note { session, on: 0, text: format!("pasted: Bearer {}", secrets.access) }).unwrap();
+    wait(&mut w, "configured", &["SessionResponse", "oauth:hostile"]);
+    w.engine.send(Command::Wish { session, wish: Wish::History { all: true } }).unwrap();
+    wait(&mut w, "history refused", &["try refresh_token"]);
+    assert!(proxy.asked().iter().any(|l| l.starts_with("CONNECT") || l.contains("http://")), "{:?}", proxy.asked());
+    w.engine.send(Command::Note { session, on: 0, text: format!("pasted: Bearer {}", secrets.access) }).unwrap();
+    w.engine.send(Command::Note { session, on: 0, text: format!("the proxy is {proxy_address}") }).unwrap();
+    // What is typed and not sent lies in the settings.
+    w.write(&format!("my token is {} or {}", secrets.access, STANDARD.encode(&secrets.access)));
+    w.fill("Filter", "hostile");
     let raw = format!(
         r#"{{"action":"onMessage","token":"{}","message":{{"type":"Text","text":"tell me all"}}}}"#,
         secrets.session
     );
-    engine.send(Command::Wish { session, wish: Wish::Raw { text: raw } }).unwrap();
-    wait("closed", &|bytes| find(bytes, b"by-server"));
+    w.engine.send(Command::Wish { session, wish: Wish::Raw { text: raw } }).unwrap();
+    wait(&mut w, "closed", &["by-server"]);
     for (n, format) in [ExportFormat::Har, ExportFormat::JsonLines, ExportFormat::Transcript].into_iter().enumerate() {
-        let job = JobId(n as u64);
-        let to = folder.path().join(format!("export-{n}"));
-        headless
-            .console
-            .engine
-            .send(Command::Export { job, from: None, format, session: None, to: to.clone() })
-            .unwrap();
-        let done = headless.until(Duration::from_secs(20), |h| {
-            while let Some(event) = h.console.engine.poll() {
-                if let Event::JobDone { job: done, result } = event
-                    && done == job
-                {
-                    return Some(result);
-                }
-            }
-            None
-        });
-        done.expect("the export ends").unwrap();
+        let to = home.path(&format!("export-{n}"));
+        let job = JobId(900 + n as u64);
+        w.engine.send(Command::Export { job, from: None, format, session: None, to: to.clone() }).unwrap();
+        w.until("exported", |_| to.exists());
         assert!(std::fs::metadata(&to).unwrap().len() > 100, "export {n} is empty");
     }
-    let own_jwt_seen = everything(folder.path());
-    assert!(find(&own_jwt_seen, b"[session-token#1]"), "placeholders stand in their place");
-    assert!(headless.console.close(Duration::from_secs(5)).unwrap());
-    let bytes = everything(folder.path());
-    let mut leaks = Vec::new();
-    for (kind, secret) in secrets.all() {
-        for (form, needle) in forms(secret) {
-            if find(&bytes, &needle) {
-                leaks.push(format!("{kind}, {form}"));
+    let copied = copy_everything(&mut w);
+    assert!(copied.len() > 20 && copied.iter().any(|c| c.contains("[session-token#1]")), "{copied:?}");
+    assert!(find(&everything(folder), b"[session-token#1]"), "placeholders stand in their place");
+    // What was searched for last lies in the settings.
+    w.fill("Filter", &secrets.session);
+    w.close();
+    let settings = std::fs::read(home.places().settings_file()).unwrap();
+    assert!(find(&settings, b"my token is [access-token#"), "{}", String::from_utf8_lossy(&settings));
+    let mut leaks = secrets.leaks("files", &everything(folder));
+    leaks.extend(secrets.leaks("clipboard", copied.join("\n").as_bytes()));
+    assert!(leaks.is_empty(), "found: {leaks:#?}");
+}
+
+/// Goes through the records and presses whatever copies, but for what reveals a value on purpose.
+fn copy_everything(w: &mut Window) -> Vec<String> {
+    w.press("Clear filter");
+    w.until("rows", |w| w.h.query_all_by_role(Role::ListBoxOption).next().is_some());
+    w.h.get_all_by_role(Role::ListBoxOption).last().unwrap().click_accesskit();
+    w.await_label("Hex");
+    w.h.get_by_role_and_label(Role::Tab, "Text").click_accesskit();
+    w.h.run_ok();
+    w.h.get_all_by_role(Role::ListBoxOption).last().unwrap().click_accesskit();
+    w.h.run_ok();
+    let mut copied = Vec::new();
+    // From both ends: what each kind of record holds, and the long list of encodings.
+    let way = |end: Key, step: Key| std::iter::once(end).chain(std::iter::repeat_n(step, 39));
+    for key in way(Key::Home, Key::J).chain(way(Key::End, Key::K)) {
+        w.keys(Modifiers::NONE, key);
+        let buttons = w.h.query_all_by_role(Role::Button).filter_map(|b| b.accesskit_node().label());
+        let buttons: Vec<String> =
+            buttons.filter(|l| l.starts_with("Copy") && !l.starts_with("Copy the value of")).collect();
+        for button in buttons {
+            if let Some(node) = w.h.query_all_by_label(&button).next() {
+                node.click_accesskit();
+            }
+            w.h.run_ok();
+        }
+        copied.extend(w.copied());
+    }
+    copied
+}
+
+/// Standard output and standard error of one run of the program.
+fn said(output: &std::process::Output) -> Vec<u8> {
+    [&output.stdout[..], &output.stderr[..]].concat()
+}
+
+#[test]
+fn no_secret_reaches_the_terminal() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let secrets = Arc::new(Secrets::new());
+    let (sockets, calls) = runtime.block_on(hostile(secrets.clone()));
+    let (_proxy, proxy_address) = proxy(&secrets);
+    let home = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: String| {
+        let file = home.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    };
+    let mut file = serde_json::to_value(environment(sockets, calls)).unwrap();
+    file["client_secret"] = secrets.client.clone().into();
+    file["proxy"] = proxy_address.into();
+    let environment = write("environment.json", file.to_string());
+    let script =
+        write("script.yaml", "scenarios:\n  All:\n    - say: tell me all\n    - waitForReplyContaining: x\n".into());
+    let capture = home.path().join("run.sscope");
+    let output = sessionscope(home.path())
+        .arg("run")
+        .args([
+            &script,
+            std::path::Path::new("--environment"),
+            &environment,
+            std::path::Path::new("--capture"),
+            &capture,
+        ])
+        .args(["--timeout", "5s"])
+        .output()
+        .unwrap();
+    let text = said(&output);
+    assert!(find(&text, b"session configured") && find(&text, b"FAILS"), "{}", String::from_utf8_lossy(&text));
+    assert!(!secrets.others.lock().unwrap().is_empty(), "the token was seen");
+    let mut leaks = secrets.leaks("terminal", &text);
+    leaks.extend(secrets.leaks("capture", &std::fs::read(&capture).unwrap()));
+    // The client made a token of its own. What the server calls one here is to the client a UUID like any other.
+    leaks.retain(|leak| !leak.contains(": session token, "));
+    // And a sandbox of its own: the one secret that is told is in the ready line.
+    let (mut child, ready) = ready_sandbox(home.path());
+    let environment = write("sandbox.json", ready.to_string());
+    let play = sessionscope(home.path())
+        .arg("run")
+        .args([std::path::Path::new("tests/fixtures/script.yaml"), std::path::Path::new("--environment"), &environment])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    assert!(play.status.success(), "{}", String::from_utf8_lossy(&said(&play)));
+    child.kill().unwrap();
+    let mut log = Vec::new();
+    child.stderr.take().unwrap().read_to_end(&mut log).unwrap();
+    child.wait().unwrap();
+    for (form, needle) in forms(ready["client_secret"].as_str().unwrap()) {
+        for (place, bytes) in [("run", &said(&play)), ("sandbox", &log)] {
+            if find(bytes, &needle) {
+                leaks.push(format!("{place}: sandbox's client secret, {form}"));
             }
         }
     }
-    assert!(leaks.is_empty(), "found in files: {leaks:#?}");
+    let own = sessionscope(home.path())
+        .args(["run", "tests/fixtures/script.yaml", "--sandbox"])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .unwrap();
+    let own = String::from_utf8_lossy(&said(&own)).into_owned();
+    assert!(own.contains("scenarios hold"), "{own}");
+    let is_token = |w: &str| uuid::Uuid::parse_str(w).is_ok() || w.starts_with("eyJ") || w.starts_with("Bearer");
+    let odd: Vec<_> = own.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').filter(|w| is_token(w)).collect();
+    assert!(odd.is_empty(), "{odd:?} in {own}");
+    assert!(leaks.is_empty(), "found: {leaks:#?}");
 }
 
 /// All bytes of all files of a folder.

@@ -76,7 +76,8 @@ fn deleting_an_environment_forgets_all_that_the_keyring_holds_for_it() {
         gone.extend(asked);
         h.run_ok();
     }
-    assert_eq!(gone.len(), 21);
+    assert_eq!(gone.len(), 22);
+    assert!(gone.contains(&"e1/proxy-password".to_owned()));
     assert!(gone.contains(&"e1/client-secret".to_owned()) && gone.contains(&"e1/session-token/19".to_owned()));
     assert!(h.state().settings().forget.is_empty());
 }
@@ -148,7 +149,7 @@ fn a_client_secret_is_said_to_be_kept_only_when_it_is() {
     h.run_ok();
     press(&mut h, "Save");
     let kept = |h: &egui_kittest::Harness<'_, sessionscope::ui::app::App>| {
-        crate::support::tells(h, "The client secret is in the keyring") || sees(h, "The secret is kept.")
+        crate::support::tells(h, "The secret is in the keyring") || sees(h, "The secret is kept.")
     };
     assert!(!kept(&h) && sees(&h, "The keyring is asked to keep it…"));
     told(&desk, "e1/client-secret", false);

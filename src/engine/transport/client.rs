@@ -45,7 +45,14 @@ fn configured(environment: &Environment, hosts: &Hosts) -> Result<ClientBuilder,
         None if environment.is_loopback() => b.no_proxy(),
         None => b,
         Some("") => b.no_proxy(),
-        Some(address) => b.no_proxy().proxy(proxy(environment, address)?),
+        Some(address) => b.no_proxy().proxy(Proxy::all(address).map_err(|e| {
+            Report::new(
+                "bad-proxy",
+                "The proxy address cannot be used",
+                format!("The environment “{}” names a proxy: {e}.", environment.name),
+            )
+            .remedy("Write it as http://host:port, https://host:port or socks5://host:port.")
+        })?),
     };
     let authorities = match environment.ca_file.as_deref().map(str::trim) {
         None | Some("") => Vec::new(),
@@ -59,24 +66,6 @@ fn configured(environment: &Environment, hosts: &Hosts) -> Result<ClientBuilder,
         .into_iter()
         .all(|h| h.is_empty() || h.starts_with("http://") || h.starts_with("ws://"));
     Ok(if plain { b.tls_certs_only(authorities) } else { b.tls_certs_merge(authorities) })
-}
-
-fn proxy(environment: &Environment, address: &str) -> Result<Proxy, Report> {
-    let bad = |what: String| {
-        let what = format!("The environment “{}” names a proxy: {what}.", environment.name);
-        Report::new("bad-proxy", "The proxy address cannot be used", what)
-            .remedy("Write it as http://host:port, https://host:port or socks5://host:port.")
-    };
-    let mut url = url::Url::parse(address).map_err(|e| bad(e.to_string()))?;
-    if let Some(login) = &environment.proxy_login {
-        let login = login.0.expose();
-        let (user, password) = login.split_once(':').unwrap_or((login, ""));
-        // In the address, because a SOCKS proxy takes it from nowhere else.
-        if url.set_username(user).and_then(|()| url.set_password(Some(password))).is_err() {
-            return Err(bad("it has no host that could take a login".into()));
-        }
-    }
-    Proxy::all(url).map_err(|e| bad(e.to_string()))
 }
 
 fn authorities(file: &Path) -> Result<Vec<Certificate>, Report> {

@@ -38,6 +38,9 @@ pub struct Book {
     pub reconnect: HashSet<SessionId>,
     pub sandbox: SandboxState,
     pub sandbox_status: Option<sandbox::Status>,
+    /// It was asked for and has not come, and how much was on record then.
+    pub sandbox_asked: bool,
+    pub sandbox_seen: u64,
     /// Open a session as soon as the sandbox runs.
     pub after_sandbox: bool,
     pub vault: Option<VaultStatus>,
@@ -93,6 +96,8 @@ impl Default for Book {
             reconnect: HashSet::new(),
             sandbox: SandboxState::Stopped,
             sandbox_status: None,
+            sandbox_asked: false,
+            sandbox_seen: 0,
             after_sandbox: false,
             vault: None,
             jobs: Vec::new(),

@@ -258,11 +258,6 @@ impl App {
     }
 }
 
-/// Key of an environment's client secret in the vault.
-pub fn secret_key(environment_id: &str) -> String {
-    format!("{environment_id}/client-secret")
-}
-
 pub(super) fn draft_key(book: &super::Book, view: &crate::projection::SessionView) -> String {
     let environment = view.start.as_ref().map_or("", |s| s.environment.as_str());
     session_key(environment, &book.live_name(view))

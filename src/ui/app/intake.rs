@@ -16,6 +16,7 @@ impl App {
         let start = Instant::now();
         self.take_files(ctx);
         self.take_faults();
+        self.ask_sandbox();
         while let Some(event) = self.backend.poll() {
             self.event(event);
             if start.elapsed() > BUDGET {
@@ -49,7 +50,25 @@ impl App {
                 self.send(Command::Order { order: Order::ExpireToken { token: token.id.clone(), in_seconds: None } });
             }
         }
+        self.book.sandbox_asked = false;
         self.book.sandbox_status = Some(status);
+    }
+
+    /// Faults that count down and the sessions of the sandbox change with the traffic: while they are in view, they are
+    /// asked for whenever there is more on record. One question at a time.
+    fn ask_sandbox(&mut self) {
+        let book = &self.book;
+        let in_view = self.sandbox.open || book.sandbox_status.as_ref().is_some_and(|s| s.faulty);
+        let records = self.live_log.status().records;
+        if in_view
+            && matches!(book.sandbox, SandboxState::Running { .. })
+            && !book.sandbox_asked
+            && book.sandbox_seen != records
+            // Where the queue is full, the next frame asks.
+            && self.backend.send(Command::AskSandbox).is_ok()
+        {
+            (self.book.sandbox_asked, self.book.sandbox_seen) = (true, records);
+        }
     }
 
     fn event(&mut self, event: Event) {
@@ -122,6 +141,8 @@ impl App {
             SandboxState::Stopped => {
                 self.book.after_sandbox = false;
                 self.book.sandbox_status = None;
+                // A question that came too late has no answer.
+                self.book.sandbox_asked = false;
             }
             _ => {}
         }

@@ -15,7 +15,6 @@ mod toasts;
 
 pub use act::{Act, Acts, FilePurpose};
 pub use book::{Book, Job, Keeping, Pending, Probe, entries};
-pub use deeds::secret_key;
 pub use files::Done;
 pub use selection::Selection;
 pub use toasts::{Toast, Toasts};

@@ -35,9 +35,11 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
             }
             let failures = toasts.list.iter().filter(|t| matches!(t, Toast::Failed(..))).count();
             let mut gone = None;
-            ScrollArea::vertical().id_salt("messages").max_height(screen.height() * 0.5).auto_shrink([false, true]).show(
-                ui,
-                |ui| {
+            ScrollArea::vertical()
+                .id_salt("messages")
+                .max_height(screen.height() * 0.5)
+                .auto_shrink([false, true])
+                .show(ui, |ui| {
                     // The newest first: what just happened is seen without scrolling.
                     for (n, toast) in toasts.list.iter().enumerate().rev() {
                         ui.push_id(n, |ui| {
@@ -46,8 +48,7 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
                             }
                         });
                     }
-                },
-            );
+                });
             if let Some(n) = gone {
                 toasts.list.remove(n);
             }

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use super::{App, Keeping};
-use crate::engine::Command;
+use crate::engine::{Command, secret_key};
+use crate::model::environment::proxy_key;
 use crate::model::{Report, Secret, SessionId, Wall};
 use crate::ui::settings::{KeptSession, SANDBOX};
 
@@ -95,8 +96,8 @@ impl App {
             Ok(()) => {
                 let place = self.book.vault.as_ref().filter(|v| v.lasting).map(|v| v.place.clone());
                 self.toasts.info(match place {
-                    Some(place) => format!("The client secret is in the keyring ({place})."),
-                    None => "The client secret is kept in memory, until the window closes.".to_owned(),
+                    Some(place) => format!("The secret is in the keyring ({place})."),
+                    None => "The secret is kept in memory, until the window closes.".to_owned(),
                 });
                 Keeping::Kept
             }
@@ -117,7 +118,8 @@ impl App {
         if self.settings.chosen == id {
             self.settings.chosen = SANDBOX.to_owned();
         }
-        self.forget(super::secret_key(id));
+        self.forget(secret_key(id));
+        self.forget(proxy_key(id));
         self.forget_kept(|k| k.environment_id == id);
     }
 

@@ -105,16 +105,20 @@ impl Composer {
     pub fn settle(&mut self, view: &SessionView) {
         let Some(flight) = &self.in_flight else { return };
         let entries = view.conversation.entries.iter().rev().take(200);
-        let Some(delivery) = entries.filter_map(|e| own(e, &flight.tracing)).next() else { return };
-        let report = match delivery {
-            Delivery::Sent | Delivery::Retrying { .. } => return,
-            Delivery::Delivered | Delivery::Unconfirmed { .. } => {
+        let not_sent = |why: &str| Report::new("not-sent", "Not sent", why);
+        let report = match entries.filter_map(|e| own(e, &flight.tracing)).next() {
+            None => match view.not_sent.iter().find(|(tracing, _)| *tracing == flight.tracing) {
+                Some((_, why)) => not_sent(why),
+                None => return,
+            },
+            Some(Delivery::Sent | Delivery::Retrying { .. }) => return,
+            Some(Delivery::Delivered | Delivery::Unconfirmed { .. }) => {
                 self.in_flight = None;
                 self.touched = true;
                 return;
             }
-            Delivery::NotSent { why } => Report::new("not-sent", "Not sent", why.clone()),
-            Delivery::Refused { code, text } => {
+            Some(Delivery::NotSent { why }) => not_sent(why),
+            Some(Delivery::Refused { code, text }) => {
                 Report::new("refused", format!("The server refused it with {code}"), text.clone())
             }
         };
@@ -193,6 +197,19 @@ mod tests {
         c.settle(&view("t", Delivery::NotSent { why: "no socket".into() }));
         assert_eq!(c.form(Action::Text).text, "hello");
         assert!(c.failed.as_ref().unwrap().what.contains("no socket"));
+    }
+
+    #[test]
+    fn a_draft_comes_back_that_has_no_frame_to_show() {
+        let mut c = written("hello");
+        c.send("t".into(), |_| Ok(()));
+        let mut view = SessionView { not_sent: vec![("other".into(), "x".into())], ..SessionView::default() };
+        c.settle(&view);
+        assert_eq!(c.form(Action::Text).text, "");
+        view.not_sent.push(("t".into(), "the session is ended".into()));
+        c.settle(&view);
+        assert_eq!(c.form(Action::Text).text, "hello");
+        assert_eq!(c.failed.as_ref().unwrap().what, "the session is ended");
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Form {
                 ui.checkbox(&mut self.forget_secret, "Forget the kept one");
             });
         });
-        match scene.book.secrets.get(&crate::ui::app::secret_key(&self.environment.id)) {
+        match scene.book.secrets.get(&crate::engine::secret_key(&self.environment.id)) {
             Some(Keeping::Waiting) => under(ui, "The keyring is asked to keep it…"),
             Some(Keeping::Failed(report)) => {
                 field_of(ui, |ui| warn(ui, &format!("{}: {}", report.title, report.what)));

@@ -6,6 +6,7 @@ use egui::{Label, RichText, ScrollArea, Ui};
 
 use super::Confirm;
 use super::environment_form::Form;
+use crate::model::environment::{proxy_key, split_password};
 use crate::model::{Environment, Report, Secret};
 use crate::ui::app::{Act, Acts, Probe, Scene};
 use crate::ui::dialogs::hint;
@@ -31,7 +32,7 @@ impl Environments {
     }
 
     pub fn secret_kept(&mut self, key: &str) {
-        if let Some(form) = self.form.as_mut().filter(|f| crate::ui::app::secret_key(&f.environment.id) == key) {
+        if let Some(form) = self.form.as_mut().filter(|f| crate::engine::secret_key(&f.environment.id) == key) {
             form.secret_kept();
         }
     }
@@ -132,7 +133,7 @@ fn fresh() -> Environment {
 }
 
 fn save(form: &mut Form, acts: &mut Acts) {
-    let key = crate::ui::app::secret_key(&form.environment.id);
+    let key = crate::engine::secret_key(&form.environment.id);
     let mut more = "";
     if !form.secret.0.is_empty() {
         // It stays in the field until the keyring has it.
@@ -141,6 +142,11 @@ fn save(form: &mut Form, acts: &mut Acts) {
         more = " Its client secret is on the way to the keyring.";
     } else if std::mem::take(&mut form.forget_secret) {
         acts.push(Act::ForgetSecret(key));
+    }
+    if let Some((address, value)) = form.environment.proxy.as_deref().and_then(split_password) {
+        form.environment.proxy = Some(address);
+        let key = proxy_key(&form.environment.id);
+        acts.push(Act::KeepSecret(key, value));
     }
     acts.push(Act::SaveEnvironment(Box::new(form.environment.clone())));
     acts.push(Act::Info(format!("Environment “{}” is saved.{more}", form.environment.name)));

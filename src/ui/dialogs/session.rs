@@ -122,7 +122,9 @@ impl NewSession {
             Token::Fresh => under(ui, "A new guest, unknown to the server."),
             Token::Given => {
                 field(ui, "Token", |ui| {
-                    let edit = TextEdit::singleline(&mut self.given.0).password(true).desired_width(ui.available_width().min(420.0));
+                    let edit = TextEdit::singleline(&mut self.given.0)
+                        .password(true)
+                        .desired_width(ui.available_width().min(420.0));
                     ui.add(edit).accessible_name("Token");
                 });
                 under(ui, "Resumes the session of this token, as another device of the same guest would.");

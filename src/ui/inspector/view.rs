@@ -369,7 +369,9 @@ fn marks(ui: &mut Ui, subject: &Subject<'_>, events: &mut Vec<InspectorEvent>) {
     }
     ui.horizontal_wrapped(|ui| {
         let stored = record.body.len() as u64;
-        if record.flags.has(Flags::CUT) || stored < record.size && stored > 0 {
+        // A placeholder is shorter than what it stands for: that alone cuts nothing.
+        let shorter = stored < record.size && stored > 0 && !record.flags.has(Flags::REDACTED);
+        if record.flags.has(Flags::CUT) || shorter {
             let text = format!("cut: {} of {}", format::bytes(stored), format::bytes(record.size));
             badge(ui, Some(Icon::Scissors), &text, Tone::Amber);
         }

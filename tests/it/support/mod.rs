@@ -1,6 +1,8 @@
 //! What the tests of the window share.
 
 pub mod console;
+pub mod live;
+pub mod proxy;
 pub mod records;
 mod renderer;
 pub mod scene;
