@@ -130,6 +130,18 @@ impl Reader {
         }
     }
 
+    /// Which records from `from` to `to` answer one of those from `first` to `last`, ascending. No payload is read.
+    pub fn answering(&self, (first, last): (u64, u64), (from, to): (u64, u64)) -> Result<Vec<u64>, Report> {
+        let sql = "SELECT seq FROM record WHERE seq BETWEEN ?1 AND ?2 AND reply BETWEEN ?3 AND ?4 ORDER BY seq";
+        let bounds = [from, to, first.max(1), last].map(|n| i64::try_from(n).unwrap_or(i64::MAX));
+        let get = || {
+            let mut statement = self.db.prepare_cached(sql)?;
+            let rows = statement.query_map(bounds, |r| Ok(decode::number::<u64>(r.get_ref(0)?).0))?;
+            rows.collect::<rusqlite::Result<Vec<u64>>>()
+        };
+        get().map_err(|e| self.failed(&e))
+    }
+
     /// Bytes that are stored of a record's payload.
     pub fn stored_len(&self, seq: u64) -> Result<u64, Report> {
         let sql = "SELECT octet_length(body) FROM record WHERE seq = ?1";

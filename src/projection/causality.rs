@@ -131,7 +131,11 @@ impl Search {
         let mut next = root + 1;
         while next <= end && self.chain.len() < MOST {
             let to = end.min(next + SLICE - 1);
-            let seqs: Vec<u64> = (next..=to).collect();
+            let seqs = match self.file {
+                Some(_) => (next..=to).collect(),
+                // Only answers matter, to the chain's first record or to a later one.
+                None => reader.answering((root, to), (next, to))?,
+            };
             for record in reader.records(&seqs, bytes)? {
                 let answers = record.reply_to != 0 && self.chain.iter().any(|r| r.seq == record.reply_to);
                 if (answers && !matches!(record.kind, Kind::Mark | Kind::Note)) || self.is_of_file(&record) {
