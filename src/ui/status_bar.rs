@@ -59,7 +59,13 @@ pub fn paint(
                     "The server's clock is ahead of ours by {secs:.2} s, known to ± {:.2} s.",
                     skew.uncertainty_us as f64 / 1e6
                 );
-                text(ui, format!("skew {secs:+.1} s"), &tip);
+                // What lies within the uncertainty is no skew that anybody has seen.
+                let shown = if skew.skew_us.abs() > skew.uncertainty_us {
+                    format!("skew {secs:+.1} s")
+                } else {
+                    format!("skew 0 ± {:.1} s", skew.uncertainty_us as f64 / 1e6)
+                };
+                text(ui, shown, &tip);
             }
         }
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

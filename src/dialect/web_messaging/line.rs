@@ -31,7 +31,7 @@ pub fn line(record: &Record) -> Line {
         Kind::HttpResponse | Kind::SocketOpen | Kind::SocketRefused => match record.head_as::<HttpResponse>() {
             Some(r) => {
                 let took = (r.wait_us + r.receive_us) / 1000;
-                (words([&r.status.to_string(), &r.reason]), format!("{} · {took} ms", r.status))
+                (words([&r.status.to_string(), &r.reason]), format!("{took} ms"))
             }
             None => fact(record),
         },
@@ -125,15 +125,26 @@ fn sent(record: &Record) -> (String, String) {
             };
             (a.action.or_empty().to_owned(), gist)
         }
-        _ => ("text".to_owned(), text.to_owned()),
+        _ => (name_of_cut(record, text, "\"action\""), text.to_owned()),
     }
+}
+
+/// The name in a payload of which only the beginning was read, else the kind's word.
+fn name_of_cut(record: &Record, text: &str, key: &str) -> String {
+    let is_cut = (record.body.len() as u64) < record.size;
+    let value = |text: &str| -> Option<String> {
+        let after = text.split_once(key)?.1.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
+        let name = after.split_once('"')?.0;
+        (!name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| name.to_owned())
+    };
+    is_cut.then(|| value(text)).flatten().unwrap_or_else(|| "text".to_owned())
 }
 
 fn received(record: &Record) -> (String, String) {
     let text = record.text().unwrap_or_default();
     let frame = match Frame::parse(text) {
         Ok(frame) if frame.class.get().is_some() => frame,
-        _ => return ("text".to_owned(), text.to_owned()),
+        _ => return (name_of_cut(record, text, "\"class\""), text.to_owned()),
     };
     let class = frame.class.or_empty();
     (class.to_owned(), gist(&frame, class))
