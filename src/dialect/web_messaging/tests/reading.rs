@@ -281,8 +281,7 @@ fn every_kind_of_record_has_a_line() {
     assert_eq!(gist(Direction::Received, push(bot)), "bot: So? [QuickReply Yes]");
     let refused = json!({"type":"response","class":"string","code":4011,"body":"too long"});
     assert_eq!(gist(Direction::Received, refused), "4011 too long");
-    let mut beginning = push(json!({"text":"x".repeat(500)})).to_string();
-    beginning.truncate(100);
+    let beginning = r#"{"type":"message","class":"StructuredMessage","code":200,"body":{"text":"xxx"#;
     let mut cut = draft(Kind::Text, Direction::Received).body(beginning);
     cut.size = 600;
     assert_eq!(told(cut).0, "StructuredMessage", "a payload of which the beginning was read");
