@@ -105,10 +105,8 @@ fn environments(named: Option<&str>, places: &Places) -> Result<Vec<Environment>
 
 /// Makes a window in a process of its own, because a broken driver may crash or hang.
 fn probe_window() -> Check {
-    let failed = |what: String| {
-        Report::new("no-window", "No window can be shown", what)
-            .remedy("Try LIBGL_ALWAYS_SOFTWARE=1 sessionscope: it draws without the graphics driver.")
-    };
+    const MEND: &str = "Try LIBGL_ALWAYS_SOFTWARE=1 sessionscope: it draws without the graphics driver.";
+    let failed = |what: String| Report::new("no-window", "No window can be shown", what).remedy(MEND);
     let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
     let printed = match run_within(Command::new(program).arg("probe-window"), WINDOW_LIMIT) {
         Ok(printed) => printed,
@@ -128,7 +126,7 @@ fn probe_window() -> Check {
             None => report = report.detail(line),
         }
     }
-    Err(report)
+    Err(if report.remedies.is_empty() { report.remedy(MEND) } else { report })
 }
 
 /// What a process printed, and how it ended.

@@ -32,7 +32,7 @@ pub(super) fn sent_flags(asked: &Asked<'_>) -> Flags {
 fn is_typing_only(m: &Message<'_>) -> bool {
     let events = &m.events.items;
     let more = m.content.text().is_some_and(|t| t != "[]") || !m.text.or_empty().is_empty();
-    !events.is_empty() && !more && all_typing(&events)
+    !events.is_empty() && !more && all_typing(events)
 }
 
 fn all_typing(events: &[Event<'_>]) -> bool {
@@ -128,24 +128,24 @@ impl WebMessaging {
             audit.wrong += 1;
             return Flags::NONE;
         }
-        if is_echo_reply(frame, &m) {
-            self.echo_answered(cx, current, frame, &m);
+        if is_echo_reply(frame, m) {
+            self.echo_answered(cx, current, frame, m);
             return Flags::HEARTBEAT;
         }
         if m.direction.get().is_none() || m.key().is_empty() {
             audit.wrong += 1;
         }
         if m.is_inbound() {
-            self.echo(cx, frame, &m);
+            self.echo(cx, frame, m);
         }
         let events = &m.events.items;
         let pieces = m.content(audit);
-        if !events.is_empty() && pieces.is_empty() && m.text.or_empty().is_empty() && all_typing(&events) {
+        if !events.is_empty() && pieces.is_empty() && m.text.or_empty().is_empty() && all_typing(events) {
             return Flags::TYPING;
         }
         // Plain text is only noted: looking it up would cost more than all the rest.
         let first = (events.is_empty() && pieces.is_empty()) || !self.history.has_seen(m.key());
-        self.note_keys(&m);
+        self.note_keys(m);
         for e in events {
             let kind = e.kind.or_empty();
             audit.unknown += u32::from(!EVENT_KINDS.contains(&kind));
