@@ -43,8 +43,8 @@ pub fn run(out: &mut Out, window: &Window, environment: Option<&str>) -> Outcome
     tally.tell("captures", places.clone().and_then(|p| captures(&p)))?;
     match places.and_then(|p| environments(environment, &p)) {
         Ok(environments) if environments.is_empty() => tally.note(
-            "clocks and reachability: not checked, no environment is stored. Give one with --environment FILE; \
-             a file with the line “region: mypurecloud.ie” will do (see the README).",
+            "clocks and reachability: not checked, no environment is stored. Make one in the window, or \
+             give --environment FILE: two lines, region and deployment_id, will do (see the README).",
         )?,
         Ok(environments) => {
             for secret in environments.iter().filter_map(|e| e.client_secret.as_ref()) {
