@@ -44,8 +44,8 @@ pub fn run(out: &mut Out, window: &Window, environment: Option<&str>) -> Outcome
     tally.tell("captures", places.clone().and_then(|p| captures(&p)))?;
     match places.and_then(|p| environments(environment, &p)) {
         Ok(environments) if environments.is_empty() => tally.note(
-            "clocks and reachability: not checked, no environment is stored. Give one with --environment FILE; \
-             a file with the line “region: mypurecloud.ie” will do (see the README).",
+            "clocks and reachability: not checked, no environment is stored. Make one in the window, or \
+             give --environment FILE: two lines, region and deployment_id, will do (see the README).",
         )?,
         Ok(environments) => {
             for secret in environments.iter().filter_map(|e| e.client_secret.as_ref()) {
@@ -106,10 +106,8 @@ fn environments(named: Option<&str>, places: &Places) -> Result<Vec<Environment>
 
 /// Makes a window in a process of its own, because a broken driver may crash or hang.
 fn probe_window() -> Check {
-    let failed = |what: String| {
-        Report::new("no-window", "No window can be shown", what)
-            .remedy("Try LIBGL_ALWAYS_SOFTWARE=1 sessionscope: it draws without the graphics driver.")
-    };
+    const MEND: &str = "Try LIBGL_ALWAYS_SOFTWARE=1 sessionscope: it draws without the graphics driver.";
+    let failed = |what: String| Report::new("no-window", "No window can be shown", what).remedy(MEND);
     let program = std::env::current_exe().map_err(|e| failed(e.to_string()))?;
     let printed = match run_within(Command::new(program).arg("probe-window"), WINDOW_LIMIT) {
         Ok(printed) => printed,
@@ -129,7 +127,7 @@ fn probe_window() -> Check {
             None => report = report.detail(line),
         }
     }
-    Err(report)
+    Err(if report.remedies.is_empty() { report.remedy(MEND) } else { report })
 }
 
 /// What a process printed, and how it ended.

@@ -1,5 +1,6 @@
 //! Where no window can be shown: says what is missing, and runs the first conversation in the terminal.
 
+use std::collections::HashSet;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ fn converse(out: &mut Out, headless: &mut Headless) -> Result<(), Ended> {
     let session = headless.open("First light", &environment)?;
     headless.ready(session, LIMIT)?;
     writeln!(out, "session    configured\n")?;
-    let mut talk = Talk { headless, session, printed: 0 };
+    let mut talk = Talk { headless, session, printed: HashSet::new() };
     talk.follow(out, "the greeting", |m| m.text.is_some())?;
     talk.say(out, "hello", |m| m.text.as_ref().is_some_and(|t| t.contains("hello")))?;
     talk.say(out, "quick", |m| m.parts.iter().any(|p| matches!(p, Part::QuickReply { .. })))?;
@@ -47,8 +48,9 @@ fn converse(out: &mut Out, headless: &mut Headless) -> Result<(), Ended> {
 struct Talk<'a> {
     headless: &'a Headless,
     session: SessionId,
-    /// Entries of the conversation that were printed, or are nothing to print.
-    printed: usize,
+    /// Keys of the messages that were printed. Places would not do: a line that is no message may come before what
+    /// stands there, by a clock that is known better by then.
+    printed: HashSet<String>,
 }
 
 impl Talk<'_> {
@@ -79,16 +81,16 @@ impl Talk<'_> {
     /// Prints what is settled and new. True where what is awaited was among it.
     fn print(&mut self, out: &mut Out, view: &SessionView, awaited: impl Fn(&Message) -> bool) -> Result<bool, Ended> {
         let mut found = false;
-        for entry in view.conversation.entries.iter().skip(self.printed) {
-            if let What::Message(message) = &entry.what {
-                if matches!(entry.state, EntryState::Own(Delivery::Sent | Delivery::Retrying { .. }, _)) {
-                    // The echo will tell how long it took, and may move it.
-                    break;
-                }
+        for entry in &view.conversation.entries {
+            let What::Message(message) = &entry.what else { continue };
+            if matches!(entry.state, EntryState::Own(Delivery::Sent | Delivery::Retrying { .. }, _)) {
+                // The echo will tell how long it took, and may move it.
+                break;
+            }
+            if self.printed.insert(message.key.clone()) {
                 writeln!(out, "{}", line(entry, message))?;
                 found |= message.side != Side::Guest && awaited(message);
             }
-            self.printed += 1;
         }
         Ok(found)
     }

@@ -332,7 +332,13 @@ fn a_script_runs_against_any_server_of_which_only_the_socket_is_known() {
 
     let output = sessionscope(home.path()).arg("doctor").arg("--environment").arg(&environment).output().unwrap();
     let said = text(&output);
-    for part in ["no CDN host given, not checked", "no API host given", "guest socket: 127.0.0.1", "opens"] {
+    for part in [
+        "no CDN host given, not checked",
+        "no API host given",
+        "no login host given",
+        "guest socket: 127.0.0.1",
+        "opens",
+    ] {
         assert!(said.contains(part), "{part} is missing in:\n{said}");
     }
     let checks = said.split("environment own server").nth(1).unwrap();
@@ -413,7 +419,7 @@ fn the_doctor_says_what_is_missing_and_how_to_mend_it() {
 fn the_doctor_checks_all_stored_environments_where_none_is_named() {
     let home = tempfile::tempdir().unwrap();
     let said = text(&sessionscope(home.path()).arg("doctor").output().unwrap());
-    assert!(said.contains("no environment is stored") && said.contains("--environment FILE"), "{said}");
+    assert!(said.contains("no environment is stored") && said.contains("give --environment FILE"), "{said}");
     let (mut child, ready) = ready_sandbox(home.path());
     let alive: Environment = serde_json::from_value(ready).unwrap();
     let gone = Environment { name: "Gone".into(), guest_socket: Some("ws://127.0.0.1:9".into()), ..alive.clone() };
