@@ -74,7 +74,7 @@ pub fn io(error: &std::io::Error, doing: &str, path: &Path) -> Report {
     let (code, why) = match error.kind() {
         K::NotFound => ("file-missing", "does not exist"),
         K::PermissionDenied => ("file-denied", "may not be accessed"),
-        K::StorageFull | K::QuotaExceeded => ("disk-full", "does not fit on the disk any more"),
+        K::StorageFull | K::QuotaExceeded | K::FileTooLarge => ("disk-full", "does not fit on the disk any more"),
         K::ReadOnlyFilesystem => ("file-read-only", "lies on a read-only file system"),
         K::AlreadyExists => ("file-exists", "exists already"),
         K::IsADirectory => ("file-is-folder", "is a folder"),
@@ -83,7 +83,9 @@ pub fn io(error: &std::io::Error, doing: &str, path: &Path) -> Report {
     let report = Report::new(code, format!("The file could not be {doing}"), format!("{} {why}.", path.display()))
         .detail(error.to_string());
     match error.kind() {
-        K::StorageFull | K::QuotaExceeded => report.remedy("Free some space on that disk and try again."),
+        K::StorageFull | K::QuotaExceeded | K::FileTooLarge => {
+            report.remedy("Free some space on that disk and try again.")
+        }
         K::PermissionDenied | K::ReadOnlyFilesystem => report.remedy("Choose a folder that you may write to."),
         K::NotFound => report.remedy("Check the path."),
         _ => report,

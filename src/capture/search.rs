@@ -375,6 +375,30 @@ mod tests {
     }
 
     #[test]
+    fn first_hits_come_before_the_whole_is_searched_and_the_rest_can_be_cancelled() {
+        let (_folder, _writer, reader) = filled();
+        // Each announcement holds the search up until it is let go.
+        let (tell, told) = mpsc::channel();
+        let (go, held) = mpsc::channel::<()>();
+        let both = Mutex::new((tell, held));
+        let wake = Arc::new(move || {
+            let both = both.lock().unwrap();
+            both.0.send(()).unwrap();
+            let _ = both.1.recv();
+        });
+        let search = reader.search(Filter::parse("needle").unwrap(), (None, true), wake).unwrap();
+        told.recv_timeout(Duration::from_secs(20)).unwrap();
+        let first = search.status();
+        assert_eq!(first.rows.seqs(0, 9), [70_000], "the newest hit");
+        assert_eq!(first.total, 70_000);
+        assert!(first.done <= STEP, "{} were looked at before", first.done);
+        drop(search);
+        go.send(()).unwrap();
+        // It ends without another word.
+        assert_eq!(told.recv_timeout(Duration::from_secs(20)), Err(mpsc::RecvTimeoutError::Disconnected));
+    }
+
+    #[test]
     fn a_dropped_search_ends_its_thread() {
         let (_folder, writer, reader) = filled();
         let search = begin(&reader, "-/(hay|x)+y \\d*$/", (None, true));

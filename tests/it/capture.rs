@@ -245,6 +245,116 @@ fn commits_come_within_milliseconds_of_a_lonely_record() {
     assert_eq!(reader.record(1).unwrap().unwrap().text(), Some("alone"));
 }
 
+#[cfg(unix)]
+#[test]
+fn a_capture_that_may_only_be_read_opens_and_wrong_files_stay_as_they_are() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let home = tempfile::tempdir().unwrap();
+    let folder = home.path().join("archive");
+    std::fs::create_dir(&folder).unwrap();
+    let file = folder.join("old.sscope");
+    std::fs::copy(fixture(), &file).unwrap();
+    let newer = folder.join("newer.sscope");
+    let mut bytes = std::fs::read(fixture()).unwrap();
+    // The schema's version, big-endian, in the head of a database.
+    bytes[60..64].copy_from_slice(&99u32.to_be_bytes());
+    std::fs::write(&newer, &bytes).unwrap();
+    let text = folder.join("text.sscope");
+    std::fs::write(&text, "not a capture\n").unwrap();
+    let all = [&file, &newer, &text];
+    let before = all.map(|f| std::fs::read(f).unwrap());
+    for file in all {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o400)).unwrap();
+    }
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o500)).unwrap();
+    let reader = Reader::open(&file).unwrap();
+    assert_eq!(reader.records(&(1..=reader.len()).collect::<Vec<_>>(), usize::MAX).unwrap(), old_records());
+    let code = |file: &Path| Reader::open(file).err().map(|r| r.code);
+    assert_eq!(code(&newer).as_deref(), Some("capture-newer"));
+    assert_eq!(code(&text).as_deref(), Some("not-a-capture"));
+    drop(reader);
+    assert!(all.map(|f| std::fs::read(f).unwrap()) == before, "a file was changed");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 3);
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).unwrap();
+}
+
+/// Tells the child below where to write.
+#[cfg(unix)]
+const FULL: &str = "SESSIONSCOPE_TEST_FULL_FOLDER";
+
+/// The child of the test below: files of 4 MiB are the largest that the system gives it.
+#[cfg(unix)]
+#[test]
+fn child_whose_files_cannot_grow() {
+    use sessionscope::capture::export;
+
+    let Some(folder) = std::env::var_os(FULL).map(PathBuf::from) else { return };
+    let code = |result: Result<(), sessionscope::model::Report>| match result {
+        Ok(()) => "done".to_owned(),
+        Err(report) => {
+            assert!(!report.remedies.is_empty(), "{report:?}");
+            report.code
+        }
+    };
+    let long = Writer::private().unwrap();
+    for n in 0..8000 {
+        long.append(draft(1, format!("{n:0>1000}")));
+    }
+    long.flush().unwrap();
+    let reader = Reader::attach(&long.opened()).unwrap();
+    let mut go_on = |_: u64, _: u64| true;
+    println!("\nhar {}", code(export::har(&reader, None, &folder.join("old.har"), &mut go_on)));
+    println!("jsonl {}", code(export::jsonl(&reader, None, &folder.join("old.jsonl"), &mut go_on)));
+    println!("save {}", code(save(&reader, &folder.join("old.sscope"), &mut go_on)));
+    let writer = Writer::create_at(&folder.join("running.sscope")).unwrap();
+    for n in 0..8000 {
+        writer.append(draft(1, format!("{n:0>1000}")));
+        if n % 100 == 0 && writer.flush().is_err() {
+            break;
+        }
+    }
+    println!("written {}", code(writer.flush()));
+    println!("kept {}", writer.status().records);
+    std::process::exit(0);
+}
+
+#[cfg(unix)]
+#[test]
+fn where_no_file_can_grow_the_old_ones_stay_and_the_capture_is_sound() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = ["old.har", "old.jsonl", "old.sscope"];
+    for name in old {
+        std::fs::write(folder.path().join(name), name).unwrap();
+    }
+    // A limit of the process stands for a full disk; without the trap its signal would end the child.
+    let output = Command::new("bash")
+        .args([
+            "-c",
+            "trap '' XFSZ; ulimit -f 4096; exec \"$0\" --exact capture::child_whose_files_cannot_grow --nocapture",
+        ])
+        .arg(std::env::current_exe().unwrap())
+        .env(FULL, folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    let told = |word: &str| said.lines().find_map(|l| l.strip_prefix(word)).unwrap_or_default().trim().to_owned();
+    assert_eq!((told("har "), told("jsonl ")), ("disk-full".into(), "disk-full".into()), "{said}");
+    for word in ["save ", "written "] {
+        assert!(["disk-full", "capture-io"].contains(&told(word).as_str()), "{said}");
+    }
+    for name in old {
+        assert_eq!(std::fs::read_to_string(folder.path().join(name)).unwrap(), name, "it was overwritten");
+    }
+    let running = folder.path().join("running.sscope");
+    assert_eq!(integrity_check(&running).unwrap(), [""; 0]);
+    let kept: u64 = told("kept ").parse().unwrap();
+    assert!(kept > 0 && Reader::open(&running).unwrap().len() >= kept, "{said}");
+    let files: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(files.iter().all(|f| !f.to_string_lossy().ends_with(".part")), "{files:?}");
+}
+
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/version-1.sscope")
 }
@@ -279,8 +389,7 @@ fn old_records() -> Vec<Record> {
     (1..).zip(drafts).map(|(seq, draft)| Record { seq, draft }).collect()
 }
 
-/// Written once, when version 1 came to be. Do not run it again: the file stands for all files of that version.
-
+/// The file was written once, when version 1 came to be, and stands for all files of that version.
 #[test]
 fn a_capture_of_version_1_opens_for_ever() {
     let before = std::fs::read(fixture()).unwrap();

@@ -261,3 +261,31 @@ fn drafts_theme_and_filter_survive_a_restart() {
     let files: Vec<_> = std::fs::read_dir(home.places().captures).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(files.len(), 2, "{files:?}");
 }
+
+#[test]
+fn after_a_sleep_of_the_machine_dead_tokens_are_dead_at_the_next_paint() {
+    let home = Home::with_paused_clock();
+    let time = home.clock.clone().unwrap();
+    let mut w = home.open();
+    w.converse();
+    act(&mut w, "Get JWT", "Get");
+    await_clock(&mut w, "guest JWT", 60, "running");
+    await_clock(&mut w, "OAuth", 15 * 60, "running");
+    // Somebody sets the clock back: no token lives longer for it.
+    time.shift_wall(-3600 * 1_000_000);
+    w.h.step();
+    let (left, phase) = clock(&w, "guest JWT").unwrap();
+    assert!((59..=60).contains(&left) && phase == "running", "{left} s, {phase}");
+    time.shift_wall(3600 * 1_000_000);
+    w.h.step();
+    assert_eq!(clock(&w, "guest JWT").unwrap().1, "running");
+    // An hour passes while the machine sleeps: only the wall clock goes on.
+    time.shift_wall(3600 * 1_000_000);
+    w.h.step();
+    assert_eq!(clock(&w, "guest JWT"), Some((0, "dead".to_owned())));
+    // The sign-in gets itself a new token; the old one is never sent again.
+    await_clock(&mut w, "OAuth", 15 * 60, "running");
+    w.fill("Filter", "oauth");
+    w.until("the new token", |w| rows(w).iter().filter(|r| r.contains("POST /oauth/token")).count() == 2);
+    w.close();
+}

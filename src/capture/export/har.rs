@@ -87,7 +87,8 @@ impl<W: Write> Export<'_, '_, W> {
                 o.insert("requestBase64".into(), data.into());
             }
         }
-        self.text("{")?;
+        // Without it, developer tools take JSON for a script.
+        self.text("{\"_resourceType\":\"fetch\",")?;
         self.members(&members)?;
         self.text(",\"_sessionscope\":")?;
         self.json(&private)?;

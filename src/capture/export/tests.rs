@@ -94,6 +94,7 @@ fn har_has_chromes_fields_and_nothing_of_the_log_is_lost() {
     assert_eq!(entries.len(), 4);
 
     let call = &entries[0];
+    assert_eq!(call["_resourceType"], "fetch");
     assert_eq!(call["startedDateTime"], "2026-11-20T08:22:12.123456Z");
     assert_eq!((&call["time"], &call["timings"]["wait"]), (&json!(31.5), &json!(30.0)));
     assert_eq!(call["request"]["postData"], json!({"mimeType": "application/json", "text": "{\"q\":1}"}));
