@@ -17,8 +17,8 @@ use crate::dialect::Line;
 use crate::model::{DialectId, Record, Report, SessionId};
 use crate::projection::Board;
 
-/// Payload bytes read for a row.
-const PREVIEW: usize = 600;
+/// Payload bytes read for a row: enough that a message with cards is still whole, and can be told in a line.
+const PREVIEW: usize = 4096;
 
 /// Head and a row need so much.
 const LEAST: f32 = 60.0;

@@ -50,6 +50,8 @@ pub struct Book {
     pub secrets: HashMap<String, Keeping>,
     /// Sessions of the sandbox whose JWTs shall die as soon as it tells their ids.
     pub doomed_jwts: Vec<String>,
+    /// What the sandbox calls live sessions, and the record that told it.
+    pub sandbox_names: HashMap<SessionId, (String, u64)>,
     counter: u64,
 }
 
@@ -101,6 +103,7 @@ impl Default for Book {
             capture_failed: None,
             secrets: HashMap::new(),
             doomed_jwts: Vec::new(),
+            sandbox_names: HashMap::new(),
             counter: 0,
         }
     }
@@ -147,6 +150,19 @@ impl Book {
     /// Entries that came in since the session was last in view.
     pub fn unread(&self, session: &SessionView) -> u64 {
         entries(session).saturating_sub(self.list().seen.get(&session.id).copied().unwrap_or(0))
+    }
+
+    /// Remembers the sandbox's name for a session: its JWTs bear it, and are gone after a minute.
+    pub fn learn_sandbox_name(&mut self, session: &SessionView) {
+        let claims = session.clocks.iter().filter_map(|c| Some((c.seq, c.fact.claims.as_ref()?)));
+        for (seq, claims) in claims {
+            if claims.pointer("/claims/iss").is_some_and(|iss| iss == "sandbox")
+                && let Some(name) = claims.pointer("/claims/sub").and_then(|sub| sub.as_str())
+                && self.sandbox_names.get(&session.id).is_none_or(|(_, known)| *known < seq)
+            {
+                self.sandbox_names.insert(session.id, (name.to_owned(), seq));
+            }
+        }
     }
 
     pub fn sandbox_environment(&self) -> Option<&Environment> {
