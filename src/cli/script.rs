@@ -239,7 +239,11 @@ scenarios:
 
     #[test]
     fn a_mistake_beside_a_secret_does_not_show_it() {
-        for text in ["name: x\nclient_secret: hunter2-hunter2\nverify_tls: perhaps\n", "client_secret: [hunter2-hunter2]\n", "client_secret: hunter2-hunter2\n- x\n"] {
+        for text in [
+            "name: x\nclient_secret: hunter2-hunter2\nverify_tls: perhaps\n",
+            "client_secret: [hunter2-hunter2]\n",
+            "client_secret: hunter2-hunter2\n- x\n",
+        ] {
             let report = parse_environment(text, "e.yaml").unwrap_err();
             assert!(!report.text().contains("hunter2"), "{report:?}");
         }

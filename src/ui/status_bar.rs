@@ -31,8 +31,9 @@ pub fn paint(
         let place = if scene.captures.is_some() || scene.situation.saved { "on disk" } else { "in memory" };
         text(ui, format!("{} {place}", format::bytes(log.bytes)), "Size of the capture.");
         if not_kept > 0 {
-            badge(ui, Some(Icon::Warning), &format!("{} not kept", format::count(not_kept)), Tone::Red)
-                .on_hover_text("Records that are missing in the running capture: nothing could be written for too long.");
+            badge(ui, Some(Icon::Warning), &format!("{} not kept", format::count(not_kept)), Tone::Red).on_hover_text(
+                "Records that are missing in the running capture: nothing could be written for too long.",
+            );
         }
         if log.left_out > 0 {
             badge(ui, Some(Icon::Warning), &format!("{} left out", format::count(log.left_out)), Tone::Amber)

@@ -218,7 +218,8 @@ fn log_trouble(
         .remedy("Free some space on that disk; writing goes on by itself.");
     let mut figures = sessionscope::ui::seams::LogStatus { records: 5, queued: 12, not_kept: 3, ..Default::default() };
     figures.failed = Some(full);
-    figures.views = Some(Report::new("story-stuck", "The capture cannot be read on", "After record 7 it stops.").into());
+    figures.views =
+        Some(Report::new("story-stuck", "The capture cannot be read on", "After record 7 it stops.").into());
     *desk.figures.lock().unwrap() = Some(figures);
     desk.fact(session, 4600, sessionscope::model::Fact::Fault(report));
     desk.writer.flush().unwrap();

@@ -147,8 +147,11 @@ impl Book {
         board.sessions.iter().map(AsRef::as_ref).filter(|s| !self.list().closed.contains(&s.id)).collect()
     }
 
-    /// Entries that came in since the session was last in view.
+    /// Entries that came in since the session was last in view. In a saved capture nothing comes in.
     pub fn unread(&self, session: &SessionView) -> u64 {
+        if self.saved {
+            return 0;
+        }
         entries(session).saturating_sub(self.list().seen.get(&session.id).copied().unwrap_or(0))
     }
 

@@ -202,7 +202,8 @@ pub(super) fn waker(ctx: &egui::Context) -> Arc<dyn Fn() + Send + Sync> {
 fn question(purpose: &FilePurpose, name: Option<&str>, at: Wall, utc: bool) -> Question {
     let stem = name.map(plain).filter(|n| !n.is_empty()).unwrap_or_else(|| "sessionscope".to_owned());
     let named = |ending: &str| format!("{stem}-{}.{ending}", stamp(at, utc));
-    let kind = |name: &str, endings: &[&str]| Some((name.to_owned(), endings.iter().map(|e| (*e).to_owned()).collect()));
+    let kind =
+        |name: &str, endings: &[&str]| Some((name.to_owned(), endings.iter().map(|e| (*e).to_owned()).collect()));
     let captures = kind("Sessionscope captures", &[EXTENSION]);
     let (title, save, ending, filter) = match purpose {
         FilePurpose::OpenCapture => ("Open a capture", false, "", captures),
@@ -238,11 +239,8 @@ fn stamp(at: Wall, utc: bool) -> String {
 
 /// Letters, digits and hyphens of a name, not too many.
 fn plain(name: &str) -> String {
-    let parts: Vec<String> = name
-        .split(|c: char| !c.is_alphanumeric())
-        .filter(|p| !p.is_empty())
-        .map(str::to_lowercase)
-        .collect();
+    let parts: Vec<String> =
+        name.split(|c: char| !c.is_alphanumeric()).filter(|p| !p.is_empty()).map(str::to_lowercase).collect();
     parts.join("-").chars().take(40).collect()
 }
 

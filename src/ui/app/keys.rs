@@ -147,11 +147,8 @@ mod tests {
     #[test]
     fn under_a_dialog_nothing_is_a_command_but_size_and_quit() {
         let dialog = Keyboard { dialog: true, ..FREE };
-        let taken: Vec<Cmd> = ALL
-            .iter()
-            .flat_map(|e| e.keys)
-            .flat_map(|k| press(k.logical_key, k.modifiers, dialog).0)
-            .collect();
+        let taken: Vec<Cmd> =
+            ALL.iter().flat_map(|e| e.keys).flat_map(|k| press(k.logical_key, k.modifiers, dialog).0).collect();
         assert_eq!(taken, [Cmd::ZoomIn, Cmd::ZoomIn, Cmd::ZoomOut, Cmd::ZoomReset, Cmd::Quit]);
     }
 }

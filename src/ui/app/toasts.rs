@@ -11,7 +11,10 @@ const KEPT: usize = 20;
 
 #[derive(Debug)]
 pub enum Toast {
-    Info { text: String, until: Option<Mono> },
+    Info {
+        text: String,
+        until: Option<Mono>,
+    },
     /// With the record that tells it, where there is one.
     Failed(Report, Option<u64>),
 }

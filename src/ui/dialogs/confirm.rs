@@ -17,9 +17,7 @@ pub enum Confirm {
         kept: usize,
     },
     /// An address that somebody else sent.
-    Link {
-        url: String,
-    },
+    Link { url: String },
 }
 
 impl Confirm {
