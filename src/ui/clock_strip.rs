@@ -158,12 +158,10 @@ fn whose(placed: &Placed<'_>, scene: &Scene<'_>) -> Server {
     if scene.book.environments.get(&view.id).as_ref().is_none_or(|e| !in_it(e)) {
         return Server::Vendor;
     }
-    // The sandbox's JWTs bear its name for the session. One from before the last change may be of another session.
-    let jwt = view.clocks.iter().find(|c| c.fact.id == JWT);
-    let fresh = jwt.filter(|c| placed.clock.fact.id == JWT || c.seq > view.state_seq);
-    let name = fresh.and_then(|c| c.fact.claims.as_ref()?.pointer("/claims/sub")?.as_str());
-    match name {
-        Some(name) => Server::Sandbox(Some(name.to_owned())),
+    // A name from before the last change of state may be that of another session of this guest.
+    let known = scene.book.sandbox_names.get(&view.id);
+    match known.filter(|(_, seq)| placed.clock.fact.id == JWT || *seq > view.state_seq) {
+        Some((name, _)) => Server::Sandbox(Some(name.clone())),
         None if scene.book.environments.values().filter(in_it).count() == 1 => Server::Sandbox(None),
         None => Server::Unknown,
     }

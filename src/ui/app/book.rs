@@ -53,6 +53,8 @@ pub struct Book {
     pub secrets: HashMap<String, Keeping>,
     /// Sessions of the sandbox whose JWTs shall die as soon as it tells their ids.
     pub doomed_jwts: Vec<String>,
+    /// What the sandbox calls live sessions, and the record that told it.
+    pub sandbox_names: HashMap<SessionId, (String, u64)>,
     counter: u64,
 }
 
@@ -106,6 +108,7 @@ impl Default for Book {
             capture_failed: None,
             secrets: HashMap::new(),
             doomed_jwts: Vec::new(),
+            sandbox_names: HashMap::new(),
             counter: 0,
         }
     }
@@ -149,9 +152,25 @@ impl Book {
         board.sessions.iter().map(AsRef::as_ref).filter(|s| !self.list().closed.contains(&s.id)).collect()
     }
 
-    /// Entries that came in since the session was last in view.
+    /// Entries that came in since the session was last in view. In a saved capture nothing comes in.
     pub fn unread(&self, session: &SessionView) -> u64 {
+        if self.saved {
+            return 0;
+        }
         entries(session).saturating_sub(self.list().seen.get(&session.id).copied().unwrap_or(0))
+    }
+
+    /// Remembers the sandbox's name for a session: its JWTs bear it, and are gone after a minute.
+    pub fn learn_sandbox_name(&mut self, session: &SessionView) {
+        let claims = session.clocks.iter().filter_map(|c| Some((c.seq, c.fact.claims.as_ref()?)));
+        for (seq, claims) in claims {
+            if claims.pointer("/claims/iss").is_some_and(|iss| iss == "sandbox")
+                && let Some(name) = claims.pointer("/claims/sub").and_then(|sub| sub.as_str())
+                && self.sandbox_names.get(&session.id).is_none_or(|(_, known)| *known < seq)
+            {
+                self.sandbox_names.insert(session.id, (name.to_owned(), seq));
+            }
+        }
     }
 
     pub fn sandbox_environment(&self) -> Option<&Environment> {

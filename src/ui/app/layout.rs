@@ -58,6 +58,9 @@ impl App {
         let mut panes = self.settings.panes.clone();
         let mut edited = matches!(self.dialog, Some(Dialog::Settings)).then(|| self.settings.clone());
         let session = self.columns.get(self.focus).and_then(|c| c.session).and_then(|id| board.session(id));
+        if let Some(view) = session.filter(|_| !situation.saved) {
+            self.book.learn_sandbox_name(view);
+        }
         let scene = Scene {
             board,
             book: &self.book,
@@ -118,7 +121,8 @@ impl App {
                     .frame(frame)
                     .resizable(true)
                     .default_size(panes.records.min(size.y * if narrow { 0.46 } else { 0.36 }))
-                    .size_range(90.0..=(size.y * 0.7).max(100.0))
+                    // The conversation keeps room for its composer and a few bubbles.
+                    .size_range(90.0..=(size.y * 0.7).min(size.y - 330.0).max(130.0))
                     .show(ui, |ui| {
                         if narrow && panes.show_inspector {
                             let options = [(false, "Records"), (true, "Inspector")];

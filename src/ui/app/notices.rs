@@ -35,20 +35,19 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
             }
             let failures = toasts.list.iter().filter(|t| matches!(t, Toast::Failed(..))).count();
             let mut gone = None;
-            ScrollArea::vertical()
-                .id_salt("messages")
-                .max_height(screen.height() * 0.5)
-                .auto_shrink([false, true])
-                .show(ui, |ui| {
-                    // The newest first: what just happened is seen without scrolling.
-                    for (n, toast) in toasts.list.iter().enumerate().rev() {
-                        ui.push_id(n, |ui| {
-                            if one(ui, toast, scene, acts) {
-                                gone = Some(n);
-                            }
-                        });
-                    }
-                });
+            // The area hangs on its lower edge: it must not take the room that it has for all that it may have.
+            let most = screen.height() * 0.5;
+            let list = ScrollArea::vertical().id_salt("messages").max_height(most).min_scrolled_height(most);
+            list.auto_shrink([false, true]).show(ui, |ui| {
+                // The newest first: what just happened is seen without scrolling.
+                for (n, toast) in toasts.list.iter().enumerate().rev() {
+                    ui.push_id(n, |ui| {
+                        if one(ui, toast, scene, acts) {
+                            gone = Some(n);
+                        }
+                    });
+                }
+            });
             if let Some(n) = gone {
                 toasts.list.remove(n);
             }

@@ -1,6 +1,6 @@
 //! Small forms about a session: a new one with options, another name, a note.
 
-use egui::{ComboBox, Key, TextEdit, Ui};
+use egui::{ComboBox, Key, Modifiers, TextEdit, Ui};
 
 use super::{field, field_of, hint, text, under};
 use crate::engine::Command;
@@ -208,6 +208,8 @@ impl Note {
                 "On this moment. The note becomes a record of its own.".to_owned()
             },
         );
+        // Enter alone makes a line.
+        let enter = ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Enter));
         let edit = TextEdit::multiline(&mut self.text).desired_rows(4).desired_width(f32::INFINITY);
         let response = ui.add(edit).accessible_name("Text of the note");
         if self.text.is_empty() && !response.has_focus() {
@@ -216,10 +218,11 @@ impl Note {
         ui.add_space(space::NORMAL);
         let ready = !self.text.trim().is_empty();
         let pressed = ui.add_enabled_ui(ready, |ui| button(ui, None, "Keep note", Weight::Primary).clicked()).inner;
-        if pressed {
+        let kept = ready && (pressed || enter);
+        if kept {
             let text = self.text.trim().to_owned();
             acts.push(Act::Engine(Box::new(Command::Note { session: self.session, on: self.on, text })));
         }
-        pressed
+        kept
     }
 }
