@@ -188,6 +188,7 @@ impl SessionFold {
                 };
                 if change.to.is_ended() {
                     view.conversation.typing = None;
+                    self.thread.ended(&mut view.conversation);
                 }
                 let remark = view.state.as_ref() == Some(&change.to) && !change.why.is_empty();
                 let line = if remark { Some(change.why.clone()) } else { line_of(&change) };

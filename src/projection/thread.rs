@@ -74,6 +74,8 @@ struct Slot {
     sent: Option<Mono>,
     echoed: Option<(u64, Mono)>,
     delivery: Option<Delivery>,
+    /// Its delivery was told: whoever sent it waits for its fate, and will tell it.
+    followed: bool,
     own: bool,
     measured: bool,
     /// Bytes, about.
@@ -284,6 +286,7 @@ impl Thread {
         let by_text = delivery == Delivery::Delivered && self.slots.get(&id).is_some_and(|s| s.rank == 0);
         if let Some(slot) = self.slots.get_mut(&id) {
             slot.delivery = Some(delivery);
+            slot.followed = true;
         }
         if let Some(other) = by_text.then(|| self.same_in_history(conv, id)).flatten() {
             self.join(conv, id, other);
@@ -293,6 +296,17 @@ impl Thread {
         }
         self.settle(conv, id);
         true
+    }
+
+    /// The session is over: what was sent by hand, whose fate nobody follows, gets no echo any more.
+    pub fn ended(&mut self, conv: &mut Conversation) {
+        let waiting: Vec<u64> = self.places.iter().rev().take_while(|p| p.in_flight).map(|p| p.id).collect();
+        for id in waiting {
+            if let Some(slot) = self.slots.get_mut(&id).filter(|s| !s.followed) {
+                slot.delivery = Some(Delivery::Unconfirmed { why: "the session ended before an echo came".into() });
+                self.settle(conv, id);
+            }
+        }
     }
 
     /// A delivery without an echo was recognised in history, which does not tell our tracing id: the newest message of
@@ -393,6 +407,7 @@ impl Thread {
             sent: None,
             echoed: None,
             delivery: None,
+            followed: false,
             own: telling.own,
             measured: false,
             weight: 0,
@@ -465,6 +480,7 @@ impl Thread {
         kept.echoed = kept.echoed.into_iter().chain(slot.echoed).min();
         kept.measured |= slot.measured;
         kept.delivery = kept.delivery.take().or(slot.delivery);
+        kept.followed |= slot.followed;
         if let Some((at, rank)) = slot.server_at
             && kept.server_at.is_none_or(|(_, known)| rank > known)
         {

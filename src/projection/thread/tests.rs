@@ -127,6 +127,22 @@ fn a_frame_sent_twice_by_hand_under_one_tracing_id_is_two_messages() {
 }
 
 #[test]
+fn what_nobody_follows_is_unconfirmed_when_the_session_ends() {
+    let mut p = Play::default();
+    p.say(outgoing("by hand"));
+    p.say(outgoing("followed"));
+    p.deliver("followed", Delivery::Sent);
+    p.thread.ended(&mut p.conv);
+    let states: Vec<_> = p.conv.entries.iter().map(|e| e.state.clone()).collect();
+    assert!(matches!(&states[0], EntryState::Own(Delivery::Unconfirmed { .. }, None)), "{states:?}");
+    assert_eq!(states[1], EntryState::Own(Delivery::Sent, None), "its own fate is still to come");
+    // A late echo is believed all the same.
+    p.say(echo("k", "by hand", 5));
+    assert!(p.conv.entries.iter().any(|e| matches!(e.state, EntryState::Own(Delivery::Delivered, _))));
+    p.check();
+}
+
+#[test]
 fn a_refused_message_that_is_sent_again_is_one_message() {
     let mut p = Play::default();
     p.say(outgoing("t"));
