@@ -140,7 +140,7 @@ fn records_are_filtered_selected_and_exported() {
     // What was sent, its echo, and the answer; the figures tell it too.
     w.until("filtered", |w| rows(w).len() == 3 && rows(w).iter().all(|r| r.contains("Needle 4711")));
     let total = w.writer.status().records;
-    w.await_label(&format!("3 of {total} records"));
+    w.await_label(&format!("3 of {total}"));
 
     let sent = rows(&w).into_iter().find(|r| r.contains("sent")).unwrap();
     w.h.get_by_role_and_label(Role::ListBoxOption, &sent).click();

@@ -2,12 +2,11 @@
 
 use egui::{EventFilter, Key, RichText, TextEdit, Ui};
 
-use super::Follow;
 use super::source::TableEvent;
 use super::view::RecordTable;
 use crate::capture::Rows;
 use crate::ui::theme::{font, space, tokens};
-use crate::ui::widgets::{Icon, Tone, badge, format, icon_button, progress, text_toggle};
+use crate::ui::widgets::{Icon, format, icon_button, named_toggle, progress, text_toggle};
 
 /// The filter as it stands in its field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,39 +36,36 @@ impl RecordTable {
             text_toggle(ui, None, "Socket", &mut self.show.socket).on_hover_text("Frames, opens and closes");
             text_toggle(ui, None, "Lifecycle", &mut self.show.lifecycle)
                 .on_hover_text("States, clocks, faults, notes: what this program knows");
-            let folded = format!("{} heartbeats, typing", format::count(noise));
+            let count = format::count(noise);
+            let name = format!("{count} heartbeats, typing");
             let help =
                 if self.show.noise { "Shown. Click to fold them away" } else { "Folded away. Click to show them" };
             let icon = if self.show.noise { Icon::Bubble } else { Icon::Mute };
-            text_toggle(ui, Some(icon), &folded, &mut self.show.noise).on_hover_text(help);
+            named_toggle(ui, Some(icon), &count, &name, &mut self.show.noise)
+                .on_hover_text(format!("Heartbeats and typing. {help}"));
             if self.show != before {
                 events.push(TableEvent::ShowChanged);
             }
-            let following = self.follow.is_following();
-            let (icon, text) =
-                if following { (Icon::Pause, "Pause following (Space)") } else { (Icon::Play, "Follow (Space)") };
-            if icon_button(ui, icon, text).clicked() {
+            // Always as wide: what a click in the table changes here must not move the rows under it.
+            let mut following = self.follow.is_following();
+            let help = if following { "Pause (Space)" } else { "Held. Go on (Space)" };
+            if text_toggle(ui, Some(Icon::ArrowDown), "Follow", &mut following).on_hover_text(help).clicked() {
                 if following {
-                    self.hold(rows);
-                } else {
                     self.follow_tail();
+                } else {
+                    self.hold(rows);
                 }
                 events.push(TableEvent::FollowChanged(self.follow));
             }
             self.columns.button(ui);
             let shown = rows.len();
-            let text = if shown == total {
-                format!("{} records", format::count(total))
-            } else {
-                format!("{} of {} records", format::count(shown), format::count(total))
+            let text = match self.gap() {
+                Some(gap) => format!("gap {}", format::signed_span(gap)),
+                None if shown == total => format!("{} records", format::count(total)),
+                None => format!("{} of {}", format::count(shown), format::count(total)),
             };
-            ui.label(RichText::new(text).font(font::small()).color(t.text.weak));
-            if let Follow::Held { .. } = self.follow {
-                badge(ui, Some(Icon::Pause), "held", Tone::Amber);
-            }
-            if let Some(gap) = self.gap() {
-                badge(ui, Some(Icon::Clock), &format!("gap {}", format::signed_span(gap)), Tone::Accent);
-            }
+            let ink = if self.gap().is_some() { t.accent } else { t.text.weak };
+            ui.label(RichText::new(text).font(font::small()).color(ink));
         });
         // On a line of its own: a row within a wrapped row does not wrap.
         if let Some((done, total)) = filter.busy

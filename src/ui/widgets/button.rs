@@ -38,7 +38,12 @@ pub fn button(ui: &mut Ui, icon: Option<Icon>, text: &str, weight: Weight) -> Re
 
 /// A button with text that stays down while `on`.
 pub fn text_toggle(ui: &mut Ui, icon: Option<Icon>, text: &str, on: &mut bool) -> Response {
-    let response = draw(ui, icon, Some(text), text, Weight::Normal, Some(*on));
+    named_toggle(ui, icon, text, text, on)
+}
+
+/// As [`text_toggle`], where what is shown is too short to be a name.
+pub fn named_toggle(ui: &mut Ui, icon: Option<Icon>, text: &str, name: &str, on: &mut bool) -> Response {
+    let response = draw(ui, icon, Some(text), name, Weight::Normal, Some(*on));
     if response.clicked() {
         *on = !*on;
     }

@@ -12,7 +12,7 @@ mod row_list;
 mod scroller;
 mod segmented;
 
-pub use button::{Weight, button, copy_button, focus_ring, icon_button, icon_toggle, text_toggle};
+pub use button::{Weight, button, copy_button, focus_ring, icon_button, icon_toggle, named_toggle, text_toggle};
 pub use chip::{Tone, badge, chip, direction_icon, key_cap, key_caps, paint_direction, placeholder_chip};
 pub use empty::empty_state;
 pub use icons::Icon;
