@@ -390,7 +390,9 @@ pub fn unquote(raw: &str) -> std::borrow::Cow<'_, str> {
         let length = if rest[at + 1..].starts_with('u') { 6 } else { 2 };
         let (pair, escape) = (rest.get(at..at + 12), rest.get(at..at + length).unwrap_or(&rest[at..]));
         let decode = |s: &str| serde_json::from_str::<String>(&format!("\"{s}\"")).ok();
-        if let Some(c) = pair.filter(|p| length == 6 && p[6..].starts_with("\\u")).and_then(decode) {
+        if let Some(c) =
+            pair.filter(|p| length == 6 && p.get(6..).is_some_and(|low| low.starts_with("\\u"))).and_then(decode)
+        {
             out.push_str(&c);
             rest = &rest[at + 12..];
         } else {
@@ -457,6 +459,7 @@ mod tests {
     fn strings_say_what_they_can() {
         assert_eq!(unquote(r#""a\n\u00e4""#), "a\nä");
         assert_eq!(unquote(r#""x\ud800y\ud83d\ude00\n""#), "x\u{FFFD}y😀\n");
+        assert!(unquote("\\u4🕴\u{18196}").starts_with('\u{FFFD}'), "no character is cut in two");
     }
 
     #[test]
