@@ -45,9 +45,14 @@ impl Jobs {
     pub fn save(&mut self, job: JobId, writer: &Writer, to: PathBuf) {
         let writer = writer.clone();
         self.spawn(job, move |mut progress| {
-            writer.flush()?;
+            // What cannot be written any more is no reason to give up what was.
+            let flushed = writer.flush();
             capture::save(&Reader::attach(&writer.opened())?, &to, &mut progress)?;
-            Ok(format!("Saved to {}", to.display()))
+            let missing = flushed.map_or_else(|_| writer.status().queued, |()| 0);
+            Ok(match missing {
+                0 => format!("Saved to {}", to.display()),
+                n => format!("Saved to {}, without {n} records that still wait to be written", to.display()),
+            })
         });
     }
 

@@ -373,6 +373,7 @@ fn orders_of_the_sandbox_are_given_from_its_panel() {
     let mut h = open(&desk);
     desk.sandbox_running();
     keys(&mut h, Modifiers::COMMAND, Key::B);
+    assert!(matches!(desk.listener.take()[..], [Command::AskSandbox]), "the panel shows what is, not what was");
     press(&mut h, "Stale links");
     let commands = desk.listener.take();
     assert!(

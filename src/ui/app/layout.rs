@@ -120,9 +120,9 @@ impl App {
                 let shown = Panel::bottom("records")
                     .frame(frame)
                     .resizable(true)
-                    .default_size(panes.records.min(size.y * if narrow { 0.46 } else { 0.36 }))
+                    .default_size(panes.records.min(size.y * if narrow { 0.5 } else { 0.36 }))
                     // The conversation keeps room for its composer and a few bubbles.
-                    .size_range(90.0..=(size.y * 0.7).min(size.y - 330.0).max(130.0))
+                    .size_range(90.0..=(size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0))
                     .show(ui, |ui| {
                         if narrow && panes.show_inspector {
                             let options = [(false, "Records"), (true, "Inspector")];

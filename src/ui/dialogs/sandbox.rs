@@ -1,12 +1,14 @@
 //! The sandbox beside the conversation: state, addresses, sessions, and orders.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use egui::{CollapsingHeader, ComboBox, Context, Label, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
 
 use super::hint;
 use super::order_forms::{FORMS, Kind, OrderForm, build, first};
 use crate::engine::{Command, SandboxState};
+use crate::model::Mono;
 use crate::sandbox::{Faults, Ready, Status};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
@@ -19,11 +21,23 @@ pub struct SandboxPanel {
     /// What stands in the fields of each order.
     values: HashMap<&'static str, Vec<String>>,
     problem: Option<(&'static str, String)>,
+    /// When it was last asked how it stands.
+    asked: Option<Mono>,
 }
+
+/// While the panel is open, the sandbox is asked so often.
+const ASK: Duration = Duration::from_secs(1);
 
 impl SandboxPanel {
     /// Paints the panel as a window beside everything else, so that what an order does can be watched.
     pub fn paint(&mut self, ctx: &Context, scene: &Scene<'_>, acts: &mut Acts) {
+        if scene.book.sandbox_environment().is_some() {
+            if self.asked.is_none_or(|at| scene.now.mono.since(at) >= ASK) {
+                self.asked = Some(scene.now.mono);
+                acts.push(Act::Engine(Box::new(Command::AskSandbox)));
+            }
+            ctx.request_repaint_after(ASK);
+        }
         let mut open = self.open;
         let screen = ctx.content_rect();
         Window::new("Sandbox")

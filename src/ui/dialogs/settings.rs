@@ -80,7 +80,11 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>, act
                 }
             });
         });
-        hint(ui, "Their tokens are in the keyring, so that they can be resumed. Of more, the oldest are forgotten.");
+        let place = match &scene.book.vault {
+            Some(vault) if !vault.lasting => "in memory, until the window closes",
+            _ => "in the keyring",
+        };
+        hint(ui, &format!("They can be resumed: their tokens are {place}. Of more, the oldest are forgotten."));
         if !settings.forget.is_empty() {
             let keys = format::plural(settings.forget.len() as u64, "secret waits", "secrets wait");
             hint(ui, &format!("{keys} to be taken out of the keyring."));
