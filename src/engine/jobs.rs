@@ -48,11 +48,7 @@ impl Jobs {
             // What cannot be written any more is no reason to give up what was.
             let flushed = writer.flush();
             capture::save(&Reader::attach(&writer.opened())?, &to, &mut progress)?;
-            let missing = flushed.map_or_else(|_| writer.status().queued, |()| 0);
-            Ok(match missing {
-                0 => format!("Saved to {}", to.display()),
-                n => format!("Saved to {}, without {n} records that still wait to be written", to.display()),
-            })
+            Ok(told(&format!("Saved to {}", to.display()), &flushed, &writer))
         });
     }
 
@@ -68,10 +64,11 @@ impl Jobs {
     ) {
         let writer = writer.clone();
         self.spawn(job, move |mut progress| {
+            let mut flushed = Ok(());
             let reader = match from {
                 Some(file) => Reader::open(&file)?,
                 None => {
-                    writer.flush()?;
+                    flushed = writer.flush();
                     Reader::attach(&writer.opened())?
                 }
             };
@@ -82,7 +79,7 @@ impl Jobs {
                     export::to_file(&to, |out| transcript::write(&reader, session, out, progress))?;
                 }
             }
-            Ok(format!("Exported to {}", to.display()))
+            Ok(told(&format!("Exported to {}", to.display()), &flushed, &writer))
         });
     }
 
@@ -104,5 +101,13 @@ impl Jobs {
             let result = work(&mut progress);
             emitter.emit_blocking(Event::JobDone { job, result });
         });
+    }
+}
+
+/// The end of a job on the running capture: with what it has not, because that could not be written yet.
+fn told(done: &str, flushed: &Result<(), Report>, writer: &Writer) -> String {
+    match flushed {
+        Ok(()) => done.to_owned(),
+        Err(report) => format!("{done}, without {} records that wait: {}", writer.status().queued, report.title),
     }
 }
