@@ -12,14 +12,14 @@ use super::emitter::Emitter;
 use super::event::{Event, SandboxState};
 use super::jobs::Jobs;
 use super::log::Log;
+use super::means::{self, Prepared};
 use super::session::{FromSession, Session};
-use super::transport::client::Clients;
-use super::{LazyVault, Parts, oauth, probe};
+use super::{Parts, oauth, probe};
 use crate::dialect::{Dialect, Wish, web_messaging};
-use crate::model::environment::{ClientSecret, join_password, proxy_key, split_password, wants_password};
+use crate::model::environment::ClientSecret;
 use crate::model::record::SessionStart;
 use crate::model::{
-    DialectId, Direction, Draft, Environment, Fact, Flags, Hosts, Kind, Report, Secret, SecretKind, SessionId,
+    DialectId, Direction, Draft, Environment, Fact, Flags, Kind, Report, Secret, SecretKind, SessionId,
 };
 use crate::sandbox::{self, Sandbox};
 
@@ -54,15 +54,6 @@ enum Done {
     SecretChanged {
         key: String,
     },
-}
-
-/// A session to make, with what had to be waited for.
-struct Prepared {
-    spec: SessionSpec,
-    hosts: Hosts,
-    clients: Clients,
-    /// The token to resume with.
-    token: Option<Secret<String>>,
 }
 
 #[derive(Default)]
@@ -236,7 +227,7 @@ impl Core {
     fn prepare(&self, ticket: Ticket, spec: SessionSpec, connect: bool) {
         let (log, vault, done) = (self.log.clone(), self.parts.vault.clone(), self.done.clone());
         tokio::spawn(async move {
-            let result = Box::new(prepared(&log, vault, spec).await);
+            let result = Box::new(means::prepared(&log, vault, spec).await);
             // The loop is gone only when the program ends.
             let _ = done.send(Done::Prepared { ticket, connect, result }).await;
         });
@@ -309,7 +300,7 @@ impl Core {
         let (vault, log, emitter) = (self.parts.vault.clone(), self.log.clone(), self.emitter.clone());
         tokio::task::spawn_blocking(move || {
             let kept = value.is_some();
-            match change(&vault, &key, value) {
+            match means::change(&vault, &key, value) {
                 Ok(()) => emitter.emit_blocking(Event::Kept { session, environment_id, key, kept }),
                 Err(report) => {
                     log.fact(session, &Fact::Fault(report));
@@ -319,14 +310,12 @@ impl Core {
     }
 
     fn keep(&self, key: String, value: Option<Secret<String>>) {
-        match &value {
-            Some(value) if key.ends_with("/proxy-password") => learn_password(&self.log, value),
-            Some(value) => _ = self.log.learn(SecretKind::ClientSecret, value.expose()),
-            None => {}
+        if let Some(value) = &value {
+            means::learn(&self.log, &key, value);
         }
         let (vault, emitter, done) = (self.parts.vault.clone(), self.emitter.clone(), self.done.clone());
         tokio::task::spawn_blocking(move || {
-            let result = change(&vault, &key, value);
+            let result = means::change(&vault, &key, value);
             // Also after a failure: the secret is then in memory, and in use.
             let _ = done.blocking_send(Done::SecretChanged { key: key.clone() });
             emitter.emit_blocking(Event::SecretKept { key, result });
@@ -442,70 +431,6 @@ impl Core {
         if let Slot::On(sandbox) = self.sandbox {
             let _ = tokio::time::timeout(SANDBOX_END, sandbox.stop()).await;
         }
-    }
-}
-
-async fn prepared(log: &Log, vault: Arc<LazyVault>, mut spec: SessionSpec) -> Result<Prepared, Report> {
-    let hosts = spec.environment.hosts()?;
-    let clients = clients_of(log, vault.clone(), Arc::new(spec.environment.clone())).await?;
-    let token = match (spec.token.take(), &spec.kept) {
-        (Some(token), _) => Some(token),
-        (None, Some(key)) => Some(kept_token(vault, key.clone()).await?),
-        (None, None) => None,
-    };
-    Ok(Prepared { spec, hosts, clients, token })
-}
-
-/// Builds clients off the loop: a CA file is read, and the vault is asked for the proxy's password.
-pub async fn clients_of(log: &Log, vault: Arc<LazyVault>, environment: Arc<Environment>) -> Result<Clients, Report> {
-    let log = log.clone();
-    tokio::task::spawn_blocking(move || Clients::of(&with_proxy_password(&log, &vault, &environment)?))
-        .await
-        .unwrap_or_else(|e| Err(Report::new("http-client", "HTTP cannot be set up", e.to_string())))
-}
-
-/// The environment with the whole address of its proxy; the password is learnt before anything can tell it.
-fn with_proxy_password(log: &Log, vault: &LazyVault, environment: &Environment) -> Result<Environment, Report> {
-    let mut environment = environment.clone();
-    let Some(address) = environment.proxy.as_deref() else { return Ok(environment) };
-    let password = if wants_password(address) {
-        vault.get(&proxy_key(&environment.id))?
-    } else {
-        split_password(address).map(|(_, password)| password)
-    };
-    if let Some(password) = password {
-        learn_password(log, &password);
-        environment.proxy = Some(join_password(address, password.expose()).unwrap_or_else(|| address.to_owned()));
-    }
-    Ok(environment)
-}
-
-/// A proxy's password as it is written in an address, and as it is meant.
-fn learn_password(log: &Log, password: &Secret<String>) {
-    log.learn(SecretKind::Password, password.expose());
-    if let Ok(plain) = percent_encoding::percent_decode_str(password.expose()).decode_utf8() {
-        log.learn(SecretKind::Password, &plain);
-    }
-}
-
-async fn kept_token(vault: Arc<LazyVault>, key: String) -> Result<Secret<String>, Report> {
-    read(vault, key).await?.ok_or_else(|| {
-        Report::new("no-kept-token", "The session token is not in the keyring any more", "There is nothing to resume.")
-            .remedy("Open a new session.")
-    })
-}
-
-/// Asks the vault off the loop: it may wait for a person.
-pub async fn read(vault: Arc<LazyVault>, key: String) -> Result<Option<Secret<String>>, Report> {
-    tokio::task::spawn_blocking(move || vault.get(&key))
-        .await
-        .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))
-}
-
-fn change(vault: &LazyVault, key: &str, value: Option<Secret<String>>) -> Result<(), Report> {
-    match value {
-        Some(value) => vault.set(key, &value),
-        None => vault.delete(key),
     }
 }
 

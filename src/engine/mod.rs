@@ -10,6 +10,7 @@ mod emitter;
 mod event;
 mod jobs;
 pub mod log;
+mod means;
 mod oauth;
 pub mod places;
 pub mod probe;

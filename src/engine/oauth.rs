@@ -10,8 +10,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::sleep;
 
 use super::LazyVault;
-use super::core::{clients_of, read};
 use super::log::Log;
+use super::means::{clients_of, read};
 use super::skew::SkewWatch;
 use super::transport::http::{Answer, Caller};
 use crate::dialect::backoff::Plan;

@@ -12,8 +12,8 @@ use serde_json::Value;
 use tokio::time::{Instant, timeout_at};
 
 use super::LazyVault;
-use super::core::clients_of;
 use super::log::Log;
+use super::means::clients_of;
 use super::transport::faults;
 use super::transport::frames::{ReadError, Wire};
 use super::transport::http::{Answer, Caller};

@@ -254,9 +254,12 @@ impl Environment {
     }
 }
 
+/// How the key of a proxy's password ends in the vault.
+pub const PROXY_PASSWORD: &str = "/proxy-password";
+
 /// Key of an environment's proxy password in the vault.
 pub fn proxy_key(environment_id: &str) -> String {
-    format!("{environment_id}/proxy-password")
+    format!("{environment_id}{PROXY_PASSWORD}")
 }
 
 /// Takes the password off a proxy's address: `http://me:pw@host` becomes `http://me@host`. Gives it as it stood there,
