@@ -14,10 +14,12 @@ use crate::capture::Opened;
 use crate::engine::console::LogPlace;
 use crate::engine::places::Places;
 use crate::engine::stored::Stored;
+use crate::model::environment::{join_password, proxy_key, wants_password};
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
 use crate::model::{Environment, Report, SecretKind, SessionId};
 use crate::projection::{Entry, EntryState, SessionView, What};
+use crate::vault::Vault;
 
 const CONNECT: Duration = Duration::from_secs(30);
 
@@ -103,7 +105,8 @@ fn target(args: &RunArgs, script: &Script, places: &Places) -> Result<Target, Re
         return Ok(Target::Sandbox);
     }
     if let Some(name) = &args.environment {
-        return find_environment(name, places).map(|e| Target::Server(Box::new(e)));
+        let environment = with_proxy_password(find_environment(name, places)?)?;
+        return Ok(Target::Server(Box::new(environment)));
     }
     let Some(config) = &script.config else {
         return Err(Report::new("no-environment", "Which server?", "The script has no config section.")
@@ -142,6 +145,17 @@ pub fn find_environment(name: &str, places: &Places) -> Result<Environment, Repo
         environment.name = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     }
     environment.hosts()?;
+    Ok(environment)
+}
+
+/// Takes a stored proxy password out of the keyring: a run has a vault of its own, in memory.
+fn with_proxy_password(mut environment: Environment) -> Result<Environment, Report> {
+    if let Some(address) = environment.proxy.as_deref().filter(|a| wants_password(a))
+        && !environment.id.is_empty()
+        && let Some(password) = Vault::open().get(&proxy_key(&environment.id))?
+    {
+        environment.proxy = join_password(address, password.expose());
+    }
     Ok(environment)
 }
 
