@@ -6,6 +6,7 @@ use super::host::InspectorEvent;
 use super::json::{JsonKind, Node, Tree, unquote};
 use super::placeholder;
 use super::reveal::Desk;
+use crate::model::Wall;
 use crate::ui::theme::{Tokens, font, space, tokens};
 use crate::ui::widgets::{Icon, Scroller, format, icon_button, row_list};
 
@@ -116,7 +117,7 @@ impl TreeView {
         }
         let room = Rect::from_min_max(pos2(x, rect.top()), rect.max);
         if room.width() > 8.0 {
-            value(ui, room, node, raw, desk);
+            value(ui, room, node, (&key, raw), desk);
         }
         if response.secondary_clicked() {
             self.menu = Some(n);
@@ -128,7 +129,7 @@ impl TreeView {
     }
 }
 
-fn value(ui: &mut Ui, room: Rect, node: &Node, raw: &str, desk: &mut Desk<'_>) {
+fn value(ui: &mut Ui, room: Rect, node: &Node, (key, raw): (&str, &str), desk: &mut Desk<'_>) {
     let t = tokens(ui);
     let layout = egui::Layout::left_to_right(egui::Align::Center);
     let builder = UiBuilder::new().max_rect(room).layout(layout).id_salt(("value", node.span.start));
@@ -138,7 +139,34 @@ fn value(ui: &mut Ui, room: Rect, node: &Node, raw: &str, desk: &mut Desk<'_>) {
     ui.scope_builder(builder, |ui| {
         ui.spacing_mut().item_spacing.x = space::TIGHT;
         desk.line(ui, bare.unwrap_or(&shown), ink(node.kind, t));
+        if node.kind == JsonKind::Number
+            && let Some(instant) = instant(key, raw)
+        {
+            ui.add_space(space::SMALL);
+            ui.label(RichText::new(instant).font(font::small()).color(t.text.weak));
+        }
     });
+}
+
+/// A number that counts from 1970, as a date with its unit: seconds and milliseconds are easily mistaken for each
+/// other. Seconds only where the key speaks of time; other numbers are as large.
+fn instant(key: &str, raw: &str) -> Option<String> {
+    /// 2001 to 2103, in seconds.
+    const LIKELY: std::ops::Range<i64> = 1_000_000_000..4_200_000_000;
+    let n: i64 = raw.parse().ok()?;
+    let key = key.to_ascii_lowercase();
+    let timely = ["exp", "iat", "nbf", "time", "date"].iter().any(|word| key.contains(word));
+    let (at, unit) = if LIKELY.contains(&n) && timely {
+        (Wall::from_secs(n), "s")
+    } else if LIKELY.contains(&(n / 1_000)) && n >= 1_000_000_000_000 {
+        (Wall::from_millis(n), "ms")
+    } else if LIKELY.contains(&(n / 1_000_000)) && n >= 1_000_000_000_000_000 {
+        (Wall(n), "µs")
+    } else {
+        return None;
+    };
+    let date = at.timestamp()?.strftime("%Y-%m-%d %H:%M:%S");
+    Some(format!("{date} UTC, told in {unit}"))
 }
 
 fn key_text(node: &Node, text: &str) -> String {
@@ -218,4 +246,35 @@ fn menu(ui: &mut Ui, tree: &Tree, text: &str, n: u32, events: &mut Vec<Inspector
 /// A text as the filter language wants it.
 pub(super) fn quote(text: &str) -> String {
     format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_since_1970_are_dates_with_their_unit() {
+        let says = |key, raw, end: Option<&str>| {
+            let told = instant(key, raw);
+            match end {
+                Some(end) => {
+                    assert_eq!(told.as_deref(), Some(format!("2026-11-21 13:04:12 UTC, told in {end}").as_str()))
+                }
+                None => assert_eq!(told, None, "{key}: {raw}"),
+            }
+        };
+        says("exp", "1795266252", Some("s"));
+        says("expirationDate", "1795266252535", Some("ms"));
+        says("until", "1795266252535186", Some("µs"));
+        for (key, raw) in [
+            ("fileSize", "1795266252"),
+            ("exp", "900"),
+            ("exp", "1795266252.5"),
+            ("exp", "17952662525351869999"),
+            ("exp", "-1795266252"),
+            ("n", "99999999999999999"),
+        ] {
+            says(key, raw, None);
+        }
+    }
 }
