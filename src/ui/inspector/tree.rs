@@ -166,7 +166,7 @@ fn instant(key: &str, raw: &str) -> Option<String> {
         return None;
     };
     let date = at.timestamp()?.strftime("%Y-%m-%d %H:%M:%S");
-    Some(format!("{date} UTC, told in {unit}"))
+    Some(format!("{unit}: {date}Z"))
 }
 
 fn key_text(node: &Node, text: &str) -> String {
@@ -258,7 +258,7 @@ mod tests {
             let told = instant(key, raw);
             match end {
                 Some(end) => {
-                    assert_eq!(told.as_deref(), Some(format!("2026-11-21 13:04:12 UTC, told in {end}").as_str()))
+                    assert_eq!(told.as_deref(), Some(format!("{end}: 2026-11-21 13:04:12Z").as_str()))
                 }
                 None => assert_eq!(told, None, "{key}: {raw}"),
             }
