@@ -46,7 +46,7 @@ pub fn damaged(place: &str) -> Report {
         format!("{place} is a capture, but parts of it cannot be read. It was not changed."),
     )
     .remedy("Open an intact copy of the file, if there is one.")
-    .remedy("Run the doctor on it for the extent of the damage.")
+    .remedy("“sqlite3 FILE .recover” often saves what is still readable.")
 }
 
 pub fn not_sqlite(place: &str) -> Report {
@@ -72,6 +72,8 @@ pub fn newer(place: &str, found: i32, known: i32) -> Report {
 pub fn io(error: &std::io::Error, doing: &str, path: &Path) -> Report {
     use std::io::ErrorKind as K;
     let (code, why) = match error.kind() {
+        // A file that is to be made can lack its folder only.
+        K::NotFound if doing == "created" => ("file-missing", "lies in a folder that does not exist"),
         K::NotFound => ("file-missing", "does not exist"),
         K::PermissionDenied => ("file-denied", "may not be accessed"),
         K::StorageFull | K::QuotaExceeded | K::FileTooLarge => ("disk-full", "does not fit on the disk any more"),
@@ -88,6 +90,7 @@ pub fn io(error: &std::io::Error, doing: &str, path: &Path) -> Report {
         }
         K::PermissionDenied | K::ReadOnlyFilesystem => report.remedy("Choose a folder that you may write to."),
         K::NotFound => report.remedy("Check the path."),
+        K::AlreadyExists => report.remedy("Choose another name: nothing is overwritten."),
         _ => report,
     }
 }

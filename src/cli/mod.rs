@@ -56,7 +56,7 @@ enum Task {
 #[derive(Debug, Args)]
 pub struct SandboxArgs {
     /// Loopback address to listen on; port 0 for a free one.
-    #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
+    #[arg(long, default_value = "127.0.0.1:0", value_parser = address, value_name = "ADDRESS")]
     pub listen: SocketAddr,
     /// Life of OAuth tokens, such as 90s, 15m, 72h.
     #[arg(long, default_value = "15m", value_parser = duration_secs, value_name = "TIME")]
@@ -139,6 +139,13 @@ fn perform(window: &Window, cli: &Cli, out: &mut Out) -> Outcome {
     }
 }
 
+/// An address with a port; `localhost` is understood.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let text = text.trim();
+    let numeric = text.strip_prefix("localhost:").map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    numeric.parse().map_err(|_| format!("“{text}” is not an address with a port, such as 127.0.0.1:0 or [::1]:8089"))
+}
+
 /// `90`, `90s`, `15m`, `72h`, `3d` in seconds.
 fn duration_secs(text: &str) -> Result<u32, String> {
     let text = text.trim();
@@ -146,6 +153,7 @@ fn duration_secs(text: &str) -> Result<u32, String> {
         Some((at, c)) if c.is_ascii_alphabetic() => (&text[..at], c),
         _ => (text, 's'),
     };
+    let n: u32 = number.trim().parse().map_err(|_| format!("“{text}” is not a time such as 90s, 15m or 72h"))?;
     let factor = match unit {
         's' => 1,
         'm' => 60,
@@ -153,7 +161,6 @@ fn duration_secs(text: &str) -> Result<u32, String> {
         'd' => 86_400,
         other => return Err(format!("unknown unit “{other}”; use s, m, h or d")),
     };
-    let n: u32 = number.trim().parse().map_err(|_| format!("“{text}” is not a time such as 90s, 15m or 72h"))?;
     match n.checked_mul(factor) {
         Some(0) | None => Err(format!("“{text}” is out of range")),
         Some(secs) => Ok(secs),

@@ -23,6 +23,9 @@ pub fn run(out: &mut Out, file: &Path, missing: &Report) -> Outcome {
     for session in &board.sessions {
         let name = session.start.as_ref().map_or("session", |s| s.name.as_str());
         let state = session.state.as_ref().map_or("new", |s| s.word());
+        // Whoever writes it may still be at work, so it is not called cut off.
+        let open = session.state.as_ref().is_some_and(|s| !s.is_ended());
+        let state = if open { format!("{state} at the end of the capture") } else { state.to_owned() };
         writeln!(
             out,
             "  {} {name}: {state}, {} lines of conversation",

@@ -106,6 +106,12 @@ fn target(args: &RunArgs, script: &Script, places: &Places) -> Result<Target, Re
     }
     if let Some(name) = &args.environment {
         let environment = with_proxy_password(find_environment(name, places)?)?;
+        // A server of one's own may do without.
+        if environment.region.is_some() && environment.deployment_id.trim().is_empty() {
+            let what = format!("“{}” names a region of the vendor and no deployment_id.", environment.name);
+            return Err(Report::new("no-deployment", "The deployment id is missing", what)
+                .remedy("Copy the id from the messenger deployment's page in the vendor's administration."));
+        }
         return Ok(Target::Server(Box::new(environment)));
     }
     let Some(config) = &script.config else {

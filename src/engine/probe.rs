@@ -284,7 +284,8 @@ fn check_skew(server: &ServerTime) -> Result<String, Report> {
     };
     let secs = skew as f64 / 1e6;
     if skew.abs() < SKEW_LIMIT_US {
-        return Ok(format!("clocks: the server is {secs:+.1} s from ours"));
+        let known = server.uncertainty_micros().unwrap_or(0) as f64 / 1e6;
+        return Ok(format!("clocks: the server is {secs:+.1} s from ours, known to ± {known:.1} s"));
     }
     Err(Report::new(
         "skew",

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::session::{SessionFold, SessionView};
-use crate::model::{Fact, Happening, Kind, Record, SessionId};
+use crate::model::{Fact, Happening, Kind, Now, Record, SessionId};
 
 /// What the window shows of a whole capture, and the fold that keeps it.
 ///
@@ -17,6 +17,8 @@ pub struct Board {
     pub general: Arc<SessionView>,
     /// The last record folded.
     pub seq: u64,
+    /// When it was made.
+    pub at: Now,
     /// Records marked by the user.
     pub marks: Arc<BTreeSet<u64>>,
     /// Notes of the user by the record that they are on; in each, the record of the note and its text.
@@ -44,6 +46,7 @@ impl Default for Board {
             sessions: Vec::new(),
             general: Arc::new(SessionView::new(SessionId::NONE)),
             seq: 0,
+            at: Now::default(),
             marks: Arc::default(),
             notes: Arc::default(),
             left_out: (0, 0),
@@ -65,6 +68,7 @@ impl Board {
             return;
         }
         self.seq = record.seq;
+        self.at = record.at;
         if matches!(record.kind, Kind::Mark | Kind::Note | Kind::LeftOut) {
             self.fold_whole(record);
         }
@@ -83,6 +87,7 @@ impl Board {
             sessions: self.sessions.clone(),
             general: Arc::clone(&self.general),
             seq: self.seq,
+            at: self.at,
             marks: Arc::clone(&self.marks),
             notes: Arc::clone(&self.notes),
             left_out: self.left_out,

@@ -54,10 +54,10 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
 /// Living ones by what is left, then those without an end, then dead ones.
 fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
     let general = &scene.board.general;
-    let now = general.server_now(scene.now);
+    let now = general.server_now(scene.shown_at);
     let mut out: Vec<Placed<'_>> = general.clocks.iter().map(|clock| Placed { clock, session: None, now }).collect();
     if let Some(view) = scene.session {
-        let now = view.server_now(scene.now);
+        let now = view.server_now(scene.shown_at);
         out.extend(view.clocks.iter().map(|clock| Placed { clock, session: Some(view), now }));
     }
     out.sort_by_key(|p| match (p.clock.phase(p.now), p.clock.left(p.now)) {

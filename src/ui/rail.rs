@@ -12,9 +12,13 @@ use crate::dialect::Wish;
 use crate::model::fact::SessionState;
 use crate::projection::{ClockPhase, ClockView, SessionView};
 
-/// Shape, word and tone of a session's state.
-pub fn state_mark(view: &SessionView) -> (Icon, &'static str, Tone) {
+/// Shape, word and tone of a session's state. In a `saved` capture nothing goes on: a session without an end was cut
+/// off with it.
+pub fn state_mark(view: &SessionView, saved: bool) -> (Icon, &'static str, Tone) {
     let Some(state) = &view.state else { return (Icon::Ring, "new", Tone::Plain) };
+    if saved && !state.is_ended() && *state != SessionState::New {
+        return (Icon::Unplug, "cut off", Tone::Dead);
+    }
     let (icon, tone) = match state {
         SessionState::New => (Icon::Ring, Tone::Plain),
         SessionState::Connecting | SessionState::Connected | SessionState::Configuring => (Icon::Play, Tone::Amber),
@@ -69,7 +73,7 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     let t = tokens(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 42.0), Sense::click());
     let chosen = scene.session.is_some_and(|s| s.id == view.id);
-    let (icon, word, tone) = state_mark(view);
+    let (icon, word, tone) = state_mark(view, scene.situation.saved);
     let name = scene.book.name(view);
     let unread = if chosen { 0 } else { scene.book.unread(view) };
     let news = if unread > 0 { format!(", {unread} new") } else { String::new() };
@@ -111,7 +115,7 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     let mut x = text_at + word.size().x + space::NORMAL;
     painter.galley(pos2(text_at, lower - word.size().y / 2.0), word, ink);
     if let Some(clock) = next_clock(view, scene) {
-        let now = view.server_now(scene.now);
+        let now = view.server_now(scene.shown_at);
         let phase = clock.phase(now);
         let ink = clock_ink(ui, phase);
         let ring = spot(x + 6.0, lower, 12.0);
@@ -121,7 +125,9 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
         let galley = painter.layout_no_wrap(left, font::small_data(), ink);
         painter.galley(pos2(x, lower - galley.size().y / 2.0), galley, ink);
     }
-    let hint = format!("{name}: {}", view.state.as_ref().map_or("new".to_owned(), sentence));
+    let open = view.state.as_ref().is_some_and(|s| !s.is_ended());
+    let cut = if scene.situation.saved && open { ", when the capture ended" } else { "" };
+    let hint = format!("{name}: {}{cut}", view.state.as_ref().map_or("new".to_owned(), sentence));
     let response = response.on_hover_text(hint);
     Popup::context_menu(&response).show(|ui| menu_items(ui, view, scene, acts));
 }
@@ -151,7 +157,7 @@ fn clock_ink(ui: &Ui, phase: ClockPhase) -> egui::Color32 {
 
 /// The clock of a session that will break next.
 fn next_clock<'a>(view: &'a SessionView, scene: &Scene<'_>) -> Option<&'a ClockView> {
-    let now = view.server_now(scene.now);
+    let now = view.server_now(scene.shown_at);
     view.clocks.iter().find(|c| !matches!(c.phase(now), ClockPhase::Dead | ClockPhase::Open))
 }
 

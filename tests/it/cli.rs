@@ -199,9 +199,11 @@ fn a_run_that_cannot_begin_leaves_no_capture_behind() {
     let capture = home.path().join("asked-for.sscope");
     let no_ca = write(home.path(), "no-ca.yaml", "guest_socket: ws://127.0.0.1:9\nca_file: /nonexistent.pem\n");
     let bad = write(home.path(), "bad.yaml", "guest_socket: http://127.0.0.1:9\n");
+    let no_deployment = write(home.path(), "region.yaml", "region: mypurecloud.ie\n");
     let script = script.to_str().unwrap();
     for (arguments, says) in [
         (vec![script], "Which server?"),
+        (vec![script, "--environment", no_deployment.to_str().unwrap()], "The deployment id is missing"),
         (vec![script, "--environment", "nowhere"], "No such environment"),
         (vec![script, "--environment", bad.to_str().unwrap()], "guest_socket is not a usable address"),
         (vec![script, "--environment", no_ca.to_str().unwrap()], "The CA file cannot be used"),

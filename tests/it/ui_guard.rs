@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable;
 use sessionscope::capture::{Opened, Writer};
 use sessionscope::dialect::Wish;
 use sessionscope::engine::{Command, Event};
-use sessionscope::model::fact::{ClockDeed, Expiry, ExpiryEvent, SessionState};
+use sessionscope::model::fact::{ClockDeed, End, Expiry, ExpiryEvent, SessionState, StateChange};
 use sessionscope::model::{Fact, SessionId};
 use sessionscope::sandbox::{Order, Status, TokenStatus};
 use sessionscope::ui::app::App;
@@ -95,6 +95,37 @@ fn what_was_closed_live_is_still_there_in_a_saved_capture() {
     keys(&mut h, Modifiers::COMMAND, Key::O);
     until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
     drop(desk);
+}
+
+#[test]
+fn a_session_without_an_end_is_cut_off_in_a_saved_capture() {
+    let (mut h, _desk, _folder) = with_saved(Desk::default());
+    assert!(tells(&h, "cut off") && !tells(&h, "Session Old guest, ready"));
+    press(&mut h, "Back to live");
+    until(&mut h, "the live one", |h| h.query_all_by_label_contains("Session Guest 1").next().is_some());
+    assert!(!tells(&h, "cut off"));
+}
+
+#[test]
+fn records_stay_in_view_when_the_last_session_is_closed() {
+    let desk = Desk::default();
+    let (mut h, _) = live(&desk);
+    keys(&mut h, Modifiers::COMMAND, Key::W);
+    assert!(sees(&h, "Start a conversation in the sandbox"));
+    assert!(h.query_all_by_label_contains("record 1,").next().is_some());
+}
+
+#[test]
+fn an_expired_session_is_not_offered_what_the_server_would_refuse() {
+    let desk = Desk::default();
+    let (mut h, session) = live(&desk);
+    for (end, again) in [(End::Lost, true), (End::Expired, false)] {
+        let to = SessionState::Ended(end);
+        desk.fact(session, 5, Fact::State(StateChange { to, why: String::new() }));
+        desk.writer.flush().unwrap();
+        until(&mut h, "the way out", |h| sees(h, "Connect again") == again);
+    }
+    desk.listener.take();
 }
 
 /// A session that was made in the sandbox, with a JWT of the session that the sandbox calls `s1`.

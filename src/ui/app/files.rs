@@ -166,10 +166,13 @@ impl App {
                 };
                 match self.backend.send(Command::Wish { session, wish }) {
                     Ok(()) => {
-                        let form = self.composer(session).form_mut(Action::Attach);
+                        let composer = self.composer(session);
+                        let form = composer.form_mut(Action::Attach);
                         if form.path == path {
                             form.path.clear();
                         }
+                        // The message that takes the file along is written there.
+                        composer.action = Action::Text;
                     }
                     Err(report) => self.composer(session).failed = Some(report),
                 }

@@ -66,6 +66,7 @@ impl App {
             book: &self.book,
             settings: &self.settings,
             now,
+            shown_at: if situation.saved { board.at } else { now },
             situation,
             session: session.map(AsRef::as_ref),
             selection: &self.selection,
@@ -84,6 +85,8 @@ impl App {
             Panel::top("trouble").frame(frame).resizable(false).show(ui, |ui| trouble.paint(ui, &scene, acts));
         }
         let empty = self.book.listed(board).is_empty();
+        // Records of sessions that were closed, and of what belongs to none, stay in view.
+        let bare = empty && status.records == 0;
         if !empty {
             let strip = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 3));
             Panel::top("clocks").frame(strip).resizable(false).show(ui, |ui| clock_strip::paint(ui, &scene, acts));
@@ -93,7 +96,7 @@ impl App {
             status_bar::paint(ui, &scene, &status, live.not_kept, behind, acts);
         });
         let ground = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(10));
-        if empty {
+        if bare {
             CentralPanel::default().frame(ground).show(ui, |ui| first_run::paint(ui, &scene, acts));
         } else {
             let size = ui.available_size();
@@ -137,6 +140,9 @@ impl App {
                 panes.records = shown.response.rect.height();
             }
             CentralPanel::default().frame(ground).show(ui, |ui| {
+                if empty {
+                    return first_run::paint(ui, &scene, acts);
+                }
                 let want = std::mem::take(&mut self.want_composer);
                 columns(ui, &mut self.columns, &mut self.composers, self.focus, want, &scene, acts);
             });

@@ -112,6 +112,8 @@ pub struct Scene<'a> {
     pub book: &'a Book,
     pub settings: &'a Settings,
     pub now: Now,
+    /// The instant that is shown: now, or the end of a saved capture, whose clocks stand still.
+    pub shown_at: Now,
     pub situation: Situation,
     /// The session in the column with the focus.
     pub session: Option<&'a SessionView>,

@@ -7,11 +7,11 @@ mod paint;
 pub use action::{Action, Form};
 pub use paint::paint;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dialect::Wish;
 use crate::model::Report;
-use crate::model::fact::Delivery;
+use crate::model::fact::{Delivery, SessionState};
 use crate::projection::{Entry, EntryState, SessionView, What};
 
 /// The composer of one session.
@@ -28,6 +28,9 @@ pub struct Composer {
     /// Something changed since the drafts were stored.
     pub touched: bool,
     pub show_attributes: bool,
+    /// Actions whose drafts come from an earlier session, perhaps of the same name only: said until they are sent or
+    /// discarded.
+    restored: BTreeSet<Action>,
     empty: Form,
 }
 
@@ -49,7 +52,18 @@ pub enum Outcome {
 
 impl Composer {
     pub fn new(stored: BTreeMap<Action, Form>) -> Self {
-        Self { forms: stored, ..Self::default() }
+        let restored = stored.iter().filter(|(_, form)| !form.is_empty()).map(|(action, _)| *action).collect();
+        Self { forms: stored, restored, ..Self::default() }
+    }
+
+    /// The draft of this action was written in an earlier session.
+    pub fn is_restored(&self, action: Action) -> bool {
+        self.restored.contains(&action) && !self.form(action).is_empty()
+    }
+
+    pub fn discard(&mut self, action: Action) {
+        self.restored.remove(&action);
+        *self.form_mut(action) = Form::default();
     }
 
     pub fn form(&self, action: Action) -> &Form {
@@ -87,6 +101,7 @@ impl Composer {
                 Err(report) => report,
                 Ok(()) => {
                     self.touched = true;
+                    self.restored.remove(&action);
                     if action.has_draft() {
                         // Attributes stay for the next message, as they would on a real page.
                         let attributes = form.attributes.clone();
@@ -122,7 +137,12 @@ impl Composer {
                 Report::new("refused", format!("The server refused it with {code}"), text.clone())
             }
         };
-        self.failed = Some(report.remedy("The draft is back: change it and send it again."));
+        let ended = view.state.as_ref().is_some_and(SessionState::is_ended);
+        self.failed = Some(report.remedy(if ended {
+            "The draft is back. Connect again or open a new session to send it."
+        } else {
+            "The draft is back: change it and send it again."
+        }));
         if let Some(InFlight { action, form, .. }) = self.in_flight.take() {
             let now = self.forms.entry(action).or_default();
             if now.text.is_empty() && now.payload.is_empty() {
@@ -146,6 +166,20 @@ mod tests {
     use crate::model::Wall;
     use crate::model::happening::{Message, Side, Source};
     use std::sync::Arc;
+
+    #[test]
+    fn a_draft_of_an_earlier_session_says_so_until_it_is_sent_or_discarded() {
+        let form = Form { text: "from before".into(), ..Form::default() };
+        let stored = || Composer::new(BTreeMap::from([(Action::Text, form.clone())]));
+        let mut c = stored();
+        assert!(c.is_restored(Action::Text) && !c.is_restored(Action::Raw));
+        assert_eq!(c.send("t".into(), |_| Ok(())), Outcome::Taken);
+        assert!(!c.is_restored(Action::Text));
+        let mut c = stored();
+        c.discard(Action::Text);
+        assert!(!c.is_restored(Action::Text) && c.form(Action::Text).is_empty() && c.touched);
+        assert!(!written("new").is_restored(Action::Text));
+    }
 
     fn written(text: &str) -> Composer {
         let mut c = Composer::default();

@@ -47,6 +47,14 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
                 if ui.available_width() < 80.0 {
                     return;
                 }
+                if composer.is_restored(composer.action) {
+                    ui.label(RichText::new("Unsent before").small().color(t.amber.ink))
+                        .on_hover_text("This draft was written in an earlier session and not sent.");
+                    if button(ui, None, "Discard", Weight::Quiet).clicked() {
+                        composer.discard(composer.action);
+                    }
+                    return;
+                }
                 ui.add(Label::new(RichText::new(composer.action.about()).small().color(t.text.weak)).truncate());
             });
         });

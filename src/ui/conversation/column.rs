@@ -4,9 +4,10 @@ use egui::{Frame, Label, Margin, RichText, Ui};
 
 use super::ConversationList;
 use crate::dialect::Wish;
-use crate::model::fact::SessionState;
+use crate::model::fact::{End, SessionState};
 use crate::projection::SessionView;
 use crate::ui::app::{Act, Acts, Scene};
+use crate::ui::commands::Cmd;
 use crate::ui::dialogs::Dialog;
 use crate::ui::format;
 use crate::ui::rail::{session_menu, state_mark};
@@ -41,7 +42,7 @@ fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             session_menu(ui, view, scene, acts);
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
-                let (icon, word, tone) = state_mark(view);
+                let (icon, word, tone) = state_mark(view, scene.situation.saved);
                 let name = scene.book.name(view);
                 let room = (ui.available_width() - 100.0).max(40.0);
                 ui.scope(|ui| {
@@ -69,7 +70,12 @@ fn banner(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
         });
     } else if let Some(SessionState::Ended(end)) = &view.state {
         strip(ui, Icon::Unplug, &format!("Ended: {}.", end.sentence()), Tone::Dead, |ui| {
-            if live && button(ui, Some(Icon::Plug), "Connect again", Weight::Normal).clicked() {
+            // With an expired token the server would only refuse again.
+            let dead = *end == End::Expired;
+            if live && dead && button(ui, Some(Icon::Plus), "New session", Weight::Normal).clicked() {
+                acts.run(Cmd::NewSession);
+            }
+            if live && !dead && button(ui, Some(Icon::Plug), "Connect again", Weight::Normal).clicked() {
                 acts.wish(view.id, Wish::Connect);
             }
             if view.state_seq > 0 && button(ui, None, "Show record", Weight::Quiet).clicked() {
