@@ -205,7 +205,7 @@ impl RecordsPane {
         let text = self.filter.text.trim();
         if let Err(e) = Filter::parse(text) {
             // The rows of the last good filter stay while this one is being written.
-            self.filter.error = Some(e.to_string());
+            self.filter.error = Some(format!("{e}. The rows are those of the filter before."));
             self.applied = Some(wanted);
             return;
         }

@@ -118,6 +118,10 @@ impl Composer {
 
     /// Looks what became of the last message. A draft that never left, or was refused, is put back.
     pub fn settle(&mut self, view: &SessionView) {
+        // Where the draft that came back is gone, so is what was to be done about it.
+        if self.failed.as_ref().is_some_and(|r| r.code == "not-sent") && self.form(self.action).is_empty() {
+            self.failed = None;
+        }
         let Some(flight) = &self.in_flight else { return };
         let entries = view.conversation.entries.iter().rev().take(200);
         let not_sent = |why: &str| Report::new("not-sent", "Not sent", why);
