@@ -20,6 +20,7 @@ mod ui_guard;
 mod ui_inspector;
 mod ui_live;
 mod ui_look;
+mod ui_panes;
 mod ui_parts;
 mod ui_secrets;
 mod ui_table;
