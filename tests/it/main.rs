@@ -15,6 +15,7 @@ mod sandbox;
 mod secrets;
 mod support;
 mod ui_app;
+mod ui_forms;
 mod ui_gallery;
 mod ui_guard;
 mod ui_inspector;
