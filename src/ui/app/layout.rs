@@ -1,6 +1,6 @@
 //! Where the parts of the window stand.
 
-use egui::{CentralPanel, Frame, Margin, Panel, Rect, Ui, UiBuilder, pos2, vec2};
+use egui::{CentralPanel, Frame, Margin, Panel, Rangef, Rect, Ui, UiBuilder, pos2, vec2};
 
 use super::keys::{Keyboard, take};
 use super::{Act, Acts, App, Scene, notices};
@@ -103,41 +103,37 @@ impl App {
             // Too narrow for three columns: records and inspector share the lower pane.
             let narrow = size.x < 900.0;
             let rail_frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 8));
-            let shown = Panel::left("rail")
-                .frame(rail_frame)
-                .default_size(panes.rail.min(size.x * 0.24))
-                .size_range(130.0..=(size.x * 0.3).max(140.0))
-                .show(ui, |ui| rail::paint(ui, &scene, acts));
-            panes.rail = shown.response.rect.width();
+            let panel = Panel::left("rail").frame(rail_frame).default_size(panes.rail.min(size.x * 0.24));
+            let range = Rangef::new(130.0, (size.x * 0.3).max(140.0));
+            pane(ui, panel, "rail", range, &mut panes.rail, |ui| rail::paint(ui, &scene, acts));
             if panes.show_inspector && !narrow {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
-                let shown = Panel::right("inspector")
-                    .frame(frame)
-                    .default_size(panes.inspector.min(size.x * 0.28))
-                    .size_range(220.0..=(size.x * 0.5).max(240.0))
-                    .show(ui, |ui| self.inspector.paint(ui, log.reader(), &scene, acts));
-                panes.inspector = shown.response.rect.width();
+                let panel =
+                    Panel::right("inspector").frame(frame).default_size(panes.inspector.min(size.x * 0.28));
+                let range = Rangef::new(220.0, (size.x * 0.5).max(240.0));
+                pane(ui, panel, "inspector", range, &mut panes.inspector, |ui| {
+                    self.inspector.paint(ui, log.reader(), &scene, acts);
+                });
             }
             if panes.show_records {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 6));
-                let shown = Panel::bottom("records")
+                let panel = Panel::bottom("records")
                     .frame(frame)
                     .resizable(true)
-                    .default_size(panes.records.min(size.y * if narrow { 0.5 } else { 0.36 }))
-                    // The conversation keeps room for its composer and a few bubbles.
-                    .size_range(90.0..=(size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0))
-                    .show(ui, |ui| {
-                        if narrow && panes.show_inspector {
-                            let options = [(false, "Records"), (true, "Inspector")];
-                            segmented(ui, "Lower pane", &mut self.lower_inspector, &options);
-                            if self.lower_inspector {
-                                self.inspector.paint(ui, log.reader(), &scene, acts);
-                                return;
-                            }
+                    .default_size(panes.records.min(size.y * if narrow { 0.5 } else { 0.36 }));
+                // The conversation keeps room for its composer and a few bubbles.
+                let range = Rangef::new(90.0, (size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0));
+                pane(ui, panel, "records", range, &mut panes.records, |ui| {
+                    if narrow && panes.show_inspector {
+                        let options = [(false, "Records"), (true, "Inspector")];
+                        segmented(ui, "Lower pane", &mut self.lower_inspector, &options);
+                        if self.lower_inspector {
+                            self.inspector.paint(ui, log.reader(), &scene, acts);
+                            return;
                         }
-                        self.records.paint(ui, log.reader(), &scene, over, acts);
-                    });
-                panes.records = shown.response.rect.height();
+                    }
+                    self.records.paint(ui, log.reader(), &scene, over, acts);
+                });
             }
             CentralPanel::default().frame(ground).show(ui, |ui| {
                 if empty {
@@ -181,6 +177,27 @@ impl App {
             self.settings.window = Some([size.x.round(), size.y.round()]);
         }
     }
+}
+
+/// A pane whose size only its edge changes, never what is in it. `kept` is the size that was last dragged.
+fn pane(ui: &mut Ui, panel: Panel, name: &str, range: Rangef, kept: &mut f32, add: impl FnOnce(&mut Ui)) {
+    let axis = usize::from(name == "records");
+    let id = ui.scope_id().with(("size of pane", name));
+    let room = ui.available_size()[axis];
+    let last = ui.data(|d| d.get_temp::<f32>(id));
+    let shown = panel.size_range(range).show(ui, |ui| {
+        // A panel grows and shrinks with what is laid out in it: this tells it nothing but the room it gave.
+        let room = ui.available_rect_before_wrap();
+        add(&mut ui.new_child(UiBuilder::new().max_rect(room)));
+        ui.allocate_rect(room, egui::Sense::hover());
+    });
+    let size = shown.response.rect.size()[axis];
+    // A window that became smaller makes the pane smaller too; that is nobody's wish.
+    let undragged = last.map(|size| size.clamp(range.min, range.max).min(room));
+    if undragged.is_some_and(|undragged| (size - undragged).abs() > 0.1) {
+        *kept = size;
+    }
+    ui.data_mut(|d| d.insert_temp(id, size));
 }
 
 /// One or two conversations, each with its composer.

@@ -18,7 +18,7 @@ pub use sandbox::SandboxPanel;
 
 use std::path::Path;
 
-use egui::{Context, Frame, Id, Modal, RichText, Role, ScrollArea, Ui};
+use egui::{Context, Frame, Id, Modal, RichText, Role, ScrollArea, Ui, UiBuilder};
 
 use super::app::{Acts, Scene};
 use super::palette::Palette;
@@ -219,8 +219,19 @@ fn names_width(ui: &Ui) -> f32 {
     (ui.available_width() * 0.32).clamp(96.0, 150.0)
 }
 
+/// What is in here keeps its ids whatever comes and goes above it, and with them keyboard, cursor and open menus. The
+/// key is the only one of its kind in the dialog.
+fn steady<R>(ui: &mut Ui, key: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let id = ui.scope_id().with(key);
+    ui.scope_builder(UiBuilder::new().scope_id(id), add).inner
+}
+
 /// A row of a form: name at the left, field at the right.
 fn field<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    steady(ui, name, |ui| row(ui, name, add))
+}
+
+fn row<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     let t = tokens(ui);
     let width = names_width(ui);
     ui.horizontal(|ui| {

@@ -66,7 +66,7 @@ pub fn paint(ctx: &Context, dialog: &mut PathDialog, acts: &mut Acts) -> bool {
     super::frame(ctx, &title, 560.0, (false, false), |ui| {
         let t = tokens(ui);
         let edit = TextEdit::singleline(&mut dialog.text).hint_text("/path/to/file").desired_width(f32::INFINITY);
-        let response = ui.add(edit).accessible_name("Path");
+        let response = ui.add(edit.id_salt("path")).accessible_name("Path");
         if !std::mem::replace(&mut dialog.asked, true) {
             response.request_focus();
         }

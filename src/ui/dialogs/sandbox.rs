@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use egui::{CollapsingHeader, ComboBox, Context, Label, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
 
-use super::hint;
+use super::{hint, steady};
 use super::order_forms::{FORMS, Kind, OrderForm, build, first};
 use crate::engine::{Command, SandboxState};
 use crate::model::Mono;
@@ -104,7 +104,7 @@ impl SandboxPanel {
                 ui.add_space(space::TIGHT);
                 ui.label(RichText::new(group).font(font::small_strong()).color(tokens(ui).text.weak));
             }
-            ui.push_id(form.key, |ui| self.order(ui, form, status, acts));
+            steady(ui, form.key, |ui| self.order(ui, form, status, acts));
         }
     }
 

@@ -211,7 +211,7 @@ impl Note {
         // Enter alone makes a line.
         let enter = ui.input_mut(|i| i.consume_key(Modifiers::COMMAND, Key::Enter));
         let edit = TextEdit::multiline(&mut self.text).desired_rows(4).desired_width(f32::INFINITY);
-        let response = ui.add(edit).accessible_name("Text of the note");
+        let response = ui.add(edit.id_salt("note")).accessible_name("Text of the note");
         if self.text.is_empty() && !response.has_focus() {
             response.request_focus();
         }

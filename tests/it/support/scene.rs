@@ -222,7 +222,7 @@ impl Desk {
         session
     }
 
-    pub fn clock_fact(&self, session: SessionId, id: &str, title: &str, secs: i64, margin: u32, breaks: &str) {
+    pub fn clock_fact(&self, session: SessionId, id: &str, title: &str, secs: i64, margin: u32, breaks: &str) -> u64 {
         let fact = Expiry {
             id: id.into(),
             title: title.into(),
@@ -239,7 +239,7 @@ impl Desk {
             ),
             can: vec![ClockDeed::Refresh, ClockDeed::Expire],
         };
-        self.fact(session, 40, Fact::Expiry(fact));
+        self.fact(session, 40, Fact::Expiry(fact))
     }
 
     pub fn delivered(&self, session: SessionId, millis: i64, tracing: &str, delivery: Delivery) {
