@@ -285,7 +285,7 @@ fn link_title(name: &str) -> String {
     let chars = name.chars().count();
     match chars {
         0 => "download link".to_owned(),
-        ..=MOST => format!("link {name}"),
+        1..=MOST => format!("link {name}"),
         _ => {
             let start: String = name.chars().take(MOST / 2).collect();
             let end: String = name.chars().skip(chars - MOST / 2 + 1).collect();
