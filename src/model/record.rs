@@ -276,6 +276,11 @@ impl Draft {
         self
     }
 
+    /// The record that this one answers; zero for none. Notes and marks speak of a record without answering it.
+    pub fn answers(&self) -> u64 {
+        if self.kind.lane() == Lane::Lifecycle { 0 } else { self.reply_to }
+    }
+
     pub fn head(mut self, head: &impl Serialize) -> Self {
         self.head = serde_json::to_string(head).unwrap_or_default();
         self

@@ -50,8 +50,7 @@ pub fn paint(
         }
         if let Some(view) = scene.session {
             if !scene.situation.saved {
-                let all = &view.meters.meters;
-                meters(ui, if narrow { &all[..all.len().min(1)] } else { all }, scene.now);
+                meters(ui, &view.meters.meters, scene.now);
             }
             if let Some(skew) = view.skew {
                 let secs = skew.skew_us as f64 / 1e6;
@@ -74,14 +73,17 @@ pub fn paint(
     });
 }
 
+/// Room for what stands at the right of the meters: skew and keyring.
+const BEHIND_METERS: f32 = 330.0;
+
+/// Every limit has its place, used or not, so that nothing moves when one comes into use. Those that have no room are
+/// told by the last place.
 fn meters(ui: &mut Ui, meters: &[Meter], now: Now) {
     let t = tokens(ui);
-    for meter in meters {
+    let mut room = ui.available_width() - BEHIND_METERS;
+    let mut behind = Vec::new();
+    for (n, meter) in meters.iter().enumerate() {
         let used = meter.used(now.mono);
-        if used == 0 && meter.name != "messages" {
-            continue;
-        }
-        let wait = meter.wait(now.mono);
         if used > 0 {
             // The count falls when the oldest use leaves the window.
             let oldest = meter.uses.iter().find(|u| now.mono.since(**u).as_secs() < u64::from(meter.window_secs));
@@ -92,23 +94,48 @@ fn meters(ui: &mut Ui, meters: &[Meter], now: Now) {
                 ui.ctx().request_repaint_after(left.max(std::time::Duration::from_millis(10)));
             }
         }
-        let full = used >= meter.limit;
-        let color = if full { t.amber.ink } else { t.text.weak };
-        let unit = match meter.window_secs {
-            // Not a rate but how many there are now.
-            0 => String::new(),
-            1 => " per s".to_owned(),
-            60 => " per min".to_owned(),
-            n => format!(" per {n} s"),
-        };
-        let text = format!("{} {used}/{}{unit}", meter.name, meter.limit);
-        let tip = if wait.is_zero() {
-            "Within the limit: one more is safe now.".to_owned()
-        } else {
-            format!("At the limit: one more is safe in {:.1} s.", wait.as_secs_f64())
-        };
-        ui.add(Label::new(RichText::new(text).font(font::small()).color(color)).sense(Sense::hover()))
-            .on_hover_text(tip);
+        // As wide as its longest count.
+        let widest = ui.painter().layout_no_wrap(told(meter, meter.limit), font::small(), t.text.weak).size().x;
+        room -= widest + ui.spacing().item_spacing.x;
+        if n > 0 && (room < 0.0 || !behind.is_empty()) {
+            behind.push((meter, used));
+            continue;
+        }
+        let color = if used >= meter.limit { t.amber.ink } else { t.text.weak };
+        let text = ui.painter().layout_no_wrap(told(meter, used), font::small(), color);
+        let rest = (widest - text.size().x).max(0.0);
+        ui.add(Label::new(text).sense(Sense::hover())).on_hover_text(safe(meter, now));
+        ui.add_space(rest);
+    }
+    if behind.is_empty() {
+        return;
+    }
+    let full = behind.iter().any(|(meter, used)| used >= &meter.limit);
+    let color = if full { t.amber.ink } else { t.text.weak };
+    let text = RichText::new(format!("+{} limits", behind.len())).font(font::small()).color(color);
+    ui.add(Label::new(text).sense(Sense::hover())).on_hover_ui(|ui| {
+        for (meter, used) in behind {
+            ui.label(format!("{}: {}", told(meter, used), safe(meter, now)));
+        }
+    });
+}
+
+fn told(meter: &Meter, used: u32) -> String {
+    let unit = match meter.window_secs {
+        // Not a rate but how many there are now.
+        0 => String::new(),
+        1 => " per s".to_owned(),
+        60 => " per min".to_owned(),
+        n => format!(" per {n} s"),
+    };
+    format!("{} {used}/{}{unit}", meter.name, meter.limit)
+}
+
+fn safe(meter: &Meter, now: Now) -> String {
+    match meter.wait(now.mono) {
+        std::time::Duration::ZERO => "Within the limit: one more is safe now.".to_owned(),
+        std::time::Duration::MAX => "At the limit.".to_owned(),
+        wait => format!("At the limit: one more is safe in {:.1} s.", wait.as_secs_f64()),
     }
 }
 

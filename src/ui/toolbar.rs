@@ -10,18 +10,24 @@ use super::widgets::{Icon, Tone, Weight, badge, button, chip, icon_button};
 use crate::engine::SandboxState;
 
 pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, acts: &mut Acts) {
-    let narrow = ui.available_width() < 900.0;
+    let narrow = ui.available_width() < 960.0;
+    // What is said here besides the usual takes the room of words.
+    let short = narrow && (scene.situation.saved || unverified(scene) || faulty(scene));
     ui.horizontal(|ui| {
         ui.set_height(space::BAR - 6.0);
         super::menu::paint(ui, scene, acts);
         ui.separator();
-        environment(ui, scene, acts);
+        environment(ui, scene, if short { 110.0 } else { 150.0 }, acts);
         let tip = Cmd::NewSession.entry().tooltip(ui.ctx());
-        if button(ui, Some(Icon::Plus), "New session", Weight::Normal).on_hover_text(tip).clicked() {
+        let response = match short {
+            true => icon_button(ui, Icon::Plus, "New session"),
+            false => button(ui, Some(Icon::Plus), "New session", Weight::Normal),
+        };
+        if response.on_hover_text(tip).clicked() {
             acts.run(Cmd::NewSession);
         }
         recording(ui, scene, live_file, narrow, acts);
-        warnings(ui, scene, acts);
+        warnings(ui, scene, short, acts);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = space::TIGHT;
             let (icon, word) = match scene.settings.theme {
@@ -39,6 +45,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
                     acts.run(cmd);
                 }
             }
+            let narrow = narrow || ui.available_width() < 240.0;
             for (cmd, text, icon) in [(Cmd::Palette, "Commands", Icon::ChevronRight), (Cmd::Find, "Find", Icon::Search)]
             {
                 let tip = cmd.entry().tooltip(ui.ctx());
@@ -52,7 +59,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
     });
 }
 
-fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+fn environment(ui: &mut Ui, scene: &Scene<'_>, width: f32, acts: &mut Acts) {
     let chosen = &scene.settings.chosen;
     let name = match scene.settings.environment(chosen) {
         Some(e) => e.name.clone(),
@@ -60,7 +67,8 @@ fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
     };
     ComboBox::new("environment", "")
         .selected_text(name)
-        .width(150.0)
+        .width(width)
+        .truncate()
         .show_ui(ui, |ui| {
             let mut entry = |ui: &mut Ui, id: &str, name: &str| {
                 if ui.selectable_label(chosen == id, name).clicked() {
@@ -84,7 +92,8 @@ fn environment(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
 
 fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, narrow: bool, acts: &mut Acts) {
     if scene.situation.saved {
-        badge(ui, Some(Icon::Folder), "saved capture", Tone::Accent)
+        let text = if narrow { "saved" } else { "saved capture" };
+        badge(ui, Some(Icon::Folder), text, Tone::Accent)
             .on_hover_text("A saved capture is shown. Recording of the live one goes on.");
         if button(ui, Some(Icon::ArrowLeft), "Back to live", Weight::Normal).clicked() {
             acts.run(Cmd::BackToLive);
@@ -100,17 +109,24 @@ fn recording(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
     }
 }
 
+fn unverified(scene: &Scene<'_>) -> bool {
+    scene.session.and_then(|s| s.start.as_ref()).is_some_and(|s| s.tls_unverified)
+        || scene.settings.environment(&scene.settings.chosen).is_some_and(|e| !e.verify_tls)
+}
+
+fn faulty(scene: &Scene<'_>) -> bool {
+    scene.book.sandbox_status.as_ref().is_some_and(|s| s.faulty)
+}
+
 /// What a tester must not forget: unverified TLS, faults.
-fn warnings(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
-    let unverified = scene.session.and_then(|s| s.start.as_ref()).is_some_and(|s| s.tls_unverified)
-        || scene.settings.environment(&scene.settings.chosen).is_some_and(|e| !e.verify_tls);
-    if unverified {
-        badge(ui, Some(Icon::Warning), "TLS not verified", Tone::Amber)
+fn warnings(ui: &mut Ui, scene: &Scene<'_>, short: bool, acts: &mut Acts) {
+    if unverified(scene) {
+        let text = if short { "TLS" } else { "TLS not verified" };
+        badge(ui, Some(Icon::Warning), text, Tone::Amber)
             .on_hover_text("Any certificate is believed in this environment.");
     }
-    let faulty = scene.book.sandbox_status.as_ref().is_some_and(|s| s.faulty);
-    if faulty
-        && chip(ui, Some(Icon::Scissors), "faults on", Tone::Amber)
+    if faulty(scene)
+        && chip(ui, Some(Icon::Scissors), if short { "faults" } else { "faults on" }, Tone::Amber)
             .on_hover_text("The sandbox breaks things on purpose. Click for which.")
             .clicked()
     {

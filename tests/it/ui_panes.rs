@@ -4,10 +4,15 @@ use egui::Theme;
 use egui::accesskit::Role;
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
+use sessionscope::capture::{Opened, Writer};
+use sessionscope::model::Direction;
+use sessionscope::model::fact::SessionState;
+use sessionscope::sandbox::Faults;
 use sessionscope::ui::app::App;
+use sessionscope::ui::picker::Answer;
 
 use crate::support::scene::{Desk, until};
-use crate::ui_app::SIZE;
+use crate::ui_app::{SIZE, keys, live, write};
 
 /// How much of their room the panes take: rail, inspector, records; as their edges say.
 fn pane_sizes(h: &Harness<'_, App>) -> Vec<f64> {
@@ -49,4 +54,70 @@ fn only_dragging_changes_the_size_of_a_pane() {
     let now = &h.state().settings().panes;
     assert!((now.inspector - kept.inspector - 60.0).abs() < 2.0, "{} {}", now.inspector, kept.inspector);
     assert_eq!((now.rail, now.records), (kept.rail, kept.records));
+}
+
+#[test]
+fn in_a_narrow_toolbar_nothing_lies_over_something_else() {
+    for (size, scale) in [(SIZE, 2.0), (SIZE, 1.5), (SIZE, 1.0), ([1024.0, 640.0], 1.0)] {
+        let folder = tempfile::tempdir().unwrap();
+        let saved = Writer::create(folder.path()).unwrap();
+        let Opened::File(file) = saved.opened() else { panic!("in memory") };
+        let old = Desk { writer: saved, ..Desk::default() };
+        old.session(1, "Old guest", "Archive", SessionState::Ready);
+        old.writer.close().unwrap();
+        let mut desk = Desk { picker: Answer::Chosen(file), ..Desk::default() };
+        desk.settings.scale = scale;
+        desk.sandbox_running();
+        desk.sandbox_status(Faults { delay_millis: 1, ..Faults::default() });
+        let mut h = desk.harness(size, Theme::Dark);
+        keys(&mut h, egui::Modifiers::COMMAND, egui::Key::O);
+        until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
+        let foot = h.get_by_label("Back to live").rect().bottom();
+        let mut parts: Vec<egui::Rect> =
+            h.query_all_by_role(Role::Button).map(|n| n.rect()).filter(|r| r.top() < foot && r.width() > 0.0).collect();
+        assert!(parts.len() >= 8, "{parts:?}");
+        parts.sort_by(|a, b| a.left().total_cmp(&b.left()));
+        for pair in parts.windows(2) {
+            assert!(pair[0].right() <= pair[1].left(), "{pair:?} at {scale}");
+        }
+    }
+}
+
+#[test]
+fn the_status_bar_keeps_a_place_for_every_limit() {
+    let desk = Desk::default();
+    let (mut h, session) = live(&desk);
+    let labels = |h: &Harness<'_, App>, text: &str| -> Vec<egui::Rect> {
+        h.query_all_by_role(Role::Label)
+            .filter(|n| n.accesskit_node().value().is_some_and(|v| v.starts_with(text)))
+            .map(|n| n.rect())
+            .collect()
+    };
+    let lefts = |h: &Harness<'_, App>| -> Vec<f32> {
+        ["messages ", "requests ", "history "].iter().map(|name| labels(h, name)[0].left()).collect()
+    };
+    let before = lefts(&h);
+    desk.frame(session, 100, Direction::Sent, r#"{"action":"onMessage","message":{"type":"Text","text":"x"}}"#);
+    desk.writer.flush().unwrap();
+    until(&mut h, "the use", |h| !labels(h, "requests 1/").is_empty());
+    let after = lefts(&h);
+    assert!(before.windows(2).all(|w| w[0] < w[1]));
+    assert!(((before[2] - before[0]) - (after[2] - after[0])).abs() < 0.5, "{before:?} {after:?}");
+}
+
+#[test]
+fn the_edge_of_the_composer_stays_when_it_scrolls() {
+    let desk = Desk::default();
+    let (mut h, _) = live(&desk);
+    write(&mut h, "Message", &"line\n".repeat(60));
+    h.run_ok();
+    let send = h.get_by_role_and_label(Role::Button, "Send").rect();
+    let image = h.render().unwrap();
+    let field = h.get_by_label("Message").rect();
+    let (x, top) = (field.left() as u32 + 40, send.top() as u32);
+    // Beside the button begins the field: its uppermost line differs from what it holds.
+    let edge = *image.get_pixel(x, top);
+    let inside = *image.get_pixel(x, top + 3);
+    let outside = *image.get_pixel(x, top - 2);
+    assert!(edge != inside && edge != outside, "{outside:?} {edge:?} {inside:?}");
 }

@@ -82,3 +82,25 @@ fn long_work_can_be_cancelled() {
     h.run();
     assert!(*h.state());
 }
+
+#[test]
+fn the_buttons_of_a_report_stand_at_its_right_edge() {
+    for title in ["Short", &"A title of many words that needs several lines ".repeat(4)] {
+        let report = Report::new("x", title, "For a reason.");
+        let mut h = builder((360.0, 260.0), Theme::Dark).build_ui_state(
+            move |ui, card: &mut egui::Rect| {
+                let shown = ui.scope(|ui| widgets::report_card(ui, &report, Tone::Red, None, true));
+                *card = shown.response.rect;
+            },
+            egui::Rect::NOTHING,
+        );
+        h.run();
+        let card = *h.state();
+        let cross = h.get_by_label("Dismiss report").rect();
+        let copy = h.get_by_label("Copy report").rect();
+        assert!((card.right() - cross.right() - 13.0).abs() < 2.0, "{card:?} {cross:?}");
+        assert!(copy.right() <= cross.left() && cross.left() - copy.right() < 8.0, "{copy:?} {cross:?}");
+        assert_eq!(copy.top(), cross.top());
+        assert!(cross.top() - card.top() < 14.0, "{card:?} {cross:?}");
+    }
+}

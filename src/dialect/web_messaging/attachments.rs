@@ -40,7 +40,15 @@ enum Stage {
 pub(super) struct Attachments {
     /// By the client's id of the attachment.
     uploads: BTreeMap<String, Upload>,
-    links: Vec<String>,
+    links: Vec<Link>,
+}
+
+/// A download link that lives.
+#[derive(Debug)]
+struct Link {
+    id: String,
+    /// Name of the file; empty where it was not told.
+    name: String,
 }
 
 impl Attachments {
@@ -108,7 +116,7 @@ impl WebMessaging {
         });
         match asked {
             Some(Ask::Upload(id)) => self.put(cx, id, url, &r.headers.items),
-            Some(Ask::Link(id)) if !url.is_empty() => self.link_lives(cx, &id, ExpiryEvent::Refreshed, "server"),
+            Some(Ask::Link(id)) if !url.is_empty() => self.link_lives(cx, &id, "", ExpiryEvent::Refreshed, "server"),
             _ => {}
         }
     }
@@ -178,9 +186,9 @@ impl WebMessaging {
 
     pub(super) fn uploaded(&mut self, cx: &mut Cx<'_>, e: &AttachmentEvent<'_>) {
         let id = e.attachment.or_empty();
-        self.attachments.uploads.remove(id);
+        let name = self.attachments.uploads.remove(id).map(|u| u.name).unwrap_or_default();
         self.learn_signature(cx, e.download_url.or_empty());
-        self.link_lives(cx, id, ExpiryEvent::Started, "server");
+        self.link_lives(cx, id, &name, ExpiryEvent::Started, "server");
     }
 
     /// UploadFailureEvent or GenerateUrlError.
@@ -215,21 +223,25 @@ impl WebMessaging {
     }
 
     /// A link came with a message.
-    pub(super) fn link_came(&mut self, cx: &mut Cx<'_>, id: &str, url: &str) {
+    pub(super) fn link_came(&mut self, cx: &mut Cx<'_>, id: &str, name: &str, url: &str) {
         self.learn_signature(cx, url);
         if !id.is_empty() && !url.is_empty() {
-            self.link_lives(cx, id, ExpiryEvent::Started, "server");
+            self.link_lives(cx, id, name, ExpiryEvent::Started, "server");
         }
     }
 
-    fn link_lives(&mut self, cx: &mut Cx<'_>, id: &str, event: ExpiryEvent, by: &str) {
-        let known = self.attachments.links.iter().any(|l| l == id);
-        let event = if known { ExpiryEvent::Refreshed } else { event };
-        if !known {
-            self.attachments.links.push(id.to_owned());
-        }
+    fn link_lives(&mut self, cx: &mut Cx<'_>, id: &str, name: &str, event: ExpiryEvent, by: &str) {
         let until = cx.server() + secs(self.env.timings.link_secs);
-        cx.expiry(link_fact(cx.at, id, event, by, Some(until)));
+        if let Some(link) = self.attachments.links.iter_mut().find(|l| l.id == id) {
+            if !name.is_empty() {
+                name.clone_into(&mut link.name);
+            }
+            cx.expiry(link_fact(cx.at, link, ExpiryEvent::Refreshed, by, Some(until)));
+        } else {
+            let link = Link { id: id.to_owned(), name: name.to_owned() };
+            cx.expiry(link_fact(cx.at, &link, event, by, Some(until)));
+            self.attachments.links.push(link);
+        }
         if self.attachments.links.len() > REMEMBERED {
             let oldest = self.attachments.links.remove(0);
             cx.expiry(link_fact(cx.at, &oldest, ExpiryEvent::Forgotten, "this program, for want of room", None));
@@ -238,9 +250,9 @@ impl WebMessaging {
 
     /// False where there is no such link.
     pub(super) fn forget_link(&mut self, cx: &mut Cx<'_>, id: &str, by: &str) -> bool {
-        let Some(i) = self.attachments.links.iter().position(|l| l == id) else { return false };
-        self.attachments.links.remove(i);
-        cx.expiry(link_fact(cx.at, id, ExpiryEvent::Forgotten, by, None));
+        let Some(i) = self.attachments.links.iter().position(|l| l.id == id) else { return false };
+        let link = self.attachments.links.remove(i);
+        cx.expiry(link_fact(cx.at, &link, ExpiryEvent::Forgotten, by, None));
         true
     }
 
@@ -267,10 +279,25 @@ impl WebMessaging {
     }
 }
 
-fn link_fact(at: At, id: &str, event: ExpiryEvent, by: &str, until: Option<Wall>) -> Expiry {
+/// Says which file it leads to. Of a long name start and end, where its kind stands.
+fn link_title(name: &str) -> String {
+    const MOST: usize = 24;
+    let chars = name.chars().count();
+    match chars {
+        0 => "download link".to_owned(),
+        1..=MOST => format!("link {name}"),
+        _ => {
+            let start: String = name.chars().take(MOST / 2).collect();
+            let end: String = name.chars().skip(chars - MOST / 2 + 1).collect();
+            format!("link {start}…{end}")
+        }
+    }
+}
+
+fn link_fact(at: At, link: &Link, event: ExpiryEvent, by: &str, until: Option<Wall>) -> Expiry {
     Expiry {
-        id: format!("{LINK}{id}"),
-        title: "download link".into(),
+        id: format!("{LINK}{}", link.id),
+        title: link_title(&link.name),
         event,
         by: by.into(),
         from: at.server,

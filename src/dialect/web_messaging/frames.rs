@@ -158,7 +158,8 @@ impl WebMessaging {
         for (_, piece) in pieces {
             audit.unknown += u32::from(!CONTENT_KINDS.contains(&piece.kind.or_empty()));
             if piece.attachment.present && first {
-                self.link_came(cx, piece.attachment.id.or_empty(), piece.attachment.url.or_empty());
+                let file = &piece.attachment;
+                self.link_came(cx, file.id.or_empty(), file.name.or_empty(), file.url.or_empty());
             }
         }
         if current {

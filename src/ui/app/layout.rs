@@ -108,8 +108,7 @@ impl App {
             pane(ui, panel, "rail", range, &mut panes.rail, |ui| rail::paint(ui, &scene, acts));
             if panes.show_inspector && !narrow {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
-                let panel =
-                    Panel::right("inspector").frame(frame).default_size(panes.inspector.min(size.x * 0.28));
+                let panel = Panel::right("inspector").frame(frame).default_size(panes.inspector.min(size.x * 0.28));
                 let range = Rangef::new(220.0, (size.x * 0.5).max(240.0));
                 pane(ui, panel, "inspector", range, &mut panes.inspector, |ui| {
                     self.inspector.paint(ui, log.reader(), &scene, acts);

@@ -1,6 +1,6 @@
 //! The fields of each action.
 
-use egui::{Align, Layout, RichText, TextEdit, Ui};
+use egui::{Align, Frame, Layout, RichText, StrokeKind, TextEdit, Ui};
 
 use super::paint::{NEWLINE, send_button};
 use super::{Action, Composer};
@@ -8,7 +8,8 @@ use crate::model::environment::Limits;
 use crate::model::happening::AttachmentState;
 use crate::projection::{SessionView, What};
 use crate::ui::app::{Act, Acts, FilePurpose};
-use crate::ui::theme::{font, space, tokens};
+use crate::ui::commands::Cmd;
+use crate::ui::theme::{font, radius, space, tokens};
 use crate::ui::widgets::{Icon, Weight, button, disclosure, icon_button};
 
 pub(super) fn paint(
@@ -96,20 +97,29 @@ fn flag(
 fn text_field(ui: &mut Ui, c: &mut Composer, name: &str, width: f32, rows: usize, mono: bool, focus: bool) {
     let action = c.action;
     let mut text = c.form(action).text.clone();
-    let hint = if mono { "{\"action\":\"echo\", …}" } else { "Write as the guest" };
+    let hint = match mono {
+        true => "{\"action\":\"echo\", …}".to_owned(),
+        false => format!("Write as the guest ({} sends)", Cmd::Send.entry().key_text(ui.ctx())),
+    };
+    let margin = ui.spacing().button_padding;
     let edit = TextEdit::multiline(&mut text)
         .id_salt(("composer", name))
         .hint_text(hint)
+        .frame(Frame::NONE)
         .font(if mono { font::data() } else { font::body() })
         .desired_rows(rows)
-        .desired_width(width)
+        .desired_width(width - 2.0 * margin.x)
         .return_key(NEWLINE);
-    let response = egui::ScrollArea::vertical()
-        .id_salt(("composer-scroll", name))
-        .max_height(8.0 * 18.0)
-        .show(ui, |ui| ui.add(edit))
-        .inner
-        .accessible_name(name);
+    // The edge stands around what scrolls: inside, it would scroll away with the text.
+    let field = Frame::new().fill(ui.visuals().text_edit_bg_color()).corner_radius(radius::NORMAL).inner_margin(margin);
+    let shown = field.show(ui, |ui| {
+        let area = egui::ScrollArea::vertical().id_salt(("composer-scroll", name)).max_height(8.0 * 18.0);
+        area.show(ui, |ui| ui.add(edit)).inner.accessible_name(name)
+    });
+    let response = shown.inner;
+    let visuals = ui.visuals();
+    let edge = if response.has_focus() { visuals.selection.stroke } else { visuals.widgets.style(&response).bg_stroke };
+    ui.painter().rect_stroke(shown.response.rect, radius::NORMAL, edge, StrokeKind::Inside);
     if focus {
         response.request_focus();
     }

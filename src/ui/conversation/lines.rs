@@ -1,6 +1,9 @@
 //! Lines between bubbles: states, presence, notes, who types, what is older.
 
-use egui::{Align, Frame, Label, Layout, Margin, Response, RichText, Sense, Ui, UiBuilder, Vec2};
+use std::sync::Arc;
+
+use egui::text::LayoutJob;
+use egui::{Align, Frame, Galley, Label, Margin, Response, RichText, Sense, Ui, UiBuilder, Vec2};
 
 use super::list::select;
 use crate::model::happening::{Presence, Side};
@@ -19,19 +22,18 @@ fn line(ui: &mut Ui, icon: Icon, text: &str, entry: &Entry, scene: &Scene<'_>, l
             let frame = Frame::new().inner_margin(Margin::symmetric(8, 2)).corner_radius(radius::NORMAL);
             let frame = if lit { frame.fill(fill) } else { frame };
             frame.show(ui, |ui| {
-                ui.with_layout(Layout::left_to_right(Align::Center).with_main_align(Align::Center), |ui| {
-                    ui.set_width(ui.available_width());
-                    ui.horizontal_wrapped(|ui| {
-                        let room = ui.available_width();
-                        let time = format::time_of_day(entry.at, scene.settings.utc);
-                        let needed =
-                            ui.painter().layout_no_wrap(format!("{text}   {time}"), font::small(), t.text.weak);
-                        ui.add_space(((room - needed.size().x - 26.0) / 2.0).max(0.0));
-                        mark(ui, icon, t.text.weak);
-                        ui.add(Label::new(RichText::new(format::shown(text)).small().color(t.text.weak)).wrap());
-                        ui.label(RichText::new(time).font(font::small_data()).color(t.text.weak))
-                            .on_hover_text(format::full_time(entry.at, scene.settings.utc));
-                    });
+                ui.set_width(ui.available_width());
+                ui.horizontal(|ui| {
+                    let time = format::time_of_day(entry.at, scene.settings.utc);
+                    let time = ui.painter().layout_no_wrap(time, font::small_data(), t.text.weak);
+                    // Shape and time stand beside the text, which is centred however many rows it has.
+                    let beside = MARK + time.size().x + 2.0 * ui.spacing().item_spacing.x;
+                    let room = ui.available_width();
+                    let text = centred(ui, &format::shown(text), (room - beside).max(60.0));
+                    ui.add_space(((room - beside - text.size().x) / 2.0).max(0.0));
+                    mark(ui, icon, t.text.weak);
+                    ui.add(Label::new(text));
+                    ui.add(Label::new(time)).on_hover_text(format::full_time(entry.at, scene.settings.utc));
                 });
             });
         })
@@ -42,9 +44,19 @@ fn line(ui: &mut Ui, icon: Icon, text: &str, entry: &Entry, scene: &Scene<'_>, l
     response
 }
 
+/// Small text at most this wide, each of its rows in the middle.
+fn centred(ui: &Ui, text: &str, width: f32) -> Arc<Galley> {
+    let mut job = LayoutJob::simple(text.to_owned(), font::small(), tokens(ui).text.weak, width);
+    job.halign = Align::Center;
+    ui.painter().layout_job(job)
+}
+
+/// Side of a small shape.
+const MARK: f32 = 12.0;
+
 /// A small shape in a line of text.
 pub(super) fn mark(ui: &mut Ui, icon: Icon, color: egui::Color32) {
-    let (rect, _) = ui.allocate_exact_size(Vec2::splat(12.0), Sense::hover());
+    let (rect, _) = ui.allocate_exact_size(Vec2::splat(MARK), Sense::hover());
     icon.paint(ui.painter(), rect, color);
 }
 

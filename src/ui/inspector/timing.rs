@@ -30,8 +30,8 @@ pub(super) fn show(ui: &mut Ui, subject: &Subject<'_>, host: &dyn InspectorHost,
                 format!("{} bytes", format::count(record.size))
             };
             row(ui, "Payload", &size);
-            if record.reply_to != 0
-                && let Some(asked) = subject.chain.iter().find(|l| l.seq == record.reply_to)
+            if record.answers() != 0
+                && let Some(asked) = subject.chain.iter().find(|l| l.seq == record.answers())
             {
                 let text = format!("{} after record {}", format::span(micros(asked.at, record.at)), asked.seq);
                 row(ui, "Latency", &text);

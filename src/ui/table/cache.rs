@@ -102,14 +102,14 @@ impl Cache {
         self.asked.extend(
             records
                 .iter()
-                .map(|r| r.reply_to)
+                .map(|r| r.answers())
                 .filter(|seq| *seq != 0 && here(*seq).is_none() && !self.rows.contains_key(seq)),
         );
         self.asked.sort_unstable();
         self.asked.dedup();
         let asked = if self.asked.is_empty() { Vec::new() } else { source.fetch(&self.asked)? };
         for record in &records {
-            let asked_at = match record.reply_to {
+            let asked_at = match record.answers() {
                 0 => None,
                 seq => here(seq)
                     .map(|n| records[n].at)

@@ -24,8 +24,9 @@ impl RecordSource for Log {
             .iter()
             .filter(|seq| **seq != 13)
             .map(|seq| {
-                let draft = Draft::new(at(*seq * 1000), SessionId(1), Kind::Text, Direction::Received);
-                Record { seq: *seq, draft: draft.reply_to(if *seq == 500 { 2 } else { 0 }) }
+                let kind = if *seq == 505 { Kind::Mark } else { Kind::Text };
+                let draft = Draft::new(at(*seq * 1000), SessionId(1), kind, Direction::Received);
+                Record { seq: *seq, draft: draft.reply_to(if matches!(seq, 500 | 505) { 2 } else { 0 }) }
             })
             .collect())
     }
@@ -68,6 +69,7 @@ fn latency_finds_the_record_that_was_answered_however_far_away() {
     cache.load(&mut log, 490..510).unwrap();
     assert_eq!(cache.get_mut(500).unwrap().latency, Some(498_000));
     assert_eq!(cache.get_mut(501).unwrap().latency, None);
+    assert_eq!(cache.get_mut(505).unwrap().latency, None, "a mark answers nothing");
     assert_eq!(log.fetches, [20, 1]);
 }
 

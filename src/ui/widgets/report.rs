@@ -1,6 +1,6 @@
 //! A failure, told in place: what happened, what to do, details folded.
 
-use egui::{Frame, Id, Margin, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, vec2};
+use egui::{Align, Frame, Id, Layout, Margin, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
 
 use super::button::{Weight, button, copy_button};
 use super::chip::Tone;
@@ -37,21 +37,26 @@ pub fn report_card(
             .show(ui, |ui| {
                 ui.set_width(ui.available_width());
                 ui.spacing_mut().item_spacing.y = space::SMALL;
+                // The buttons stand in the right upper corner; the title takes the rest and wraps.
+                let room = if dismissible { 2.0 * space::CONTROL + space::HAIR } else { space::CONTROL };
+                let row = ui.available_rect_before_wrap();
                 ui.horizontal_top(|ui| {
                     let (rect, _) = ui.allocate_exact_size(vec2(16.0, 20.0), Sense::hover());
                     Icon::Warning.paint(ui.painter(), rect, ink);
-                    // The buttons stand at the right edge; the title takes the rest and wraps.
-                    let room = if dismissible { 64.0 } else { 36.0 };
                     ui.vertical(|ui| {
                         ui.set_width((ui.available_width() - room).max(60.0));
                         ui.label(RichText::new(&report.title).font(font::strong()).color(t.text.strong));
                     });
-                    ui.spacing_mut().item_spacing.x = space::HAIR;
-                    copy_button(ui, "Copy report", || report.text());
-                    if dismissible && super::icon_button(ui, Icon::Cross, "Dismiss report").clicked() {
-                        action = Some(ReportAction::Dismiss);
-                    }
                 });
+                let corner =
+                    Rect::from_min_max(pos2(row.right() - room, row.top()), pos2(row.right(), row.top() + 20.0));
+                let layout = Layout::right_to_left(Align::Center);
+                let mut buttons = ui.new_child(UiBuilder::new().id_salt("buttons").max_rect(corner).layout(layout));
+                buttons.spacing_mut().item_spacing.x = space::HAIR;
+                if dismissible && super::icon_button(&mut buttons, Icon::Cross, "Dismiss report").clicked() {
+                    action = Some(ReportAction::Dismiss);
+                }
+                copy_button(&mut buttons, "Copy report", || report.text());
                 ui.label(RichText::new(&report.what).color(t.text.normal));
                 for remedy in &report.remedies {
                     ui.horizontal_top(|ui| {

@@ -80,7 +80,7 @@ impl RingClock<'_> {
             _ => ink,
         };
         let painter = ui.painter();
-        let title = painter.layout_no_wrap(self.title.to_owned(), font::body(), text_ink);
+        let title = painter.layout_no_wrap(format::visible_controls(self.title).into_owned(), font::body(), text_ink);
         let left = painter.layout_no_wrap(self.left_text(), font::data(), left_ink);
         let tail = match self.phase {
             ClockPhase::Fine | ClockPhase::Open => String::new(),

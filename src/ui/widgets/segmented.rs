@@ -24,8 +24,8 @@ fn show<T: Copy + PartialEq>(
     let before = *value;
     let builder = UiBuilder::new().accessibility_role(group).accessibility_label(name);
     ui.scope_builder(builder, |ui| {
-        ui.horizontal(|ui| {
-            ui.spacing_mut().item_spacing.x = 0.0;
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = vec2(0.0, 2.0);
             for (n, (option, text)) in options.iter().enumerate() {
                 let (first, last) = (n == 0, n + 1 == options.len());
                 if segment(ui, text, *value == *option, (first, last), role) {

@@ -130,3 +130,28 @@ fn an_upload_falls_with_its_socket() {
     attach(&mut p);
     p.does(&["fault not-connected"]);
 }
+
+#[test]
+fn the_clock_of_a_link_names_its_file() {
+    let mut p = Play::ready();
+    let titles = |p: &Play| -> Vec<String> {
+        let facts = p.actions.iter().filter_map(|a| match a {
+            Action::State(crate::model::Fact::Expiry(e)) if e.id.starts_with("link:") => Some(e.title.clone()),
+            _ => None,
+        });
+        facts.collect()
+    };
+    let names = ["note.txt", "", "a picture of the broken thing in the kitchen.png"];
+    for (n, name) in names.into_iter().enumerate() {
+        p.arrives(json!({"type":"message","class":"StructuredMessage","code":200,"body":{"id":format!("m{n}"),"type":"Text","direction":"Outbound",
+            "content":[{"contentType":"Attachment","attachment":{"id":format!("b{n}"),"filename":name,"mediaType":"File","url":"http://files/dl"}}]}}));
+        let expected = ["link note.txt", "download link", "link a picture of…kitchen.png"];
+        assert_eq!(titles(&p), [expected[n]]);
+        p.done();
+    }
+    attach(&mut p);
+    granted(&mut p, json!({"a":"b"}));
+    p.http(200, json!("")).done();
+    p.arrives(json!({"type":"message","class":"UploadSuccessEvent","code":200,"body":{"attachmentId":"b1","downloadUrl":"http://files/dl/b1"}}));
+    assert_eq!(titles(&p), ["link foo.png"]);
+}
