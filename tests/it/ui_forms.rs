@@ -135,6 +135,7 @@ fn the_result_of_a_test_comes_into_view() {
         unit: egui::MouseWheelUnit::Point,
         delta: egui::vec2(0.0, 2000.0),
         phase: egui::TouchPhase::Move,
+        source: egui::MouseWheelSource::Unknown,
         modifiers: Modifiers::NONE,
     });
     for _ in 0..20 {
