@@ -235,10 +235,16 @@ impl Environment {
         ] {
             check_address(key, value)?;
         }
-        if let Some(proxy) = self.proxy.as_deref().map(str::trim).filter(|p| !p.is_empty()) {
-            check_proxy(proxy)?;
-        }
+        self.check_proxy()?;
         Ok(hosts)
+    }
+
+    /// Whether the proxy's address can be used, where there is one.
+    pub fn check_proxy(&self) -> Result<(), Report> {
+        match self.proxy.as_deref().map(str::trim) {
+            None | Some("") => Ok(()),
+            Some(address) => check_proxy(address),
+        }
     }
 
     /// True where the environment is on the loopback interface.
@@ -305,31 +311,38 @@ fn check_address(key: &str, value: &str) -> Result<(), Report> {
         _ => &["http", "https"],
     };
     let problem = match url::Url::parse(value) {
-        Err(e) => e.to_string(),
-        Ok(u) if !allowed.contains(&u.scheme()) => format!("it must begin with {}://", allowed.join(":// or ")),
-        Ok(u) if u.host().is_none() => "it has no host".to_owned(),
+        Err(url::ParseError::InvalidPort) => BAD_PORT.to_owned(),
         Ok(u) if !u.username().is_empty() || u.password().is_some() => {
-            "it must not hold a user name or password".to_owned()
+            "must not hold a user name or password".to_owned()
         }
-        Ok(_) => return Ok(()),
+        Ok(u) if allowed.contains(&u.scheme()) && u.host().is_some() => return Ok(()),
+        _ => format!("must begin with {}://, then the host", allowed.join(":// or ")),
     };
     let example = if allowed.contains(&"wss") { "wss://host:port/path" } else { "https://host:port" };
-    Err(Report::new("bad-address", format!("{key} is not a usable address"), format!("“{value}”: {problem}."))
+    let name = match key {
+        "guest_socket" => "Guest socket",
+        "streaming" => "Streaming",
+        "api" => "API",
+        "login" => "Login",
+        _ => "CDN",
+    };
+    // It may hold a password, so it is not repeated.
+    Err(Report::new("bad-address", format!("{key} is not a usable address"), format!("{name}: {problem}."))
         .remedy(format!("Write it as {example}.")))
 }
 
 fn check_proxy(value: &str) -> Result<(), Report> {
-    let bad = |what: String| {
-        Report::new("bad-proxy", "The proxy address cannot be used", what)
-            .remedy("Write it as http://host:port, https://host:port or socks5://host:port.")
+    let problem = match url::Url::parse(value) {
+        Ok(u) if matches!(u.scheme(), "http" | "https" | "socks5" | "socks5h") && u.has_host() => return Ok(()),
+        Err(url::ParseError::InvalidPort) => BAD_PORT,
+        _ => "must begin with http://, https:// or socks5://, then host:port",
     };
     // It may hold a password, so it is not repeated.
-    let url = url::Url::parse(value).map_err(|e| bad(format!("{e}.")))?;
-    if !matches!(url.scheme(), "http" | "https" | "socks5" | "socks5h") || !url.has_host() {
-        return Err(bad(format!("It begins with “{}:” and names no proxy's host.", url.scheme())));
-    }
-    Ok(())
+    Err(Report::new("bad-proxy", "The proxy address cannot be used", format!("Proxy: {problem}."))
+        .remedy("Write it as http://host:port, https://host:port or socks5://host:port."))
 }
+
+const BAD_PORT: &str = "the port must be a number, at most 65535";
 
 #[cfg(test)]
 mod tests {
@@ -378,9 +391,15 @@ mod tests {
             env.proxy = Some(proxy.into());
             match env.hosts() {
                 Ok(_) => assert!(fits, "{proxy}"),
-                Err(report) => assert!(!fits && report.code == "bad-proxy" && !report.text().contains("hunter2")),
+                Err(report) => {
+                    assert!(!fits && report.code == "bad-proxy" && !report.text().contains("hunter2"));
+                    assert_eq!(report.what, "Proxy: must begin with http://, https:// or socks5://, then host:port.");
+                }
             }
         }
+        env.proxy = Some("http://joe:hunter2@proxy.example:99999".into());
+        let report = env.hosts().unwrap_err();
+        assert!(report.what.starts_with("Proxy: the port") && !report.text().contains("hunter2"));
     }
 
     #[test]
@@ -394,6 +413,10 @@ mod tests {
         assert!(env.is_loopback());
         env.guest_socket = Some("http://127.0.0.1/v1".into());
         assert_eq!(env.hosts().unwrap_err().code, "bad-address");
+        env.guest_socket = Some("wss://joe:hunter2@host/v1".into());
+        assert!(!env.hosts().unwrap_err().text().contains("hunter2"));
+        env.guest_socket = Some("host/v1".into());
+        assert_eq!(env.hosts().unwrap_err().what, "Guest socket: must begin with ws:// or wss://, then the host.");
         env.region = Some("prod-euw1".into());
         assert_eq!(env.hosts().unwrap_err().code, "unknown-region");
     }

@@ -2,6 +2,7 @@
 
 use egui::{CollapsingHeader, ComboBox, DragValue, Label, RichText, TextEdit, Ui};
 
+use super::environment_ca::CaFile;
 use super::session::Masked;
 use super::{field, field_of, text, under};
 use crate::model::hosts::REGIONS;
@@ -19,16 +20,15 @@ pub struct Form {
     pub forget_secret: bool,
     /// What stands in the field is with the keyring.
     pub secret_sent: bool,
-    /// It is in the list.
-    pub saved: bool,
     own_hosts: bool,
+    ca_file: CaFile,
 }
 
 impl Form {
     pub fn of(environment: Environment) -> Self {
         let own_hosts = environment.region.is_none();
         let secret = Masked::default();
-        Self { environment, secret, forget_secret: false, secret_sent: false, saved: true, own_hosts }
+        Self { environment, secret, forget_secret: false, secret_sent: false, own_hosts, ca_file: CaFile::default() }
     }
 
     /// The keyring has the secret; where another one was typed meanwhile, that one stays.
@@ -39,13 +39,13 @@ impl Form {
     }
 
     /// Why it cannot be saved.
-    pub fn problem(&self, settings: &Settings, creating: bool) -> Option<Report> {
+    pub fn problem(&self, settings: &Settings) -> Option<Report> {
         let e = &self.environment;
         let missing = |what: &str| Report::new("incomplete", "Not complete", what);
         if e.name.trim().is_empty() {
             return Some(missing("Give the environment a name."));
         }
-        if settings.environments.iter().any(|o| o.name == e.name && (creating || o.id != e.id)) {
+        if settings.environments.iter().any(|o| o.name == e.name && o.id != e.id) {
             return Some(missing("Another environment has this name."));
         }
         if e.deployment_id.trim().is_empty() {
@@ -67,6 +67,9 @@ impl Form {
         optional(ui, "Origin", &mut e.origin, "https://www.example.com");
         under(ui, "Needed only where the deployment has a list of allowed domains.");
         optional(ui, "Proxy", &mut e.proxy, "http://host:port or socks5://host:port");
+        if let Err(report) = e.check_proxy() {
+            field_of(ui, |ui| warn(ui, &report.what));
+        }
         field(ui, "Own CA file", |ui| {
             ui.horizontal(|ui| {
                 let mut path = e.ca_file.clone().unwrap_or_default();
@@ -79,6 +82,9 @@ impl Form {
                 }
             });
         });
+        if let Some(problem) = self.ca_file.problem(e.ca_file.as_deref().unwrap_or_default(), ui.ctx()) {
+            field_of(ui, |ui| warn(ui, problem));
+        }
         field(ui, "TLS", |ui| {
             ui.checkbox(&mut e.verify_tls, "Verify certificates");
             if !e.verify_tls {
@@ -88,7 +94,7 @@ impl Form {
         self.oauth(ui, scene);
         self.behaviour(ui);
         self.numbers(ui);
-        if let Some(report) = self.problem(scene.settings, !self.saved).filter(|_| !self.environment.name.is_empty()) {
+        if let Some(report) = self.problem(scene.settings).filter(|_| !self.environment.name.is_empty()) {
             let t = tokens(ui);
             ui.label(RichText::new(report.what).color(t.amber.ink));
         }
@@ -139,6 +145,8 @@ impl Form {
         }
         match e.hosts() {
             Ok(hosts) => under(ui, &format!("Guest socket: {}", hosts.guest_socket)),
+            // That is said at its own field.
+            Err(report) if report.code == "bad-proxy" => {}
             Err(report) => {
                 field_of(ui, |ui| warn(ui, &report.what));
                 for remedy in &report.remedies {
@@ -149,25 +157,38 @@ impl Form {
     }
 
     fn oauth(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        let key = crate::engine::secret_key(&self.environment.id);
+        let keeping = scene.book.secrets.get(&key);
+        let lasting = scene.book.vault.as_ref().is_none_or(|v| v.lasting);
+        // Of an earlier run there is something only in a keyring.
+        let earlier = lasting && scene.settings.environment(&self.environment.id).is_some();
+        let kept = keeping.is_some() || (earlier && !scene.settings.forget.contains(&key));
         let e = &mut self.environment;
         optional(ui, "OAuth client id", &mut e.client_id, "only for calls of the Platform API");
         field(ui, "Client secret", |ui| {
             ui.horizontal_wrapped(|ui| {
                 let width = beside(ui, 150.0);
-                let edit =
-                    TextEdit::singleline(&mut self.secret.0).password(true).hint_text("unchanged").desired_width(width);
+                let hint = if kept { "unchanged" } else { "none kept" };
+                let edit = TextEdit::singleline(&mut self.secret.0).password(true).hint_text(hint).desired_width(width);
                 if ui.add(edit).accessible_name("Client secret").changed() {
                     self.secret_sent = false;
                 }
-                ui.checkbox(&mut self.forget_secret, "Forget the kept one");
+                if kept {
+                    ui.checkbox(&mut self.forget_secret, "Forget the kept one");
+                }
             });
         });
-        match scene.book.secrets.get(&crate::engine::secret_key(&self.environment.id)) {
-            Some(Keeping::Waiting) => under(ui, "The keyring is asked to keep it…"),
+        match keeping {
+            Some(Keeping::Waiting) if lasting => under(ui, "The keyring is asked to keep it…"),
+            Some(Keeping::Waiting) => under(ui, "It is on its way into memory…"),
             Some(Keeping::Failed(report)) => {
                 field_of(ui, |ui| warn(ui, &format!("{}: {}", report.title, report.what)));
             }
-            Some(Keeping::Kept) => under(ui, "The secret is kept."),
+            Some(Keeping::Kept) if lasting => under(ui, "The secret is kept."),
+            Some(Keeping::Kept) => under(ui, "The secret is kept in memory until the window closes."),
+            None if !lasting => {
+                under(ui, "No keyring is used: a secret is kept in memory until the window closes, never in a file.");
+            }
             None => under(ui, "The secret goes to the keyring, never into a file."),
         }
     }
@@ -260,17 +281,19 @@ mod tests {
         let settings = Settings::default();
         let mut form =
             Form::of(Environment { id: "1".into(), region: Some("mypurecloud.ie".into()), ..Environment::default() });
-        let what = |f: &Form, s: &Settings| f.problem(s, true).map(|r| r.what).unwrap_or_default();
+        let what = |f: &Form, s: &Settings| f.problem(s).map(|r| r.what).unwrap_or_default();
         assert!(what(&form, &settings).contains("name"));
         form.environment.name = "Test".into();
         assert!(what(&form, &settings).contains("deployment"));
         form.environment.deployment_id = "d".into();
         assert_eq!(what(&form, &settings), "");
         form.environment.region = Some("prod-euw1".into());
-        assert_eq!(form.problem(&settings, true).unwrap().code, "unknown-region");
+        assert_eq!(form.problem(&settings).unwrap().code, "unknown-region");
         form.environment.region = Some("mypurecloud.ie".into());
         let mut other = Settings::default();
         other.environments.push(Environment { id: "2".into(), name: "Test".into(), ..Environment::default() });
         assert!(what(&form, &other).contains("Another"));
+        other.environments[0].id = "1".into();
+        assert_eq!(what(&form, &other), "", "it is itself");
     }
 }

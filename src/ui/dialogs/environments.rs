@@ -1,11 +1,12 @@
 //! The environments: a list at the left, the form of the chosen one at the right.
 
+use std::mem::{Discriminant, discriminant};
 use std::path::Path;
 
-use egui::{Label, RichText, ScrollArea, Ui};
+use egui::{Align, Label, Response, RichText, ScrollArea, Ui};
 
-use super::Confirm;
 use super::environment_form::Form;
+use super::{Confirm, steady};
 use crate::model::environment::{proxy_key, split_password};
 use crate::model::{Environment, Report, Secret};
 use crate::ui::app::{Act, Acts, Probe, Scene};
@@ -19,16 +20,24 @@ pub struct Environments {
     form: Option<Form>,
     /// The form holds an environment that is not in the list yet.
     creating: bool,
+    /// Saved, and not in the list before the next paint.
+    saved: bool,
+    /// A test was asked for, and how far it was when it was painted last: what comes is scrolled to, once.
+    tested: Option<Discriminant<Probe>>,
 }
 
 impl Environments {
     pub fn showing(settings: &Settings) -> Self {
         let first = settings.environment(&settings.chosen).or(settings.environments.first());
-        Self { form: first.map(|e| Form::of(e.clone())), creating: false }
+        Self::of(first.cloned(), false)
     }
 
     pub fn creating() -> Self {
-        Self { form: Some(Form::of(fresh())), creating: true }
+        Self::of(Some(fresh()), true)
+    }
+
+    fn of(environment: Option<Environment>, creating: bool) -> Self {
+        Self { form: environment.map(Form::of), creating, saved: false, tested: None }
     }
 
     pub fn secret_kept(&mut self, key: &str) {
@@ -71,7 +80,7 @@ impl Environments {
             for e in &scene.settings.environments {
                 let chosen = open.as_deref() == Some(e.id.as_str());
                 if ui.add(egui::Button::selectable(chosen, e.name.as_str()).truncate()).clicked() {
-                    *self = Self { form: Some(Form::of(e.clone())), creating: false };
+                    *self = Self::of(Some(e.clone()), false);
                 }
             }
             if scene.settings.environments.is_empty() {
@@ -88,22 +97,29 @@ impl Environments {
         ScrollArea::vertical().id_salt("environment").max_height(height - 44.0).auto_shrink([false, false]).show(
             ui,
             |ui| {
-                form.paint(ui, scene, acts);
-                probe(ui, &scene.book.probe);
+                // A form of its own for each: what was typed into another one cannot be brought back here.
+                let id = form.environment.id.clone();
+                steady(ui, &id, |ui| form.paint(ui, scene, acts));
+                let found = steady(ui, "last test", |ui| probe(ui, &scene.book.probe));
+                let stage = discriminant(&scene.book.probe);
+                if self.tested.as_mut().is_some_and(|t| std::mem::replace(t, stage) != stage) {
+                    found.scroll_to_me(Some(Align::Min));
+                }
             },
         );
         ui.add_space(space::SMALL);
         ui.horizontal_wrapped(|ui| {
-            let problem = form.problem(scene.settings, self.creating);
+            let problem = form.problem(scene.settings);
             let title = if self.creating { "Create" } else { "Save" };
             ui.add_enabled_ui(problem.is_none(), |ui| {
                 let response = button(ui, None, title, Weight::Primary);
                 let why = problem.as_ref().map_or("", |r| r.what.as_str());
                 if response.on_disabled_hover_text(why).clicked() {
-                    self.creating = false;
-                    save(form, acts);
+                    (self.creating, self.saved) = (false, true);
+                    save(form, scene.book.vault.as_ref().is_none_or(|v| v.lasting), acts);
                 }
                 if button(ui, Some(Icon::Play), "Test connection", Weight::Normal).clicked() {
+                    self.tested = Some(discriminant(&Probe::None));
                     acts.push(Act::Probe(Box::new(form.environment.clone())));
                 }
             });
@@ -122,8 +138,10 @@ impl Environments {
         });
         // What was deleted meanwhile is shown no more.
         let id = &form.environment.id;
-        if !self.creating && form.saved && scene.settings.environment(id).is_none() && id != SANDBOX {
-            self.form = scene.settings.environments.first().map(|e| Form::of(e.clone()));
+        if scene.settings.environment(id).is_some() {
+            self.saved = false;
+        } else if !self.creating && !self.saved && id != SANDBOX {
+            *self = Self::of(scene.settings.environments.first().cloned(), false);
         }
     }
 }
@@ -132,14 +150,14 @@ fn fresh() -> Environment {
     Environment { id: new_id(), region: Some("mypurecloud.com".into()), ..Environment::default() }
 }
 
-fn save(form: &mut Form, acts: &mut Acts) {
+fn save(form: &mut Form, lasting: bool, acts: &mut Acts) {
     let key = crate::engine::secret_key(&form.environment.id);
     let mut more = "";
     if !form.secret.0.is_empty() {
         // It stays in the field until the keyring has it.
         acts.push(Act::KeepSecret(key, Secret::new(form.secret.0.clone())));
         form.secret_sent = true;
-        more = " Its client secret is on the way to the keyring.";
+        more = if lasting { " Its client secret is on the way to the keyring." } else { "" };
     } else if std::mem::take(&mut form.forget_secret) {
         acts.push(Act::ForgetSecret(key));
     }
@@ -150,11 +168,14 @@ fn save(form: &mut Form, acts: &mut Acts) {
     }
     acts.push(Act::SaveEnvironment(Box::new(form.environment.clone())));
     acts.push(Act::Info(format!("Environment “{}” is saved.{more}", form.environment.name)));
-    form.saved = false;
 }
 
 /// What the last test of the connection found.
-fn probe(ui: &mut Ui, probe: &Probe) {
+fn probe(ui: &mut Ui, probe: &Probe) -> Response {
+    ui.scope(|ui| checks(ui, probe)).response
+}
+
+fn checks(ui: &mut Ui, probe: &Probe) {
     let t = tokens(ui);
     let checks: &[Result<String, Report>] = match probe {
         Probe::None => return,

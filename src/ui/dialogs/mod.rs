@@ -2,6 +2,7 @@
 
 mod about;
 mod confirm;
+mod environment_ca;
 mod environment_form;
 mod environments;
 mod export;

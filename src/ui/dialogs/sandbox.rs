@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use egui::{CollapsingHeader, ComboBox, Context, Label, RichText, ScrollArea, TextEdit, Ui, Window, vec2};
 
-use super::{hint, steady};
 use super::order_forms::{FORMS, Kind, OrderForm, build, first};
+use super::{hint, steady};
 use crate::engine::{Command, SandboxState};
 use crate::model::Mono;
 use crate::sandbox::{Faults, Ready, Status};

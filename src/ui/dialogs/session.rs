@@ -94,7 +94,7 @@ impl NewSession {
                 .response
                 .accessible_name("Kept session");
         });
-        under(ui, "Resumes that session with the token in the keyring.");
+        under(ui, "Resumes that session with the token that was kept.");
     }
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
