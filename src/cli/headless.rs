@@ -11,6 +11,7 @@ use crate::engine::places::Places;
 use crate::engine::stored::Stored;
 use crate::engine::{Command, Event, SandboxState, SessionSpec, Ticket};
 use crate::model::fact::SessionState;
+use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
@@ -109,6 +110,7 @@ impl Headless {
             environment: environment.clone(),
             token: None,
             kept: None,
+            form: GuestForm::default(),
         };
         self.console.engine.send(Command::OpenSession { ticket: mine, spec, connect: true })?;
         self.event(Duration::from_secs(30), "Making the session", |event| match event {

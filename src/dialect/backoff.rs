@@ -8,6 +8,8 @@ use crate::model::Mono;
 /// How to wait and when to stop.
 #[derive(Clone, Copy, Debug)]
 pub struct Plan {
+    /// No wait is shorter.
+    pub least: Duration,
     /// Upper end of the first wait; it doubles with each try.
     pub first: Duration,
     /// It grows no further than this.
@@ -30,7 +32,7 @@ impl Backoff {
         Self { plan, chance: Seeded::new(seed), attempts: 0, since: None }
     }
 
-    /// The wait before the next try, anywhere between nothing and the growing upper end. None when it is time to
+    /// The wait before the next try, anywhere between the least and the growing upper end. None when it is time to
     /// give up.
     pub fn next(&mut self, now: Mono) -> Option<Duration> {
         let since = *self.since.get_or_insert(now);
@@ -39,8 +41,9 @@ impl Backoff {
         }
         let most = self.plan.first.saturating_mul(2u32.saturating_pow(self.attempts)).min(self.plan.longest);
         self.attempts += 1;
-        let micros = self.chance.up_to(most.as_micros().min(u128::from(u64::MAX)) as u64);
-        Some(Duration::from_micros(micros))
+        let least = self.plan.least.min(most);
+        let micros = self.chance.up_to((most - least).as_micros().min(u128::from(u64::MAX)) as u64);
+        Some(least + Duration::from_micros(micros))
     }
 
     /// Tries since the last [`Backoff::reset`].
@@ -61,6 +64,7 @@ mod tests {
     use proptest::prelude::*;
 
     const PLAN: Plan = Plan {
+        least: Duration::ZERO,
         first: Duration::from_secs(1),
         longest: Duration::from_secs(30),
         give_up: Duration::from_secs(300),
@@ -91,6 +95,17 @@ mod tests {
     fn the_number_of_tries_is_bounded_too() {
         let mut b = Backoff::new(Plan { tries: 3, ..PLAN }, 1);
         assert_eq!((0..10).filter_map(|_| b.next(Mono(0))).count(), 3);
+    }
+
+    #[test]
+    fn no_wait_is_shorter_than_the_least() {
+        let least = Duration::from_secs(2);
+        for seed in 0..50 {
+            let mut b = Backoff::new(Plan { least, tries: 4, ..PLAN }, seed);
+            let waits: Vec<_> = (0..4).filter_map(|_| b.next(Mono(0))).collect();
+            assert_eq!(waits[0], PLAN.first, "the upper end wins where it is lower");
+            assert!(waits[1..].iter().all(|w| *w >= least), "{waits:?}");
+        }
     }
 
     #[test]

@@ -292,6 +292,7 @@ mod tests {
 
     fn keeper(keep_alive: bool) -> Keeper<String> {
         let retry = Plan {
+            least: Duration::ZERO,
             first: Duration::from_secs(1),
             longest: Duration::from_secs(10),
             give_up: Duration::from_secs(60),

@@ -6,15 +6,22 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde_json::{Map, Value};
 
+use crate::model::flows::{RefreshForm, SendForm};
 use crate::model::{DialectId, Fact, Flags, Happening, Now, Record, Report, Secret, SecretKind, Wall};
 
 pub mod backoff;
 pub mod budget;
+pub mod credential;
+pub mod errands;
+pub mod flow;
 pub mod heartbeat;
 pub mod jwt;
 pub mod keeper;
+mod line;
 pub mod seeded;
+pub mod session_token;
 pub mod web_messaging;
 
 /// The instant of a step: both local clocks and what the server's clock says.
@@ -78,6 +85,16 @@ pub enum Input<'a> {
         call: CallId,
         report: Report,
     },
+    /// How the OAuth token stands that [`Action::NeedBearer`] asked for; also told when it changes later.
+    Bearer(BearerNews),
+    /// The token that [`Action::Sign`] asked for.
+    Signed {
+        token: Secret<String>,
+        kid: String,
+    },
+    NotSigned {
+        report: Report,
+    },
     /// Time went by.
     Tick,
 }
@@ -111,6 +128,20 @@ pub enum Action {
         call: CallId,
         request: Call,
     },
+    /// Tell how the OAuth token stands, and get one where there is none that lives.
+    NeedBearer,
+    /// The server refused the OAuth token of this number; another is needed.
+    BearerRefused {
+        number: u64,
+    },
+    /// The server took it.
+    BearerAccepted {
+        number: u64,
+    },
+    /// Sign these claims (RS256) with the environment's active key, and verify the result with its public part.
+    Sign {
+        claims: Map<String, Value>,
+    },
     /// Keep this out of every record from now on.
     Learn {
         kind: SecretKind,
@@ -125,8 +156,45 @@ pub enum Action {
     State(Fact),
 }
 
+/// An OAuth token, as it is handed to those who share it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Bearer {
+    /// Counted from 1 by its keeper; names it in [`Action::BearerRefused`].
+    pub number: u64,
+    pub token: Secret<String>,
+    /// On the server's clock; none where its end is not known.
+    pub until: Option<Wall>,
+    /// Treated as dead this early.
+    pub margin: Duration,
+    /// What it was granted for, separated by spaces, where the server told.
+    pub scope: Option<String>,
+}
+
+impl Bearer {
+    pub fn is_alive(&self, server: Wall) -> bool {
+        self.until.is_none_or(|until| server < until - self.margin)
+    }
+}
+
+/// How an OAuth token stands.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum BearerNews {
+    /// None was asked for yet.
+    #[default]
+    None,
+    Granted(Bearer),
+    /// The one of this number was refused, expired by hand or forgotten: it must not be sent any more.
+    Dead {
+        number: u64,
+    },
+    /// There is none, and there will be none without being asked again.
+    Denied {
+        report: Report,
+    },
+}
+
 /// An HTTP call to make.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Call {
     pub method: &'static str,
     pub url: String,
@@ -134,6 +202,10 @@ pub struct Call {
     pub body: Bytes,
     /// For the record: "history", "upload".
     pub purpose: &'static str,
+    /// The request of the guest that it carries, for the record.
+    pub tracing: Option<String>,
+    /// Given up after this long; none for the environment's own limit.
+    pub within: Option<Duration>,
 }
 
 /// What a dialect made of the input that it was given, for the record of that input.
@@ -217,6 +289,25 @@ pub enum Wish {
         deed: crate::model::fact::ClockDeed,
     },
     SetReconnect(bool),
+    /// What only some dialects know.
+    Flow(FlowWish),
+}
+
+/// What a person or a script wants of an unverified flow.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FlowWish {
+    /// A message in this form instead of the environment's.
+    Say { tracing: String, text: String, form: SendForm },
+    /// Renew the guest's token now, in this form instead of the environment's.
+    Refresh { form: Option<RefreshForm> },
+    /// Look whether the queue is known.
+    CheckQueue,
+    /// A heartbeat now.
+    Heartbeat,
+    /// Write attributes into the guest's profile.
+    SyncProfile { attributes: Vec<(String, String)> },
+    /// Any other call, with the flow's bearer. The path may hold the flow's names in braces.
+    Request { method: String, path: String, body: String },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,12 +342,11 @@ pub struct Line {
 pub fn read(dialect: DialectId, record: &Record, out: &mut Vec<Happening>) {
     match dialect {
         DialectId::WebMessaging => web_messaging::read(record, out),
+        _ => flow::read(record, out),
     }
 }
 
-/// Tells a record in a line.
-pub fn line(dialect: DialectId, record: &Record) -> Line {
-    match dialect {
-        DialectId::WebMessaging => web_messaging::line(record),
-    }
+/// Tells a record in a line, whatever its dialect.
+pub fn line(record: &Record) -> Line {
+    line::line(record)
 }

@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use crate::dialect::Wish;
+use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, Secret, SessionId};
 use crate::sandbox;
 
@@ -23,6 +24,8 @@ pub struct SessionSpec {
     pub token: Option<Secret<String>>,
     /// Or the one that the vault kept under this key.
     pub kept: Option<String>,
+    /// What an unverified flow is made with.
+    pub form: GuestForm,
 }
 
 #[derive(Clone, Debug)]
@@ -66,7 +69,8 @@ pub enum Command {
     },
     /// What a menu of an OAuth clock asks for.
     OauthClock {
-        environment_id: String,
+        /// Of the clock: `oauth:…`.
+        id: String,
         deed: crate::model::fact::ClockDeed,
     },
     KeepSecret {

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::command::{Command, SessionSpec, Ticket};
@@ -13,14 +13,12 @@ use super::event::{Event, SandboxState};
 use super::jobs::Jobs;
 use super::log::Log;
 use super::means::{self, Prepared};
-use super::session::{FromSession, Session};
-use super::{Parts, oauth, probe};
-use crate::dialect::{Dialect, Wish, web_messaging};
+use super::session::{Credentials, FromSession, Session, Signer};
+use super::{Parts, dialects, oauth, probe};
+use crate::dialect::{BearerNews, Dialect, Wish, flow};
 use crate::model::environment::ClientSecret;
 use crate::model::record::SessionStart;
-use crate::model::{
-    DialectId, Direction, Draft, Environment, Fact, Flags, Kind, Report, Secret, SecretKind, SessionId,
-};
+use crate::model::{Direction, Draft, Environment, Fact, Flags, Kind, Report, Secret, SecretKind, SessionId};
 use crate::sandbox::{self, Sandbox};
 
 /// Wishes that may wait for one session.
@@ -77,7 +75,9 @@ struct Core {
     from_sessions: mpsc::Sender<FromSession>,
     done: mpsc::Sender<Done>,
     sandbox: Slot,
-    sign_ins: HashMap<String, oauth::SignIn>,
+    /// OAuth tokens that somebody wanted, by the id of their clocks.
+    sign_ins: HashMap<String, Arc<oauth::Kept>>,
+    shared: flow::Shared,
     jobs: Jobs,
 }
 
@@ -106,6 +106,7 @@ pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mp
         done,
         sandbox: Slot::default(),
         sign_ins: HashMap::new(),
+        shared: flow::Shared::default(),
     };
     core.tell_vault();
     loop {
@@ -156,10 +157,10 @@ impl Core {
             Command::StopSandbox => self.stop_sandbox().await,
             Command::Order { order } => self.order(order).await,
             Command::AskSandbox => self.tell_sandbox().await,
-            Command::SignIn { environment } => self.sign_in(environment),
-            Command::OauthClock { environment_id, deed } => {
-                let taken = match self.sign_ins.get(&environment_id) {
-                    Some(sign_in) => sign_in.order(oauth::Order::Deed(deed)),
+            Command::SignIn { environment } => self.sign_in(environment).await,
+            Command::OauthClock { id, deed } => {
+                let taken = match self.sign_ins.get(&id) {
+                    Some(kept) => kept.order(oauth::Order::Deed(deed)),
                     None => Err(not_signed_in()),
                 };
                 if let Err(report) = taken {
@@ -199,12 +200,11 @@ impl Core {
                 }
             }
             Done::SecretChanged { key } => {
-                // A sign-in goes on with the new credentials, or ends with the old ones.
-                let using = |sign_in: &oauth::SignIn| sign_in.uses(&key).then(|| sign_in.environment().clone());
-                let found: Vec<_> = self.sign_ins.values().filter_map(using).collect();
-                for environment in found {
-                    self.sign_ins.remove(&environment.id);
-                    self.sign_in(environment);
+                // They go on with the new credentials, or end with the old ones.
+                let orders = self.sign_ins.values().filter(|kept| kept.uses(&key));
+                let refused: Vec<_> = orders.filter_map(|k| k.order(oauth::Order::SecretChanged).err()).collect();
+                for report in refused {
+                    self.emit(Event::Fault(report)).await;
                 }
             }
         }
@@ -234,24 +234,26 @@ impl Core {
     }
 
     fn open(&mut self, prepared: Prepared, connect: bool) -> SessionId {
-        let Prepared { spec, hosts, clients, token } = prepared;
+        let Prepared { spec, hosts, clients, token, bases } = prepared;
         let environment = Arc::new(spec.environment);
         let keep = spec.kept.as_deref().and_then(|key| key.rsplit('/').next()).map(str::to_owned);
         let keep = keep.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
-        let resumed = token.is_some();
-        let token = token.unwrap_or_else(|| Secret::new(uuid::Uuid::new_v4().to_string()));
-        self.log.learn(SecretKind::SessionToken, token.expose());
+        if let Some(token) = &token {
+            self.log.learn(SecretKind::SessionToken, token.expose());
+        }
         self.last_session += 1;
         let id = SessionId(self.last_session);
-        let dialect: Box<dyn Dialect> = match spec.dialect {
-            DialectId::WebMessaging => Box::new(web_messaging::WebMessaging::new(web_messaging::Config {
-                hosts: hosts.clone(),
-                environment: (*environment).clone(),
-                token,
-                resumed,
-                seed: uuid::Uuid::new_v4().as_u64_pair().0,
-            })),
-        };
+        let oauth = dialects::oauth_use(spec.dialect, &environment);
+        let oauth = oauth.map(|oauth| self.kept(oauth::Use { environment: (*environment).clone(), oauth }));
+        let dialect: Box<dyn Dialect> = dialects::make(dialects::Making {
+            id: spec.dialect,
+            environment: (*environment).clone(),
+            hosts: hosts.clone(),
+            token,
+            form: spec.form,
+            shared: self.shared.clone(),
+            bases,
+        });
         let start = SessionStart {
             name: spec.name,
             dialect: spec.dialect,
@@ -266,7 +268,11 @@ impl Core {
         let (wishes, wishes_in) = mpsc::channel(WISHES);
         let end = Arc::new(Notify::new());
         let live = Live { wishes, end: end.clone(), environment_id: environment.id.clone(), keep };
+        let (news, bearer) = watch::channel(BearerNews::None);
         let session = Session {
+            credentials: oauth.map(|kept| Credentials::new(kept, id, news)),
+            bearer,
+            signer: self.signer(&environment),
             id,
             dialect,
             log: self.log.clone(),
@@ -322,15 +328,31 @@ impl Core {
         });
     }
 
-    /// Where this very environment is signed in already, it only makes sure that there is a token.
-    fn sign_in(&mut self, environment: Environment) {
-        let running = self.sign_ins.get(&environment.id).filter(|s| *s.environment() == environment);
-        if running.is_some_and(|s| s.order(oauth::Order::Need).is_ok()) {
-            return;
+    /// Makes sure that there is a token of the environment's own.
+    async fn sign_in(&mut self, environment: Environment) {
+        let kept = self.kept(oauth::Use::plain(environment));
+        if let Err(report) = kept.order(oauth::Order::Need { who: oauth::NOBODY }) {
+            self.emit(Event::Fault(report)).await;
         }
-        let id = environment.id.clone();
+    }
+
+    /// The task that keeps this token, begun where there is none. One for another state of the same environment ends
+    /// when the last session that uses it does.
+    fn kept(&mut self, of: oauth::Use) -> Arc<oauth::Kept> {
+        let id = of.id();
+        if let Some(kept) = self.sign_ins.get(&id).filter(|kept| kept.is_of(&of)) {
+            return kept.clone();
+        }
         let (log, vault) = (self.log.clone(), self.parts.vault.clone());
-        self.sign_ins.insert(id, oauth::SignIn::start(log, vault, environment, self.moved.clone()));
+        let kept = Arc::new(oauth::Kept::start(log, vault, of, self.moved.clone()));
+        self.sign_ins.insert(id, kept.clone());
+        kept
+    }
+
+    /// Signs with the key that the environment names as active.
+    fn signer(&self, environment: &Arc<Environment>) -> Signer {
+        let (environment, vault, log) = (environment.clone(), self.parts.vault.clone(), self.log.clone());
+        Arc::new(move |claims| means::sign(&log, &vault, &environment, claims))
     }
 
     async fn start_sandbox(&mut self, options: sandbox::Options) {

@@ -5,10 +5,15 @@ use std::sync::Arc;
 
 use super::LazyVault;
 use super::command::SessionSpec;
+use super::dialects::Bases;
 use super::log::Log;
+use super::session::Signed;
 use super::transport::client::Clients;
+use serde_json::{Map, Value};
+
 use crate::model::environment::{PROXY_PASSWORD, join_password, proxy_key, split_password, wants_password};
-use crate::model::{Environment, Hosts, Report, Secret, SecretKind};
+use crate::model::{DialectId, Environment, Hosts, Report, Secret, SecretKind};
+use crate::vault::Vault;
 
 /// A session to make, with what had to be waited for.
 pub struct Prepared {
@@ -17,17 +22,24 @@ pub struct Prepared {
     pub clients: Clients,
     /// The token to resume with.
     pub token: Option<Secret<String>>,
+    pub bases: Bases,
 }
 
 pub async fn prepared(log: &Log, vault: Arc<LazyVault>, mut spec: SessionSpec) -> Result<Prepared, Report> {
     let hosts = spec.environment.hosts()?;
+    if spec.dialect == DialectId::WebMessaging && hosts.guest_socket.is_empty() {
+        let what = format!("“{}” has neither a region nor a guest_socket address.", spec.environment.name);
+        return Err(Report::new("no-host", "The environment names no guest socket", what)
+            .remedy("Choose a region, or give the guest socket's address (wss://…/v1)."));
+    }
     let clients = clients_of(log, vault.clone(), Arc::new(spec.environment.clone())).await?;
     let token = match (spec.token.take(), &spec.kept) {
         (Some(token), _) => Some(token),
         (None, Some(key)) => Some(kept_token(vault, key.clone()).await?),
         (None, None) => None,
     };
-    Ok(Prepared { spec, hosts, clients, token })
+    let bases = Bases::of(spec.dialect, &spec.environment)?;
+    Ok(Prepared { spec, hosts, clients, token, bases })
 }
 
 /// Builds clients off the loop: a CA file is read, and the vault is asked for the proxy's password.
@@ -85,10 +97,23 @@ pub async fn read(vault: Arc<LazyVault>, key: String) -> Result<Option<Secret<St
         .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))
 }
 
+/// Reads an entry of the system's keyring that is not ours.
+pub async fn foreign(service: String, user: String) -> Result<Option<Secret<String>>, Report> {
+    tokio::task::spawn_blocking(move || Vault::foreign(&service, &user))
+        .await
+        .unwrap_or_else(|e| Err(Report::new("vault", "The keyring could not be asked", e.to_string())))
+}
+
 /// Puts a secret into the vault, or takes it out. May block for long.
 pub fn change(vault: &LazyVault, key: &str, value: Option<Secret<String>>) -> Result<(), Report> {
     match value {
         Some(value) => vault.set(key, &value),
         None => vault.delete(key),
     }
+}
+
+/// Signs claims with the environment's active key.
+pub fn sign(_: &Log, _: &LazyVault, environment: &Environment, _: &Map<String, Value>) -> Result<Signed, Report> {
+    let what = format!("“{}” has no key that is active.", environment.name);
+    Err(Report::new("no-signing-key", "There is no key to sign with", what))
 }

@@ -6,6 +6,7 @@
 mod command;
 pub mod console;
 mod core;
+mod dialects;
 mod emitter;
 mod event;
 mod jobs;

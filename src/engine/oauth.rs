@@ -1,198 +1,206 @@
-//! A sign-in by client credentials: gets an OAuth token, keeps it alive, and shows it as a clock.
+//! OAuth tokens of environments: a task for each, which drives a [`Credential`] and is shared by all sessions that
+//! need the same token.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use bytes::Bytes;
-use serde::Deserialize;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
 use super::LazyVault;
 use super::log::Log;
-use super::means::{clients_of, read};
+use super::means::{clients_of, foreign, read};
 use super::skew::SkewWatch;
-use super::transport::http::{Answer, Caller};
-use crate::dialect::backoff::Plan;
-use crate::dialect::keeper::{Keeper, Policy, Then};
-use crate::dialect::{At, Call};
-use crate::model::environment::{Environment, proxy_key, secs};
-use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
-use crate::model::{Fact, Report, Secret, SecretKind, SessionId, Wall};
+use super::transport::http::Caller;
+use crate::dialect::credential::{Credential, Deed, Shown, Source, Who};
+use crate::dialect::{At, BearerNews};
+use crate::model::environment::{Environment, TokenSource, pasted_key, proxy_key};
+use crate::model::fact::ClockDeed;
+use crate::model::flows::OauthUse;
+use crate::model::{Fact, Report, Secret, SecretKind, SessionId};
 
-const RETRY: Plan = Plan {
-    first: Duration::from_millis(200),
-    longest: Duration::from_secs(30),
-    give_up: Duration::from_secs(300),
-    tries: 5,
-};
 /// The wall clock is looked at again at least so often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
-const BREAKS: &str = "calls of the Platform API are refused with 401";
+const BREAKS: &str = "calls with this OAuth token are refused with 401";
+/// Orders that may wait; whoever has one more waits with it.
+const ORDERS: usize = 1024;
 
 /// Key of an environment's client secret in the vault.
 pub fn secret_key(environment_id: &str) -> String {
     format!("{environment_id}/client-secret")
 }
 
-/// A running sign-in. Dropping it ends it and forgets its token.
-pub struct SignIn {
-    environment: Environment,
-    orders: mpsc::Sender<Order>,
+/// The window's own wish for a token, which is told to nobody.
+pub const NOBODY: Who = 0;
+
+/// Which token: of which environment, got how, for what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Use {
+    pub environment: Environment,
+    pub oauth: OauthUse,
+}
+
+impl Use {
+    /// The environment's own token, for no flow in particular.
+    pub fn plain(environment: Environment) -> Self {
+        let early_secs = environment.timings.oauth_margin_secs;
+        Self { environment, oauth: OauthUse { early_secs, ..OauthUse::default() } }
+    }
+
+    /// Of its clock. The same for the same token, whatever else of the environment changes.
+    pub fn id(&self) -> String {
+        let env = &self.environment.id;
+        match (&self.environment.token_source, self.oauth.path.as_str(), self.oauth.scope.as_str()) {
+            (TokenSource::ClientCredentials, path, scope) if path != OauthUse::default().path || !scope.is_empty() => {
+                format!("oauth:{env}:{path} {scope}").trim_end().to_owned()
+            }
+            // Only client credentials can be asked for a scope.
+            _ => format!("oauth:{env}"),
+        }
+    }
+
+    fn title(&self) -> String {
+        let name = &self.environment.name;
+        match &self.environment.token_source {
+            TokenSource::ClientCredentials => format!("OAuth · {name}"),
+            TokenSource::Broker { .. } => format!("OAuth by broker · {name}"),
+            TokenSource::Pasted => format!("OAuth, pasted · {name}"),
+            TokenSource::Keyring { .. } => format!("OAuth of the keyring · {name}"),
+        }
+    }
+
+    /// The token endpoint. One that begins with `/api/` is the API's, others the login host's.
+    fn url(&self) -> Result<String, Report> {
+        let path = self.oauth.path.trim();
+        if path.contains("://") {
+            return Ok(path.to_owned());
+        }
+        let base =
+            if path.starts_with("/api/") { self.environment.org_base()? } else { self.environment.hosts()?.login };
+        if base.is_empty() {
+            let what = format!("“{}” names no login host.", self.environment.name);
+            return Err(Report::new("no-login-host", "There is no token endpoint", what)
+                .remedy("Choose a region, or give the login host's address (https://…)."));
+        }
+        Ok(format!("{base}{path}"))
+    }
+}
+
+/// What a token's task can be asked for.
+#[derive(Debug)]
+pub enum Order {
+    /// News go there from now on.
+    Join {
+        who: Who,
+        news: watch::Sender<BearerNews>,
+    },
+    Need {
+        who: Who,
+    },
+    Refused {
+        who: Who,
+        number: u64,
+    },
+    Accepted {
+        number: u64,
+    },
+    Deed(ClockDeed),
+    /// A secret was changed: what was got with the old one is forgotten.
+    SecretChanged,
+}
+
+/// A token that is kept alive. Dropping it ends that and forgets the token.
+pub struct Kept {
+    of: Use,
+    pub orders: mpsc::Sender<Order>,
     /// Never used: its end tells the task, whatever that waits for.
     _alive: oneshot::Sender<()>,
 }
 
-impl SignIn {
-    /// Finds the client's secret and begins. The first token comes later and shows in the log; why there is none is
-    /// told as a fault.
-    pub fn start(log: Log, vault: Arc<LazyVault>, environment: Environment, moved: Arc<Notify>) -> Self {
+impl Kept {
+    /// Begins. Nothing is got before somebody needs it.
+    pub fn start(log: Log, vault: Arc<LazyVault>, of: Use, moved: Arc<Notify>) -> Self {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (alive, dropped) = oneshot::channel();
-        let of = environment.clone();
+        let task = Task {
+            skew: SkewWatch::new(SessionId::NONE, log.now()),
+            of: of.clone(),
+            log,
+            vault,
+            ready: None,
+            listeners: HashMap::new(),
+            placeholder: None,
+        };
         tokio::spawn(async move {
             tokio::select! {
-                () = sign_in(log, vault, of, orders_in, moved) => {}
+                () = task.run(orders_in, moved) => {}
                 _ = dropped => {}
             }
         });
-        Self { environment, orders, _alive: alive }
+        Self { of, orders, _alive: alive }
     }
 
-    pub fn environment(&self) -> &Environment {
-        &self.environment
+    pub fn is_of(&self, of: &Use) -> bool {
+        self.of == *of
     }
 
     /// True where it depends on the secret under this key of the vault.
     pub fn uses(&self, key: &str) -> bool {
-        key == secret_key(&self.environment.id) || key == proxy_key(&self.environment.id)
+        let id = &self.of.environment.id;
+        key == secret_key(id) || key == proxy_key(id) || key == pasted_key(id)
     }
 
-    /// An error where it has ended, or where too much waits for it.
+    /// An error where too much waits for it.
     pub fn order(&self, order: Order) -> Result<(), Report> {
-        self.orders.try_send(order).map_err(|e| match e {
-            mpsc::error::TrySendError::Full(_) => {
-                Report::new("sign-in-busy", "The sign-in did not take this", "Too much waits for it already.")
-                    .remedy("Try again in a moment.")
-            }
-            mpsc::error::TrySendError::Closed(_) => {
-                Report::new("not-signed-in", "There is no OAuth token", "The sign-in has failed.")
-                    .remedy("Mend the environment, then sign in again.")
-            }
+        self.orders.try_send(order).map_err(|_| {
+            Report::new("sign-in-busy", "The sign-in did not take this", "Too much waits for it already.")
+                .remedy("Try again in a moment.")
         })
     }
-}
-
-/// What a sign-in can be asked for.
-#[derive(Clone, Copy, Debug)]
-pub enum Order {
-    /// A token is needed: get one where there is none.
-    Need,
-    Deed(ClockDeed),
-}
-
-/// Orders that may wait.
-const ORDERS: usize = 16;
-
-async fn sign_in(
-    log: Log,
-    vault: Arc<LazyVault>,
-    environment: Environment,
-    orders: mpsc::Receiver<Order>,
-    moved: Arc<Notify>,
-) {
-    match Task::prepare(log.clone(), vault, environment).await {
-        Ok(task) => task.run(orders, moved).await,
-        Err(report) => {
-            log.fact(SessionId::NONE, &Fact::Fault(report));
-        }
-    }
-}
-
-async fn client_secret(vault: Arc<LazyVault>, environment: &Environment) -> Result<Secret<String>, Report> {
-    if let Some(secret) = &environment.client_secret {
-        return Ok(secret.0.clone());
-    }
-    read(vault, secret_key(&environment.id)).await?.ok_or_else(|| {
-        Report::new(
-            "no-client-secret",
-            "There is no client secret",
-            format!("The keyring holds none for “{}”.", environment.name),
-        )
-        .remedy("Enter the secret in the environment.")
-    })
 }
 
 struct Task {
-    caller: Caller,
-    url: String,
-    client_id: String,
-    secret: Secret<String>,
-    keeper: Keeper<String>,
+    of: Use,
+    log: Log,
+    vault: Arc<LazyVault>,
     skew: SkewWatch,
-    /// The clock as last shown.
-    shown: Option<Expiry>,
+    /// None until the secrets were found.
+    ready: Option<Ready>,
+    listeners: HashMap<Who, watch::Sender<BearerNews>>,
+    /// Of the newest token.
+    placeholder: Option<String>,
 }
 
-/// A token whose sign-in ends is known to nobody any more.
+struct Ready {
+    caller: Caller,
+    credential: Credential,
+}
+
+/// A token whose task ends is known to nobody any more.
 impl Drop for Task {
     fn drop(&mut self) {
-        if self.keeper.forget() {
-            self.tell(ExpiryEvent::Forgotten, "end of the sign-in", |_| {});
+        if let Some(ready) = &mut self.ready {
+            let mut deeds = Vec::new();
+            ready.credential.end("end of the sign-in", &mut deeds);
+            for deed in deeds {
+                if let Deed::State(fact) = deed {
+                    self.state(fact);
+                }
+            }
         }
     }
-}
-
-#[derive(Deserialize)]
-struct Granted {
-    access_token: String,
-    #[serde(default)]
-    expires_in: Option<f64>,
 }
 
 impl Task {
-    async fn prepare(log: Log, vault: Arc<LazyVault>, environment: Environment) -> Result<Self, Report> {
-        let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
-            let what = format!("“{}” names no client id.", environment.name);
-            return Err(Report::new("no-client", "There is no OAuth client", what)
-                .remedy("Give the environment a client id and a secret (grant: client credentials)."));
-        };
-        let hosts = environment.hosts()?;
-        if hosts.login.is_empty() {
-            let what = format!("“{}” names no login host.", environment.name);
-            return Err(Report::new("no-login-host", "There is no token endpoint", what)
-                .remedy("Choose a region, or give the login host's address (https://…)."));
-        }
-        let secret = client_secret(vault.clone(), &environment).await?;
-        log.learn(SecretKind::ClientSecret, secret.expose());
-        let environment = Arc::new(environment);
-        let clients = clients_of(&log, vault, environment.clone()).await?;
-        let policy = Policy { margin: secs(environment.timings.oauth_margin_secs), keep_alive: true, retry: RETRY };
-        Ok(Self {
-            url: format!("{}/oauth/token", hosts.login),
-            client_id,
-            secret,
-            keeper: Keeper::new(policy, uuid::Uuid::new_v4().as_u64_pair().0),
-            skew: SkewWatch::new(SessionId::NONE, log.now()),
-            caller: Caller { log, session: SessionId::NONE, environment, clients },
-            shown: None,
-        })
-    }
-
     async fn run(mut self, mut orders: mpsc::Receiver<Order>, moved: Arc<Notify>) {
-        let first = self.keeper.need(self.at());
-        self.follow(first, "you").await;
         loop {
             let notified = moved.notified();
-            let wait = self.keeper.wait(self.at()).map(|w| w.clamp(Duration::from_millis(1), LONGEST_SLEEP));
+            let wait = self.ready.as_ref().and_then(|r| r.credential.wait(self.at()));
+            let wait = wait.map(|w| w.clamp(Duration::from_millis(1), LONGEST_SLEEP));
             tokio::select! {
                 order = orders.recv() => match order {
-                    Some(Order::Need) => {
-                        let then = self.keeper.need(self.at());
-                        self.follow(then, "you").await;
-                    }
-                    Some(Order::Deed(deed)) => self.deed(deed).await,
+                    Some(order) => self.take(order).await,
                     None => return,
                 },
                 () = sleep(wait.unwrap_or(LONGEST_SLEEP)), if wait.is_some() => self.tick().await,
@@ -202,138 +210,179 @@ impl Task {
     }
 
     async fn tick(&mut self) {
-        self.skew.look(&self.caller.log);
-        let then = self.keeper.tick(self.at());
-        self.follow(then, "token keeper").await;
+        self.skew.look(&self.log);
+        self.with(|credential, at, deeds| credential.tick(at, deeds)).await;
     }
 
-    async fn deed(&mut self, deed: ClockDeed) {
-        match deed {
-            ClockDeed::Refresh => {
-                let then = self.keeper.renew();
-                self.follow(then, "you").await;
+    async fn take(&mut self, order: Order) {
+        match order {
+            Order::Join { who, news } => {
+                self.listeners.retain(|_, n| !n.is_closed());
+                self.listeners.insert(who, news);
             }
-            ClockDeed::Expire => {
-                if self.keeper.expire(self.at()) {
-                    let at = self.at();
-                    self.tell(ExpiryEvent::Expired, "you", |e| e.until = Some(at.server));
+            Order::Need { who } => {
+                if self.ready.is_none()
+                    && let Err(report) = self.prepare().await
+                {
+                    self.state(Fact::Fault(report.clone()));
+                    return self.tell(who, BearerNews::Denied { report });
+                }
+                self.with(|credential, at, deeds| credential.need(at, who, deeds)).await;
+            }
+            Order::Refused { who, number } => {
+                self.with(|credential, at, deeds| credential.refused(at, who, number, deeds)).await;
+            }
+            Order::Accepted { number } => {
+                if let Some(ready) = &mut self.ready {
+                    ready.credential.accepted(number);
                 }
             }
-            // Not offered: nothing sends this token yet that could be refused for it.
-            ClockDeed::Corrupt => {}
-            ClockDeed::Forget => {
-                self.keeper.forget();
-                self.tell(ExpiryEvent::Forgotten, "you", |_| {});
-            }
-        }
-    }
-
-    async fn follow(&mut self, mut then: Then, by: &str) {
-        loop {
-            match then {
-                Then::Fetch => then = self.fetch(by).await,
-                Then::GiveUp(reason) => {
-                    self.fault(Report::new("sign-in-failed", "There is no OAuth token", reason.to_string()));
+            Order::Deed(deed) => self.with(|credential, at, deeds| credential.deed(at, deed, deeds)).await,
+            Order::SecretChanged => {
+                if self.ready.is_none() {
                     return;
                 }
-                Then::Wait | Then::Ready => return,
+                match self.source().await {
+                    Ok((source, caller)) => {
+                        if let Some(ready) = &mut self.ready {
+                            ready.caller = caller;
+                        }
+                        self.with(|credential, at, deeds| credential.change(at, source, deeds)).await;
+                    }
+                    Err(report) => self.state(Fact::Fault(report)),
+                }
             }
         }
     }
 
-    async fn fetch(&mut self, by: &str) -> Then {
-        let basic =
-            base64::engine::general_purpose::STANDARD.encode(format!("{}:{}", self.client_id, self.secret.expose()));
-        self.caller.log.learn(SecretKind::ClientSecret, &basic);
-        let call = Call {
-            method: "POST",
-            url: self.url.clone(),
-            headers: vec![
-                ("authorization".into(), format!("Basic {basic}")),
-                ("content-type".into(), "application/x-www-form-urlencoded".into()),
-            ],
-            body: Bytes::from_static(b"grant_type=client_credentials"),
-            purpose: "token",
-        };
-        let answer = match self.caller.call(&call).await {
-            Ok(answer) => answer,
-            Err(report) => return self.keeper.failed(self.at(), &report.to_string(), None, false),
-        };
-        if let Some(date) = answer.date() {
-            self.skew.learn(&self.caller.log, date, answer.sent, answer.received);
-        }
-        self.granted(&answer, by)
-    }
-
-    fn granted(&mut self, answer: &Answer, by: &str) -> Then {
+    /// Lets the credential do something, and does what follows, until nothing does.
+    async fn with(&mut self, deed: impl FnOnce(&mut Credential, At, &mut Vec<Deed>)) {
         let at = self.at();
-        if answer.status != 200 {
-            let for_good = matches!(answer.status, 400..=428);
-            let body = String::from_utf8_lossy(&answer.body).chars().take(300).collect::<String>();
-            let why = format!("the token endpoint answered {}: {body}", answer.status);
-            return self.keeper.failed(at, &why, answer.retry_after(), for_good);
+        let mut deeds = Vec::new();
+        if let Some(ready) = &mut self.ready {
+            deed(&mut ready.credential, at, &mut deeds);
         }
-        let granted: Granted = match serde_json::from_slice(&answer.body) {
-            Ok(granted) => granted,
-            Err(e) => {
-                return self.keeper.failed(at, &format!("the token endpoint's answer cannot be read: {e}"), None, true);
+        let mut todo = std::collections::VecDeque::from(deeds);
+        while let Some(deed) = todo.pop_front() {
+            let mut more = Vec::new();
+            match deed {
+                Deed::Learn(SecretKind::AccessToken, value) => {
+                    self.placeholder = Some(self.log.learn(SecretKind::AccessToken, value.expose()));
+                }
+                Deed::Learn(kind, value) => {
+                    self.log.learn(kind, value.expose());
+                }
+                Deed::State(fact) => self.state(fact),
+                Deed::Tell { who, news } => self.tell(who, news),
+                Deed::Fetch(call) => {
+                    let Some(caller) = self.ready.as_ref().map(|r| r.caller.clone()) else { return };
+                    let answer = caller.call(&call).await;
+                    if let Ok(answer) = &answer
+                        && let Some(date) = answer.date()
+                    {
+                        self.skew.learn(&self.log, date, answer.sent, answer.received);
+                    }
+                    let at = self.at();
+                    let Some(ready) = &mut self.ready else { return };
+                    match answer {
+                        Ok(a) => ready.credential.answered(at, a.status, a.retry_after(), &a.body, &mut more),
+                        Err(report) => ready.credential.unreachable(at, &report, &mut more),
+                    }
+                }
+                Deed::Read => {
+                    let found = self.given().await;
+                    let at = self.at();
+                    let Some(ready) = &mut self.ready else { return };
+                    ready.credential.given(at, found, &mut more);
+                }
+            }
+            todo.extend(more);
+        }
+    }
+
+    async fn prepare(&mut self) -> Result<(), Report> {
+        let (source, caller) = self.source().await?;
+        let shown = Shown { id: self.of.id(), title: self.of.title(), breaks: BREAKS.to_owned() };
+        let early_secs = match &self.of.environment.token_source {
+            TokenSource::Broker { early_secs, .. } => *early_secs,
+            _ => self.of.oauth.early_secs,
+        };
+        let seed = uuid::Uuid::new_v4().as_u64_pair().0;
+        let credential = Credential::new(source, shown, Duration::from_secs(early_secs.into()), seed);
+        self.ready = Some(Ready { caller, credential });
+        Ok(())
+    }
+
+    async fn source(&self) -> Result<(Source, Caller), Report> {
+        let environment = &self.of.environment;
+        let source = match &environment.token_source {
+            TokenSource::ClientCredentials => {
+                let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
+                    let what = format!("“{}” names no client id.", environment.name);
+                    return Err(Report::new("no-client", "There is no OAuth client", what)
+                        .remedy("Give the environment a client id and a secret (grant: client credentials)."));
+                };
+                let url = self.of.url()?;
+                let secret = self.client_secret().await?;
+                self.log.learn(SecretKind::ClientSecret, secret.expose());
+                Source::Client { url, client_id, secret, scope: self.of.oauth.scope.clone() }
+            }
+            TokenSource::Broker { url, .. } => {
+                let url = url.trim().trim_end_matches('/');
+                if !(url.starts_with("https://") || url.starts_with("http://")) {
+                    let what = format!("“{}” names no usable address of its token broker.", environment.name);
+                    return Err(Report::new("no-broker", "There is no token broker", what)
+                        .remedy("Give its address: https://host, before /api/genesys/refresh."));
+                }
+                Source::Broker { url: format!("{url}/api/genesys/refresh") }
+            }
+            TokenSource::Pasted => Source::Given { place: format!("the pasted token of “{}”", environment.name) },
+            TokenSource::Keyring { service, user } => {
+                Source::Given { place: format!("the keyring's entry “{user}” of “{service}”") }
             }
         };
-        let placeholder = self.caller.log.learn(SecretKind::AccessToken, &granted.access_token);
-        let until = granted.expires_in.filter(|s| s.is_finite()).map(|s| at.server.plus_micros((s * 1e6) as i64));
-        let fresh = self.keeper.held().is_none() && self.shown.is_none();
-        let then = self.keeper.got(at, granted.access_token, until);
-        if then == Then::Ready {
-            self.show(
-                at.server,
-                until,
-                placeholder,
-                if fresh { ExpiryEvent::Started } else { ExpiryEvent::Refreshed },
-                by,
-            );
+        let environment = Arc::new(environment.clone());
+        let clients = clients_of(&self.log, self.vault.clone(), environment.clone()).await?;
+        let caller = Caller { log: self.log.clone(), session: SessionId::NONE, environment, clients };
+        Ok((source, caller))
+    }
+
+    async fn client_secret(&self) -> Result<Secret<String>, Report> {
+        let environment = &self.of.environment;
+        if let Some(secret) = &environment.client_secret {
+            return Ok(secret.0.clone());
         }
-        then
+        read(self.vault.clone(), secret_key(&environment.id)).await?.ok_or_else(|| {
+            let what = format!("The keyring holds none for “{}”.", environment.name);
+            Report::new("no-client-secret", "There is no client secret", what)
+                .remedy("Enter the secret in the environment.")
+        })
     }
 
-    fn show(&mut self, from: Wall, until: Option<Wall>, token: String, event: ExpiryEvent, by: &str) {
-        let environment = &self.caller.environment;
-        let margin = self.keeper.held().map_or(0, |h| h.margin.as_secs() as u32);
-        self.shown = Some(Expiry {
-            id: format!("oauth:{}", environment.id),
-            title: format!("OAuth · {}", environment.name),
-            event,
-            by: by.to_owned(),
-            from,
-            until,
-            margin_secs: margin,
-            breaks: BREAKS.to_owned(),
-            assumed: false,
-            token: Some(token),
-            claims: None,
-            can: vec![ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Forget],
-        });
-        self.tell(event, by, |_| {});
-    }
-
-    fn tell(&mut self, event: ExpiryEvent, by: &str, change: impl FnOnce(&mut Expiry)) {
-        if let Some(shown) = &mut self.shown {
-            shown.event = event;
-            shown.by = by.to_owned();
-            change(shown);
-            let fact = Fact::Expiry(shown.clone());
-            self.caller.log.fact(SessionId::NONE, &fact);
+    /// The token that somebody put into the keyring.
+    async fn given(&self) -> Result<Option<Secret<String>>, Report> {
+        let environment = &self.of.environment;
+        match &environment.token_source {
+            TokenSource::Keyring { service, user } => foreign(service.clone(), user.clone()).await,
+            _ => read(self.vault.clone(), pasted_key(&environment.id)).await,
         }
     }
 
-    fn fault(&self, report: Report) {
-        let report = report
-            .remedy("Check client id and secret, and that the client's grant type is “client credentials”.")
-            .remedy("Check the region: clients live in one region only.");
-        self.caller.log.fact(SessionId::NONE, &Fact::Fault(report));
+    fn tell(&self, who: Who, news: BearerNews) {
+        if let Some(listener) = self.listeners.get(&who) {
+            listener.send_replace(news);
+        }
+    }
+
+    fn state(&self, mut fact: Fact) {
+        if let Fact::Expiry(expiry) = &mut fact {
+            expiry.token.clone_from(&self.placeholder);
+        }
+        self.log.fact(SessionId::NONE, &fact);
     }
 
     fn at(&self) -> At {
-        let now = self.caller.log.now();
+        let now = self.log.now();
         At { now, server: self.skew.server_at(now) }
     }
 }

@@ -100,7 +100,7 @@ impl Probe {
     }
 
     async fn get(&mut self, url: &str, purpose: &'static str) -> Result<Answer, Report> {
-        let call = Call { method: "GET", url: url.to_owned(), headers: Vec::new(), body: Bytes::new(), purpose };
+        let call = Call { method: "GET", url: url.to_owned(), headers: Vec::new(), purpose, ..Call::default() };
         let answer = self.caller.call(&call).await?;
         if let Some(date) = answer.date() {
             self.server.observe(date, answer.sent, answer.received);

@@ -5,17 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::{Notify, mpsc};
+use serde_json::{Map, Value};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::log::{Log, MAX_STORED};
+use super::oauth;
 use super::skew::SkewWatch;
 use super::transport::client::Clients;
 use super::transport::frames::{ReadError, Wire};
 use super::transport::http::{Answer, Caller};
 use super::transport::socket::{NotOpened, Opening, Socket};
-use crate::dialect::{Action, At, Call, CallId, Dialect, Input, Seen, Wish};
+use crate::dialect::{Action, At, BearerNews, Call, CallId, Dialect, Input, Seen, Wish};
 use crate::model::fact::Expiry;
 use crate::model::{Direction, Draft, Environment, Fact, Flags, Kind, Now, Report, Secret, SecretKind, SessionId};
 
@@ -52,6 +54,39 @@ pub struct Session {
     pub out: mpsc::Sender<FromSession>,
     /// Tells that a clock was moved by hand.
     pub moved: Arc<Notify>,
+    /// The OAuth token that its dialect uses, none where it uses none.
+    pub credentials: Option<Credentials>,
+    /// How that token stands.
+    pub bearer: watch::Receiver<BearerNews>,
+    pub signer: Signer,
+}
+
+/// A signed token and the id of the key.
+pub type Signed = (Secret<String>, String);
+
+/// Signs claims with the environment's active key and verifies the result. May block.
+pub type Signer = Arc<dyn Fn(&Map<String, Value>) -> Result<Signed, Report> + Send + Sync>;
+
+/// A session's share in an OAuth token.
+pub struct Credentials {
+    kept: Arc<oauth::Kept>,
+    who: u32,
+    /// What is to be told to its keeper, oldest first.
+    asks: VecDeque<oauth::Order>,
+}
+
+impl Credentials {
+    pub fn new(kept: Arc<oauth::Kept>, session: SessionId, news: watch::Sender<BearerNews>) -> Self {
+        let who = session.0;
+        Self { kept, who, asks: VecDeque::from([oauth::Order::Join { who, news }]) }
+    }
+}
+
+/// What the keeper of an OAuth token can be asked.
+enum Ask {
+    Need,
+    Refused(u64),
+    Accepted(u64),
 }
 
 struct State {
@@ -62,6 +97,7 @@ struct State {
     closing: Option<Instant>,
     opening: JoinSet<(u32, Result<Socket, NotOpened>)>,
     calls: JoinSet<(CallId, Result<Answer, Report>)>,
+    signing: JoinSet<Result<Signed, Report>>,
     sent: SentRequests,
     tokens: Tokens,
     actions: Vec<Action>,
@@ -93,36 +129,35 @@ impl SentRequests {
     }
 }
 
-/// The placeholders under which the session's tokens stand in the log.
+/// The placeholders under which the session's tokens stand in the log: the newest of each kind.
 #[derive(Default)]
-struct Tokens {
-    session: Option<String>,
-    jwt: Option<String>,
-}
+struct Tokens(HashMap<SecretKind, String>);
 
 impl Tokens {
     fn learnt(&mut self, kind: SecretKind, placeholder: String) {
-        match kind {
-            SecretKind::SessionToken => self.session = Some(placeholder),
-            SecretKind::Jwt => self.jwt = Some(placeholder),
-            _ => {}
-        }
+        self.0.insert(kind, placeholder);
     }
 
     /// A dialect knows its tokens, but not how they are called in the log.
     fn name(&self, expiry: &mut Expiry) {
         if expiry.token.is_none() {
-            expiry.token = match expiry.id.as_str() {
-                "guest-jwt" => self.jwt.clone(),
-                "session-idle" => self.session.clone(),
-                _ => None,
+            let kind = match expiry.id.as_str() {
+                "guest-jwt" | "guest-token" | "signed-token" => SecretKind::Jwt,
+                "session-idle" | "session-token" => SecretKind::SessionToken,
+                "handshake-token" => SecretKind::AccessToken,
+                _ => return,
             };
+            expiry.token = self.0.get(&kind).cloned();
         }
     }
 }
 
 enum Turn {
     Wish(Wish),
+    Bearer,
+    /// The keeper of the OAuth token has room for what it shall be told; none where it has ended.
+    Room(Option<mpsc::OwnedPermit<oauth::Order>>),
+    Signed(Result<Signed, Report>),
     End,
     Opened(u32, Result<Socket, NotOpened>),
     Answered(CallId, Result<Answer, Report>),
@@ -141,6 +176,7 @@ impl Session {
             closing: None,
             opening: JoinSet::new(),
             calls: JoinSet::new(),
+            signing: JoinSet::new(),
             sent: SentRequests::default(),
             tokens: Tokens::default(),
             actions: Vec::new(),
@@ -154,7 +190,8 @@ impl Session {
                 self.step(&mut s, Input::Tick);
             }
             self.do_what_is_due(&mut s);
-            if s.ending.is_some_and(|until| until <= Instant::now() || (s.socket.is_none() && s.opening.is_empty())) {
+            let quiet = s.socket.is_none() && s.opening.is_empty() && s.calls.is_empty();
+            if s.ending.is_some_and(|until| until <= Instant::now() || quiet) {
                 return;
             }
             let turn = self.wait(&mut s, moved).await;
@@ -180,8 +217,13 @@ impl Session {
         let closing = s.closing;
         let ending = s.ending;
         let socket = &mut s.socket;
+        let room = self.credentials.as_ref().filter(|c| !c.asks.is_empty()).map(|c| c.kept.orders.clone());
+        let asking = room.is_some();
         tokio::select! {
             biased;
+            permit = reserve(room), if asking => Turn::Room(permit),
+            Ok(()) = self.bearer.changed() => Turn::Bearer,
+            Some(Ok(signed)) = s.signing.join_next(), if !s.signing.is_empty() => Turn::Signed(signed),
             () = self.end.notified(), if ending.is_none() => Turn::End,
             Some(wish) = self.wishes.recv(), if ending.is_none() => Turn::Wish(wish),
             Some(Ok((conn, result))) = s.opening.join_next(), if !s.opening.is_empty() => Turn::Opened(conn, result),
@@ -208,6 +250,20 @@ impl Session {
     fn take(&mut self, s: &mut State, turn: Turn) {
         match turn {
             Turn::Wish(wish) => self.step(s, Input::Wish(wish)),
+            Turn::Bearer => {
+                let news = self.bearer.borrow_and_update().clone();
+                self.step(s, Input::Bearer(news));
+            }
+            Turn::Room(permit) => {
+                let ask = self.credentials.as_mut().and_then(|c| c.asks.pop_front());
+                match (permit, ask) {
+                    (Some(permit), Some(ask)) => drop(permit.send(ask)),
+                    (None, _) => self.no_keeper(s),
+                    _ => {}
+                }
+            }
+            Turn::Signed(Ok((token, kid))) => self.step(s, Input::Signed { token, kid }),
+            Turn::Signed(Err(report)) => self.step(s, Input::NotSigned { report }),
             Turn::End => {
                 s.ending = Some(Instant::now() + GOODBYE);
                 self.step(s, Input::Wish(Wish::Leave { code: 1000, reason: "closed by the user".into() }));
@@ -401,6 +457,13 @@ impl Session {
                     }
                 }
                 Action::Call { call, request } => self.call(s, call, request),
+                Action::NeedBearer => self.ask(Ask::Need),
+                Action::BearerRefused { number } => self.ask(Ask::Refused(number)),
+                Action::BearerAccepted { number } => self.ask(Ask::Accepted(number)),
+                Action::Sign { claims } => {
+                    let signer = self.signer.clone();
+                    s.signing.spawn_blocking(move || signer(&claims));
+                }
                 Action::Learn { kind, value } => {
                     s.tokens.learnt(kind, self.log.learn(kind, value.expose()));
                 }
@@ -419,6 +482,27 @@ impl Session {
             }
         }
         s.actions = actions;
+    }
+
+    /// Tells the keeper of the OAuth token something, as soon as it has room.
+    fn ask(&mut self, ask: Ask) {
+        if let Some(c) = &mut self.credentials {
+            let who = c.who;
+            c.asks.push_back(match ask {
+                Ask::Need => oauth::Order::Need { who },
+                Ask::Refused(number) => oauth::Order::Refused { who, number },
+                Ask::Accepted(number) => oauth::Order::Accepted { number },
+            });
+        }
+    }
+
+    /// The keeper of the OAuth token has ended, which only the program's end makes it do.
+    fn no_keeper(&mut self, s: &mut State) {
+        if let Some(c) = &mut self.credentials {
+            c.asks.clear();
+        }
+        let report = Report::new("not-signed-in", "There is no OAuth token", "Its keeper has ended.");
+        self.step(s, Input::Bearer(BearerNews::Denied { report }));
     }
 
     fn open(&mut self, s: &mut State, conn: u32, url: String, headers: Vec<(String, String)>) {
@@ -470,6 +554,13 @@ impl Session {
     fn at(&self, s: &State) -> At {
         let now = self.log.now();
         At { now, server: s.skew.server_at(now) }
+    }
+}
+
+async fn reserve(orders: Option<mpsc::Sender<oauth::Order>>) -> Option<mpsc::OwnedPermit<oauth::Order>> {
+    match orders {
+        Some(orders) => orders.reserve_owned().await.ok(),
+        None => std::future::pending().await,
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::flows::Flows;
 use super::hosts::{Hosts, Region};
 use super::report::Report;
 use super::secret::Secret;
@@ -69,6 +70,43 @@ pub struct Environment {
     pub application: String,
     pub limits: Limits,
     pub timings: Timings,
+    /// The organisation's name in host names (`https://{org}.mypurecloud.com`), which some flows use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub org: Option<String>,
+    /// Where OAuth tokens come from.
+    pub token_source: TokenSource,
+    /// Paths, thresholds and forms of the unverified flows.
+    #[serde(skip_serializing_if = "is_default")]
+    pub flows: Flows,
+}
+
+fn is_default(flows: &Flows) -> bool {
+    *flows == Flows::default()
+}
+
+/// Where an OAuth token comes from. What is secret of it lives in the keyring.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "from", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum TokenSource {
+    /// Client id and secret, at the token endpoint.
+    #[default]
+    ClientCredentials,
+    /// A server of one's own that holds the client's secret: `POST {url}/api/genesys/refresh` → `{token, expires_in?}`.
+    Broker {
+        url: String,
+        /// It is asked again when less than this is left, in seconds.
+        #[serde(default = "broker_early")]
+        early_secs: u32,
+    },
+    /// Typed in by a person; kept under the environment's key.
+    Pasted,
+    /// An entry of the system's keyring that another program keeps.
+    Keyring { service: String, user: String },
+}
+
+/// The broker that is described renews at five minutes.
+fn broker_early() -> u32 {
+    300
 }
 
 impl Default for Environment {
@@ -98,6 +136,9 @@ impl Default for Environment {
             application: concat!("sessionscope-", env!("CARGO_PKG_VERSION")).to_owned(),
             limits: Limits::default(),
             timings: Timings::default(),
+            org: None,
+            token_source: TokenSource::default(),
+            flows: Flows::default(),
         }
     }
 }
@@ -218,13 +259,13 @@ impl Environment {
             cdn: pick(&self.cdn, base.cdn),
             streaming: pick(&self.streaming, base.streaming),
         };
-        if hosts.guest_socket.is_empty() {
+        if hosts.guest_socket.is_empty() && hosts.api.is_empty() {
             return Err(Report::new(
                 "no-host",
                 "The environment names no server",
-                format!("“{}” has neither a region nor a guest_socket address.", self.name),
+                format!("“{}” has neither a region nor an address of its own.", self.name),
             )
-            .remedy("Choose a region, or give the guest socket's address (wss://…/v1)."));
+            .remedy("Choose a region, or give the guest socket's address (wss://…/v1) or the API's (https://…)."));
         }
         for (key, value) in [
             ("api", &hosts.api),
@@ -250,7 +291,8 @@ impl Environment {
     /// True where the environment is on the loopback interface.
     pub fn is_loopback(&self) -> bool {
         self.hosts().is_ok_and(|h| {
-            url::Url::parse(&h.guest_socket).is_ok_and(|u| match u.host() {
+            let first = if h.guest_socket.is_empty() { &h.api } else { &h.guest_socket };
+            url::Url::parse(first).is_ok_and(|u| match u.host() {
                 Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
                 Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
                 Some(url::Host::Domain(d)) => d == "localhost" || d.ends_with(".localhost"),
@@ -258,6 +300,49 @@ impl Environment {
             })
         })
     }
+}
+
+impl Environment {
+    /// Base of the calls of unverified flows: `https://{org}.{domain}` where both are known and no API host is given,
+    /// else the API host.
+    pub fn org_base(&self) -> Result<String, Report> {
+        match (&self.org, &self.api, self.domain()) {
+            (Some(org), None, Some(domain)) if !org.trim().is_empty() => {
+                let org = org.trim();
+                let ok = org.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+                if ok {
+                    return Ok(format!("https://{org}.{domain}"));
+                }
+                Err(Report::new("bad-org", "The organisation's name cannot stand in a host name", format!("“{org}”."))
+                    .remedy("Letters, digits and hyphens only, such as acme in acme.mypurecloud.com."))
+            }
+            _ => Ok(self.hosts()?.api),
+        }
+    }
+
+    /// Base of the external contacts' socket: `wss://webchat.{org}.{domain}`, else the API host as a socket's address.
+    pub fn webchat_base(&self) -> Result<String, Report> {
+        let base = self.org_base()?;
+        Ok(match (&self.api, base.split_once("://")) {
+            (None, Some((_, host))) if self.org.is_some() => format!("wss://webchat.{host}"),
+            _ => socket_address(&base),
+        })
+    }
+
+    fn domain(&self) -> Option<String> {
+        let name = self.region.as_deref()?;
+        Region::find(name).map(|r| r.domain.to_owned()).or_else(|| plain_domain(name).ok())
+    }
+}
+
+/// The same address for a socket: `http` becomes `ws`.
+pub fn socket_address(url: &str) -> String {
+    url.strip_prefix("http").map_or_else(|| url.to_owned(), |rest| format!("ws{rest}"))
+}
+
+/// Key of a pasted OAuth token in the vault.
+pub fn pasted_key(environment_id: &str) -> String {
+    format!("{environment_id}/oauth-token")
 }
 
 /// How the key of a proxy's password ends in the vault.

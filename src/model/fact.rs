@@ -25,6 +25,14 @@ pub enum Fact {
         payloads: u64,
         bytes: u64,
     },
+    Audit(Audit),
+    Id(NamedId),
+    Waiting {
+        /// What waits, and for what, in a few words.
+        why: String,
+        millis: u64,
+    },
+    Summary(Summary),
 }
 
 impl Fact {
@@ -38,6 +46,10 @@ impl Fact {
             Self::Note { .. } => Kind::Note,
             Self::Mark { .. } => Kind::Mark,
             Self::LeftOut { .. } => Kind::LeftOut,
+            Self::Audit(_) => Kind::Audit,
+            Self::Id(_) => Kind::Id,
+            Self::Waiting { .. } => Kind::Waiting,
+            Self::Summary(_) => Kind::Summary,
         }
     }
 }
@@ -120,6 +132,18 @@ pub enum End {
     LoggedOut,
     /// The conversation was cleared on the guest's wish.
     Cleared,
+    /// A step that the session cannot do without failed for good.
+    Failed {
+        why: String,
+    },
+    /// What was given is out of range, so nothing was sent.
+    Invalid {
+        why: String,
+    },
+    /// Its own length, or the number of failed heartbeats, was reached.
+    Over {
+        why: String,
+    },
     /// Reconnecting was given up.
     GaveUp {
         attempts: u32,
@@ -145,6 +169,9 @@ impl End {
             Self::SignedInElsewhere => "the guest signed in elsewhere".into(),
             Self::LoggedOut => "logged out".into(),
             Self::Cleared => "the conversation was cleared".into(),
+            Self::Failed { why } => why.clone(),
+            Self::Invalid { why } => format!("not started: {why}"),
+            Self::Over { why } => why.clone(),
             Self::GaveUp { attempts } => format!("gave up after {attempts} tries to reconnect"),
         }
     }
@@ -182,6 +209,9 @@ pub struct Expiry {
     /// The placeholder of the token that this is about, as it stands in other records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
+    /// What it was granted for, separated by spaces, where the server told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<String>,
     /// Header and claims of a token that can be decoded, without its signature.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claims: Option<serde_json::Value>,
@@ -254,4 +284,144 @@ pub struct Skew {
     /// The local wall clock jumped by this much against the monotonic one; zero in ordinary life.
     #[serde(default)]
     pub jump_us: i64,
+}
+
+/// One attempt of a session to do something at a server. The audit log has a line for each, the metrics count them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Audit {
+    /// What was tried: `session.create`, `message.send`, `token.refresh`.
+    pub action: String,
+    pub outcome: AuditOutcome,
+    /// From 1.
+    pub attempt: u32,
+    /// HTTP status, where an answer came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    pub latency_us: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<ErrorCategory>,
+    #[serde(flatten)]
+    pub ids: AuditIds,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_key: Option<String>,
+}
+
+/// Whom and what an attempt was about, as far as known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditIds {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guest: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conversation: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditOutcome {
+    #[default]
+    Success,
+    /// It failed and is tried again.
+    Retry,
+    Failed,
+}
+
+impl AuditOutcome {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Retry => "retry",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// What an error counts as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ErrorCategory {
+    /// A token that is malformed, wrongly signed or does not say what it must.
+    TokenValidation,
+    /// 429.
+    RateLimit,
+    /// 401 and 403.
+    Auth,
+    /// No answer, or a socket that broke.
+    Network,
+    /// A value out of range: refused here, or by the server with 400.
+    Validation,
+    /// 404, 409, 410, 422.
+    Conflict,
+    /// 5xx.
+    Server,
+}
+
+impl ErrorCategory {
+    pub const ALL: [Self; 7] = [
+        Self::TokenValidation,
+        Self::RateLimit,
+        Self::Auth,
+        Self::Network,
+        Self::Validation,
+        Self::Conflict,
+        Self::Server,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::TokenValidation => "token validation",
+            Self::RateLimit => "rate limit",
+            Self::Auth => "auth",
+            Self::Network => "network",
+            Self::Validation => "validation",
+            Self::Conflict => "conflict",
+            Self::Server => "server",
+        }
+    }
+
+    /// What an HTTP status counts as; none for success.
+    pub fn of_status(status: u16) -> Option<Self> {
+        match status {
+            0..=399 => None,
+            401 | 403 => Some(Self::Auth),
+            429 => Some(Self::RateLimit),
+            404 | 409 | 410 | 422 => Some(Self::Conflict),
+            400..=499 => Some(Self::Validation),
+            _ => Some(Self::Server),
+        }
+    }
+}
+
+/// A name by which a server knows something of the session. Shown with the session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedId {
+    /// `conversation`, `guest`, `contact`, `session`, `idempotency key`.
+    pub name: String,
+    pub value: String,
+    /// Does not fit what it should be equal to: says why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<String>,
+}
+
+/// What became of a session, told at its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summary {
+    pub duration_us: u64,
+    pub requests: u64,
+    pub failures: u64,
+    pub retries: u64,
+    pub refreshes: u64,
+    pub sent: u64,
+    pub delivered: u64,
+    pub heartbeats: u64,
+    /// States with the local wall time at which each began, oldest first.
+    pub states: Vec<(Wall, String)>,
+    /// States that were left out because there were too many.
+    #[serde(default)]
+    pub states_left_out: u64,
 }

@@ -12,21 +12,44 @@ impl SessionId {
 }
 
 /// A protocol that a session speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DialectId {
     /// The vendor's Web Messaging Guest API over one socket.
     #[default]
     WebMessaging,
+    /// A conversation by REST with a session token.
+    SessionToken,
+    /// A socket for external contacts, messages by REST.
+    ExternalContact,
+    /// A guest whose token is signed here (RS256).
+    SignedGuest,
+    /// A conversation that heartbeats keep alive.
+    ManagedConversation,
+    /// A guest as a resource, with a socket and a handshake.
+    GuestResource,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 1] = [Self::WebMessaging];
+    /// Verified ones first.
+    pub const ALL: [Self; 6] = [
+        Self::WebMessaging,
+        Self::SessionToken,
+        Self::ExternalContact,
+        Self::SignedGuest,
+        Self::ManagedConversation,
+        Self::GuestResource,
+    ];
 
     /// The name in files and on the command line.
     pub fn key(self) -> &'static str {
         match self {
             Self::WebMessaging => "web-messaging",
+            Self::SessionToken => "session-token",
+            Self::ExternalContact => "external-contact",
+            Self::SignedGuest => "signed-guest",
+            Self::ManagedConversation => "managed-conversation",
+            Self::GuestResource => "guest-resource",
         }
     }
 
@@ -34,6 +57,24 @@ impl DialectId {
     pub fn title(self) -> &'static str {
         match self {
             Self::WebMessaging => "Web Messaging (Guest API socket)",
+            Self::SessionToken => "Conversation REST with session token",
+            Self::ExternalContact => "External-contact socket",
+            Self::SignedGuest => "Signed guest (RS256)",
+            Self::ManagedConversation => "Managed conversation (heartbeat)",
+            Self::GuestResource => "Guest resource with handshake socket",
         }
     }
+
+    /// The one with this name in files.
+    pub fn of_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|d| d.key() == key)
+    }
+
+    /// A primary source of the vendor documents it.
+    pub fn is_verified(self) -> bool {
+        self == Self::WebMessaging
+    }
 }
+
+/// Said wherever an unverified dialect is offered or shown.
+pub const UNVERIFIED: &str = "No primary vendor source documents this endpoint.";

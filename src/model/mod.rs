@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod environment;
 pub mod fact;
+pub mod flows;
 pub mod happening;
 pub mod hosts;
 pub mod id;
@@ -16,7 +17,7 @@ pub use environment::Environment;
 pub use fact::Fact;
 pub use happening::{Happening, Message};
 pub use hosts::{Hosts, Region};
-pub use id::{DialectId, SessionId};
+pub use id::{DialectId, SessionId, UNVERIFIED};
 pub use record::{Direction, Draft, Flags, Kind, Record};
 pub use report::Report;
 pub use secret::{Secret, SecretKind};

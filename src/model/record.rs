@@ -54,10 +54,18 @@ pub enum Kind {
     Mark = 37,
     /// Payloads were left out because the disk could not keep up. Head [`Fact::LeftOut`].
     LeftOut = 38,
+    /// One attempt to do something at a server, and what came of it. Head [`Fact::Audit`].
+    Audit = 39,
+    /// A name by which a server knows the session. Head [`Fact::Id`].
+    Id = 40,
+    /// Something waits for its turn. Head [`Fact::Waiting`].
+    Waiting = 41,
+    /// The final report of a session. Head [`Fact::Summary`].
+    Summary = 42,
 }
 
 impl Kind {
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 25] = [
         Self::HttpRequest,
         Self::HttpResponse,
         Self::HttpFailed,
@@ -79,6 +87,10 @@ impl Kind {
         Self::Note,
         Self::Mark,
         Self::LeftOut,
+        Self::Audit,
+        Self::Id,
+        Self::Waiting,
+        Self::Summary,
     ];
 
     pub fn from_u8(n: u8) -> Option<Self> {
@@ -109,6 +121,10 @@ impl Kind {
             Self::Note => "note",
             Self::Mark => "mark",
             Self::LeftOut => "left-out",
+            Self::Audit => "audit",
+            Self::Id => "id",
+            Self::Waiting => "waiting",
+            Self::Summary => "summary",
         }
     }
 
@@ -335,6 +351,9 @@ pub struct HttpRequest {
     pub headers: Headers,
     /// What the call is for, in a few words: "history", "upload", "token".
     pub purpose: String,
+    /// The request of the guest that it carries, where it carries one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tracing: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

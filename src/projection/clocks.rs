@@ -201,6 +201,7 @@ mod tests {
             breaks: String::new(),
             assumed: false,
             token: None,
+            scope: None,
             claims: None,
             can: Vec::new(),
         };

@@ -9,7 +9,7 @@ use super::meters::Meters;
 use super::thread::{Thread, Told};
 use crate::model::clock::jump;
 use crate::model::environment::Limits;
-use crate::model::fact::{SessionState, Skew, StateChange};
+use crate::model::fact::{NamedId, SessionState, Skew, StateChange, Summary};
 use crate::model::happening::Source;
 use crate::model::record::{Lane, SessionStart};
 use crate::model::{Direction, Fact, Happening, Kind, Now, Record, Report, SessionId, Wall};
@@ -40,6 +40,10 @@ pub struct SessionView {
     pub faults_told: u64,
     /// Tracing ids of messages that never left, and why: they have no frame to show. The newest few.
     pub not_sent: Vec<(String, String)>,
+    /// Names by which servers know it, the newest of each.
+    pub ids: Vec<NamedId>,
+    /// The final report, once it has ended.
+    pub summary: Option<Arc<Summary>>,
     /// Records that told something (those that the projections need).
     pub records: u64,
 }
@@ -108,7 +112,11 @@ impl SessionFold {
             | Kind::Skew
             | Kind::Note
             | Kind::Mark
-            | Kind::LeftOut => {
+            | Kind::LeftOut
+            | Kind::Audit
+            | Kind::Id
+            | Kind::Waiting
+            | Kind::Summary => {
                 if let Some(fact) = record.fact() {
                     self.fact(view, record, fact);
                 }
@@ -228,7 +236,16 @@ impl SessionFold {
                 let line = format!("{payloads} payloads were not stored: the conversation may have gaps here");
                 self.thread.line(&mut view.conversation, at, What::State(line));
             }
-            Fact::Mark { .. } => {}
+            Fact::Id(id) => {
+                view.ids.retain(|known| known.name != id.name);
+                view.ids.push(id);
+            }
+            Fact::Waiting { why, millis } => {
+                let line = format!("waiting {:.1} s: {why}", millis as f64 / 1e3);
+                self.thread.line(&mut view.conversation, at, What::State(line));
+            }
+            Fact::Summary(summary) => view.summary = Some(Arc::new(summary)),
+            Fact::Mark { .. } | Fact::Audit(_) => {}
         }
     }
 }

@@ -124,7 +124,7 @@ fn deeds(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
             if deed == ClockDeed::Expire {
                 at_server(placed, &server, acts);
             }
-            acts.push(order(placed, scene, deed));
+            acts.push(order(placed, deed));
             ui.close();
         }
     }
@@ -196,14 +196,12 @@ fn forget_tip(id: &str) -> &'static str {
     }
 }
 
-fn order(placed: &Placed<'_>, scene: &Scene<'_>, deed: ClockDeed) -> Act {
+fn order(placed: &Placed<'_>, deed: ClockDeed) -> Act {
     match placed.session {
         Some(view) => Act::Wish(view.id, Wish::Clock { id: placed.clock.fact.id.clone(), deed }),
         None => {
-            // An OAuth clock bears its environment's id behind a colon; where it does not, the chosen one is meant.
-            let id = placed.clock.fact.id.split_once(':').map(|(_, id)| id.to_owned());
-            let environment_id = id.unwrap_or_else(|| scene.settings.chosen.clone());
-            Act::Engine(Box::new(Command::OauthClock { environment_id, deed }))
+            let id = placed.clock.fact.id.clone();
+            Act::Engine(Box::new(Command::OauthClock { id, deed }))
         }
     }
 }

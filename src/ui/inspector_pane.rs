@@ -127,7 +127,7 @@ impl InspectorPane {
         let Some(seq) = seq else { return };
         match reader.record(seq) {
             Ok(Some(record)) => {
-                let line = dialect::line(DialectId::WebMessaging, &record);
+                let line = dialect::line(&record);
                 if self.related.is_none() {
                     self.related = Related::start(reader, ctx);
                 }
@@ -201,21 +201,21 @@ impl Drop for Related {
 }
 
 fn link(record: &Record) -> Link {
-    let line = dialect::line(DialectId::WebMessaging, record);
+    let line = dialect::line(record);
     let title = if line.text.is_empty() { line.name } else { format!("{} {}", line.name, line.text) };
     Link { seq: record.seq, at: record.at, direction: record.direction, title }
 }
 
 /// The newest record before this one that is of its kind and says the same sort of thing.
 fn before(reader: &Reader, record: &Record) -> Option<Record> {
-    let name = dialect::line(DialectId::WebMessaging, record).name;
+    let name = dialect::line(record).name;
     let from = record.seq.saturating_sub(LOOK_BACK).max(1);
     let seqs: Vec<u64> = (from..record.seq).collect();
     let found = reader.records(&seqs, 2048).ok()?.into_iter().rev().find(|r| {
         r.kind == record.kind
             && r.direction == record.direction
             && r.session == record.session
-            && dialect::line(DialectId::WebMessaging, r).name == name
+            && dialect::line(r).name == name
     })?;
     reader.record(found.seq).ok().flatten()
 }

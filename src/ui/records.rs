@@ -14,7 +14,7 @@ use super::table::{Columns, FilterBox, RecordSource, RecordTable, Show, TableEve
 use super::widgets::{Icon, empty_state};
 use crate::capture::{Filter, Reader, Rows, Search};
 use crate::dialect::Line;
-use crate::model::{DialectId, Record, Report, SessionId};
+use crate::model::{Record, Report, SessionId};
 use crate::projection::Board;
 
 /// Payload bytes read for a row: of nearly all frames the whole, so that they can be told in a line.
@@ -267,7 +267,7 @@ impl RecordSource for Source<'_> {
     }
 
     fn line(&self, record: &Record) -> Line {
-        crate::dialect::line(DialectId::WebMessaging, record)
+        crate::dialect::line(record)
     }
 
     fn identity(&self) -> u64 {

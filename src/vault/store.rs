@@ -93,6 +93,20 @@ impl Vault {
         Self::with(None, VaultStatus { place: MEMORY.into(), lasting: false, report: None })
     }
 
+    /// Reads an entry of the keyring that another program keeps; none where there is none. May block for long.
+    pub fn foreign(service: &str, user: &str) -> Result<Option<Secret<String>>, Report> {
+        let (service, user) = (service.to_owned(), user.to_owned());
+        let read = Worker::start(LIMIT).map_err(Failure::NoThread).and_then(|worker| {
+            let job = move || match Entry::new(&service, &user).and_then(|entry| entry.get_password()) {
+                Ok(password) => Ok(Some(Secret::new(password))),
+                Err(Error::NoEntry) => Ok(None),
+                Err(e) => Err(e.into()),
+            };
+            worker.run(job).map_err(Failure::NoAnswer)?
+        });
+        read.map_err(|failure| report(&failure, "read an entry of the keyring"))
+    }
+
     fn over(backend: Arc<dyn Backend>, limit: Duration) -> Self {
         let opened = Worker::start(limit).map_err(Failure::NoThread).and_then(|worker| {
             let keyring = Keyring { worker, backend };

@@ -367,6 +367,7 @@ fn old_records() -> Vec<Record> {
         version: "HTTP/1.1".into(),
         headers: vec![("Accept".into(), "application/json".into())],
         purpose: "history".into(),
+        tracing: None,
     };
     let mut request = draft(1, "").head(&head);
     (request.kind, request.direction, request.conn) = (Kind::HttpRequest, Direction::Sent, 0);

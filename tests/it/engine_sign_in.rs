@@ -13,8 +13,8 @@ fn sign_in(desk: &Desk, environment: &Environment) {
 }
 
 fn deed(desk: &Desk, deed: ClockDeed) {
-    let environment_id = desk.environment.id.clone();
-    desk.headless.console.engine.send(Command::OauthClock { environment_id, deed }).unwrap();
+    let id = format!("oauth:{}", desk.environment.id);
+    desk.headless.console.engine.send(Command::OauthClock { id, deed }).unwrap();
 }
 
 /// The OAuth clock, as soon as it fits.

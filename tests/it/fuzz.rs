@@ -140,7 +140,7 @@ fn frames_of_a_server() {
         let record = Record { seq, draft };
         let mut told = Vec::new();
         dialect::read(DialectId::WebMessaging, &record, &mut told);
-        let _ = dialect::line(DialectId::WebMessaging, &record);
+        let _ = dialect::line(&record);
         board.fold(&record);
     });
 }

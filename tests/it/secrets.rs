@@ -281,6 +281,7 @@ fn no_secret_reaches_a_file_or_the_clipboard() {
         environment: environment.clone(),
         token: Some(Secret::new(secrets.session.clone())),
         kept: None,
+        form: Default::default(),
     };
     w.engine.send(Command::SignIn { environment }).unwrap();
     w.engine.send(Command::OpenSession { ticket: Ticket(1), spec, connect: true }).unwrap();

@@ -153,6 +153,7 @@ fn jwt(desk: &Desk, session: SessionId) {
         breaks: String::new(),
         assumed: false,
         token: None,
+        scope: None,
         claims: Some(serde_json::json!({"header": {}, "claims": {"iss": "sandbox", "sub": "s1"}})),
         can: vec![ClockDeed::Expire, ClockDeed::Forget],
     };

@@ -102,6 +102,7 @@ pub fn samples() -> Vec<(Record, Tab)> {
         breaks: "next history call".into(),
         assumed: false,
         token: Some("[jwt#1]".into()),
+        scope: None,
         claims: Some(json!({"exp": 1_767_706_000, "iss": "sandbox"})),
         can: vec![],
     };
@@ -113,6 +114,7 @@ pub fn samples() -> Vec<(Record, Tab)> {
         version: "HTTP/2".into(),
         headers: vec![("authorization".into(), "Basic [client-secret#1]".into())],
         purpose: "token".into(),
+        tracing: None,
     };
     let draft = Draft::new(instant(1), SessionId(1), Kind::HttpRequest, Direction::Sent).head(&head);
     let request = Record { seq: 1, draft };

@@ -26,6 +26,7 @@ fn talk(writer: &Writer) {
         version: "HTTP/2.0".into(),
         headers: lines(&[("Content-Type", "application/json"), ("Cookie", "one=1; two=2")]),
         purpose: "test".into(),
+        tracing: None,
     };
     let answer = HttpResponse {
         status: 201,

@@ -136,7 +136,7 @@ impl WebMessaging {
             headers.push(("Content-Type".to_owned(), upload.mime.clone()));
         }
         upload.stage = Stage::Putting(call);
-        let request = Call { method: "PUT", url: url.to_owned(), headers, body, purpose: "upload" };
+        let request = Call { method: "PUT", url: url.to_owned(), headers, body, purpose: "upload", ..Call::default() };
         cx.act(Action::Call { call, request });
     }
 
@@ -306,6 +306,7 @@ fn link_fact(at: At, link: &Link, event: ExpiryEvent, by: &str, until: Option<Wa
         breaks: "downloading; a new link can be asked for".into(),
         assumed: true,
         token: None,
+        scope: None,
         claims: None,
         can: vec![ClockDeed::Refresh, ClockDeed::Forget],
     }

@@ -33,7 +33,7 @@ pub(super) struct GuestJwt {
 impl GuestJwt {
     pub fn new(env: &Environment, seed: u64) -> Self {
         let give_up = secs(env.timings.reconnect_give_up_secs);
-        let retry = Plan { first: secs(1), longest: secs(5), give_up, tries: RETRIES };
+        let retry = Plan { least: Duration::ZERO, first: secs(1), longest: secs(5), give_up, tries: RETRIES };
         let margin = secs(env.timings.jwt_margin_secs);
         let keeper = Keeper::new(Policy { margin, keep_alive: false, retry }, seed);
         Self { keeper, wished: false, told_dead: 0 }
@@ -133,6 +133,7 @@ impl WebMessaging {
             breaks: "next history call fetches a new one".into(),
             assumed: false,
             token: None,
+            scope: None,
             claims: None,
             can: vec![ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Corrupt, ClockDeed::Forget],
         }

@@ -74,7 +74,7 @@ pub(super) struct History {
 impl History {
     pub fn new(env: &Environment, seed: u64) -> Self {
         let give_up = secs(env.timings.reconnect_give_up_secs);
-        let plan = Plan { first: secs(1), longest: secs(5), give_up, tries: u32::MAX };
+        let plan = Plan { least: Duration::ZERO, first: secs(1), longest: secs(5), give_up, tries: u32::MAX };
         Self {
             reading: None,
             next: None,
@@ -203,7 +203,7 @@ impl WebMessaging {
         let size = if r.extent == Extent::All { LARGE_PAGE } else { PAGE };
         let url = format!("{}/api/v2/webmessaging/messages?pageNumber={}&pageSize={size}", self.hosts.api, r.page);
         self.history.budget.spend(cx.now());
-        let request = Call { method: "GET", url, headers, body: bytes::Bytes::new(), purpose: "history" };
+        let request = Call { method: "GET", url, headers, purpose: "history", ..Call::default() };
         cx.act(Action::Call { call, request });
     }
 

@@ -289,6 +289,7 @@ fn session_fact(at: At, event: ExpiryEvent, by: &str, until: Option<Wall>) -> Ex
         breaks: "sending, and the session's history".into(),
         assumed: false,
         token: None,
+        scope: None,
         claims: None,
         can: vec![ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Forget],
     }
@@ -310,6 +311,7 @@ fn connection_fact(at: At, id: &str, event: ExpiryEvent, until: Option<Wall>) ->
         breaks: breaks.into(),
         assumed: true,
         token: None,
+        scope: None,
         claims: None,
         can: Vec::new(),
     }

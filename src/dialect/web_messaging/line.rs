@@ -1,4 +1,4 @@
-//! A record in a line, for tables.
+//! A frame in a line, for tables.
 
 use super::frames::{Refusal, error_of};
 use super::wire::inbound::{
@@ -7,110 +7,17 @@ use super::wire::inbound::{
 };
 use super::wire::lenient::{Audit, Bool};
 use super::wire::outbound::Asked;
-use crate::dialect::Line;
-use crate::model::fact::{Delivery, Expiry, ExpiryEvent, SessionState};
-use crate::model::record::{HttpRequest, HttpResponse, SessionStart};
-use crate::model::{Direction, Fact, Kind, Record, Wall};
+use crate::dialect::line::{clock, words, words_with};
+use crate::model::{Direction, Record, Wall};
 
-/// Characters of a preview.
-const LONGEST: usize = 160;
-
-/// See [`crate::dialect::line`].
-pub fn line(record: &Record) -> Line {
-    let (name, text) = match record.kind {
-        Kind::Text if record.direction == Direction::Sent => sent(record),
-        Kind::Text => received(record),
-        Kind::Binary => ("binary".to_owned(), format!("{} bytes", record.size)),
-        Kind::Ping => ("ping".to_owned(), String::new()),
-        Kind::Pong => ("pong".to_owned(), String::new()),
-        Kind::Close => ("close".to_owned(), words([&record.code.to_string(), record.text().unwrap_or_default()])),
-        Kind::HttpRequest | Kind::SocketOpening => match record.head_as::<HttpRequest>() {
-            Some(r) => (format!("{} {}", r.method, path(&r.url)), r.purpose),
-            None => (record.kind.word().to_owned(), String::new()),
-        },
-        Kind::HttpResponse | Kind::SocketOpen | Kind::SocketRefused => match record.head_as::<HttpResponse>() {
-            Some(r) => {
-                let took = (r.wait_us + r.receive_us) / 1000;
-                (words([&r.status.to_string(), &r.reason]), format!("{took} ms"))
-            }
-            None => fact(record),
-        },
-        Kind::SessionStart => match record.head_as::<SessionStart>() {
-            Some(s) => ("session".to_owned(), words([&s.name, "·", s.dialect.title(), "·", &s.environment])),
-            None => ("session".to_owned(), String::new()),
-        },
-        Kind::HttpFailed
-        | Kind::SocketLost
-        | Kind::State
-        | Kind::Expiry
-        | Kind::Delivery
-        | Kind::Fault
-        | Kind::Skew
-        | Kind::Note
-        | Kind::Mark
-        | Kind::LeftOut => fact(record),
-    };
-    Line { name: short(&name), text: short(&text) }
+/// Name and gist of a frame; none where it is not one of this protocol.
+pub fn frame_line(record: &Record) -> Option<(String, String)> {
+    if record.direction == Direction::Sent { sent(record) } else { received(record) }
 }
 
-fn fact(record: &Record) -> (String, String) {
-    let Some(fact) = record.fact() else { return (record.kind.word().to_owned(), String::new()) };
-    match fact {
-        Fact::State(s) => {
-            let detail = match &s.to {
-                SessionState::Ended(end) => end.sentence(),
-                SessionState::Reconnecting { attempt, at } => format!("try {attempt} at {}", clock(*at)),
-                _ => String::new(),
-            };
-            (s.to.word().to_owned(), words_with(" · ", [detail.as_str(), s.why.as_str()]))
-        }
-        Fact::Expiry(e) => (e.title.clone(), expiry(&e)),
-        Fact::Delivery(d) => (delivery(&d.delivery).0.to_owned(), words([&delivery(&d.delivery).1, &d.tracing])),
-        Fact::Fault(r) => (r.title, r.what),
-        Fact::Skew(s) => {
-            let secs = |us: i64| us as f64 / 1e6;
-            let jump =
-                if s.jump_us == 0 { String::new() } else { format!("; the clock jumped {:+.1} s", secs(s.jump_us)) };
-            let text = format!("server {:+.2} s (± {:.2} s){jump}", secs(s.skew_us), secs(s.uncertainty_us));
-            ("clock skew".to_owned(), text)
-        }
-        Fact::Note { text } => ("note".to_owned(), text),
-        Fact::Mark { on } => (if on { "marked" } else { "mark taken away" }.to_owned(), String::new()),
-        Fact::LeftOut { payloads, bytes } => {
-            ("left out".to_owned(), format!("{payloads} payloads, {bytes} bytes: the disk could not keep up"))
-        }
-    }
-}
-
-fn expiry(e: &Expiry) -> String {
-    let event = match e.event {
-        ExpiryEvent::Started => "started",
-        ExpiryEvent::Extended => "extended",
-        ExpiryEvent::Refreshed => "refreshed",
-        ExpiryEvent::Expired => "expired",
-        ExpiryEvent::Refused => "refused",
-        ExpiryEvent::Corrupted => "corrupted on purpose",
-        ExpiryEvent::Forgotten => "forgotten",
-    };
-    let until = e.until.map(|u| format!("until {}", clock(u))).unwrap_or_default();
-    let assumed = if e.assumed { "(assumed)" } else { "" };
-    words([event, "by", &e.by, &until, assumed])
-}
-
-fn delivery(d: &Delivery) -> (&'static str, String) {
-    match d {
-        Delivery::Sent => ("sent", String::new()),
-        Delivery::Delivered => ("delivered", String::new()),
-        Delivery::Retrying { at, attempt, why } => ("retrying", format!("try {attempt} at {} ({why})", clock(*at))),
-        Delivery::Refused { code, text } => ("refused", format!("{code} {text}")),
-        Delivery::NotSent { why } => ("not sent", why.clone()),
-        Delivery::Unconfirmed { why } => ("unconfirmed", why.clone()),
-    }
-}
-
-fn sent(record: &Record) -> (String, String) {
+fn sent(record: &Record) -> Option<(String, String)> {
     let text = record.text().unwrap_or_default();
-    match serde_json::from_str::<Asked<'_>>(text) {
+    Some(match serde_json::from_str::<Asked<'_>>(text) {
         Ok(a) if a.present && a.action.get().is_some() => {
             let gist = match a.action.or_empty() {
                 "onMessage" | "echo" => message(&a.message),
@@ -125,29 +32,29 @@ fn sent(record: &Record) -> (String, String) {
             };
             (a.action.or_empty().to_owned(), gist)
         }
-        _ => (name_of_cut(record, text, "\"action\""), text.to_owned()),
-    }
+        _ => return name_of_cut(record, text, "\"action\"").map(|name| (name, text.to_owned())),
+    })
 }
 
-/// The name in a payload of which only the beginning was read, else the kind's word.
-fn name_of_cut(record: &Record, text: &str, key: &str) -> String {
+/// The name in a payload of which only the beginning was read.
+fn name_of_cut(record: &Record, text: &str, key: &str) -> Option<String> {
     let is_cut = (record.body.len() as u64) < record.size;
     let value = |text: &str| -> Option<String> {
         let after = text.split_once(key)?.1.trim_start().strip_prefix(':')?.trim_start().strip_prefix('"')?;
         let name = after.split_once('"')?.0;
         (!name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric())).then(|| name.to_owned())
     };
-    is_cut.then(|| value(text)).flatten().unwrap_or_else(|| "text".to_owned())
+    is_cut.then(|| value(text)).flatten()
 }
 
-fn received(record: &Record) -> (String, String) {
+fn received(record: &Record) -> Option<(String, String)> {
     let text = record.text().unwrap_or_default();
     let frame = match Frame::parse(text) {
         Ok(frame) if frame.class.get().is_some() => frame,
-        _ => return (name_of_cut(record, text, "\"class\""), text.to_owned()),
+        _ => return name_of_cut(record, text, "\"class\"").map(|name| (name, text.to_owned())),
     };
     let class = frame.class.or_empty();
-    (class.to_owned(), gist(&frame, class))
+    Some((class.to_owned(), gist(&frame, class)))
 }
 
 fn gist(frame: &Frame<'_>, class: &str) -> String {
@@ -240,49 +147,4 @@ fn piece(c: &Content<'_>) -> String {
         "Carousel" => format!("Carousel of {}", c.carousel.cards.items.len()),
         kind => kind.to_owned(),
     }
-}
-
-/// Path and query; the whole where it is no address.
-fn path(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(u) => match u.query() {
-            Some(q) => format!("{}?{q}", u.path()),
-            None => u.path().to_owned(),
-        },
-        Err(_) => url.to_owned(),
-    }
-}
-
-/// Time of day in UTC, whole seconds.
-fn clock(at: Wall) -> String {
-    match at.timestamp() {
-        Some(_) => at.rfc3339().chars().skip(11).take(8).chain("Z".chars()).collect(),
-        None => "never".to_owned(),
-    }
-}
-
-fn words(all: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    words_with(" ", all)
-}
-
-fn words_with(between: &str, all: impl IntoIterator<Item = impl AsRef<str>>) -> String {
-    let mut out = String::new();
-    for word in all {
-        let word = word.as_ref();
-        if !out.is_empty() && !word.is_empty() {
-            out.push_str(between);
-        }
-        out.push_str(word);
-    }
-    out
-}
-
-/// One line, not too long.
-fn short(text: &str) -> String {
-    let mut chars = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut out: String = chars.by_ref().take(LONGEST).collect();
-    if chars.next().is_some() {
-        out.push('…');
-    }
-    out
 }

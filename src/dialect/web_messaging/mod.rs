@@ -22,11 +22,12 @@ mod session;
 mod tests;
 pub mod wire;
 
-pub use line::line;
+pub use line::frame_line;
 pub use read::read;
 
 use std::time::Duration;
 
+use super::flow;
 use super::heartbeat::{Beat, Heartbeat};
 use super::seeded::Seeded;
 use super::{Action, At, CallId, Dialect, Input, Seen, Wish};
@@ -187,6 +188,7 @@ impl WebMessaging {
             Wish::RefreshLink { attachment } => self.refresh_link(cx, attachment),
             Wish::DeleteAttachment { attachment } => self.delete_attachment(cx, attachment),
             Wish::Clock { id, deed } => self.clock_deed(cx, &id, deed),
+            Wish::Flow(wish) => flow::not_mine(&wish, cx.out),
         }
     }
 
@@ -231,6 +233,8 @@ impl Dialect for WebMessaging {
             }
             Input::CallFailed { call, report } => self.call_failed(cx, call, &report),
             Input::Tick => self.tick(cx),
+            // Neither is asked for.
+            Input::Bearer(_) | Input::Signed { .. } | Input::NotSigned { .. } => {}
         }
         Seen::default()
     }

@@ -48,6 +48,7 @@ pub(super) struct Session {
 impl Session {
     pub fn new(env: &Environment, resumed: bool, seed: u64) -> Self {
         let plan = Plan {
+            least: Duration::ZERO,
             first: secs(env.timings.reconnect_first_secs),
             longest: secs(env.timings.reconnect_longest_secs),
             give_up: secs(env.timings.reconnect_give_up_secs),

@@ -82,6 +82,7 @@ impl Caller {
             version: String::new(),
             headers: sent_headers(&call.url, headers),
             purpose: call.purpose.to_owned(),
+            tracing: call.tracing.clone(),
         };
         let size = call.body.len() as u64;
         let mut draft = Draft::new(sent, self.session, Kind::HttpRequest, Direction::Sent)
@@ -109,7 +110,8 @@ impl Caller {
         if !call.body.is_empty() || matches!(call.method, "POST" | "PUT" | "PATCH") {
             builder = builder.body(call.body.clone());
         }
-        let limit = self.clients.answer_within + Duration::from_secs(call.body.len() as u64 / SLOWEST_UPLOAD);
+        let patient = self.clients.answer_within + Duration::from_secs(call.body.len() as u64 / SLOWEST_UPLOAD);
+        let limit = call.within.unwrap_or(patient);
         let response = tokio::time::timeout(limit, builder.send())
             .await
             .map_err(|_| faults::timeout(&faults::host_of(&call.url)))?

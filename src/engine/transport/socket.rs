@@ -148,6 +148,7 @@ impl Opening {
             version: "HTTP/1.1".into(),
             headers: http::sent_headers(&self.url, headers),
             purpose: "socket".into(),
+            tracing: None,
         };
         let draft = Draft::new(sent, self.session, Kind::SocketOpening, Direction::Sent);
         self.log.add(draft.conn(self.conn).head(&head).flags(Flags::STORY))

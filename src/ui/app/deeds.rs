@@ -2,6 +2,7 @@
 
 use super::{Act, App, Probe, entries};
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
+use crate::model::flows::GuestForm;
 use crate::model::{DialectId, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
@@ -59,7 +60,8 @@ impl App {
                 self.back_to_live();
                 let name = if name.trim().is_empty() { self.next_name() } else { name };
                 let dialect = DialectId::WebMessaging;
-                let spec = SessionSpec { name, dialect, environment: *environment, token, kept };
+                let spec =
+                    SessionSpec { name, dialect, environment: *environment, token, kept, form: GuestForm::default() };
                 self.open_spec(spec, connect);
             }
             Act::ChooseEnvironment(id) => self.settings.chosen = id,

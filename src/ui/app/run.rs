@@ -3,6 +3,7 @@
 use super::{App, Column, FilePurpose};
 use crate::dialect::Wish;
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
+use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
@@ -179,7 +180,14 @@ impl App {
 
     pub(super) fn open_session(&mut self, environment: Environment, name: Option<String>) {
         let name = name.unwrap_or_else(|| self.next_name());
-        let spec = SessionSpec { name, dialect: DialectId::WebMessaging, environment, token: None, kept: None };
+        let spec = SessionSpec {
+            name,
+            dialect: DialectId::WebMessaging,
+            environment,
+            token: None,
+            kept: None,
+            form: GuestForm::default(),
+        };
         self.open_spec(spec, true);
     }
 

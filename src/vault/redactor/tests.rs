@@ -146,6 +146,7 @@ fn heads_stay_what_they_were() {
             ("x-amz-tagging".into(), "organizationId=1234".into()),
         ],
         purpose: "token".into(),
+        tracing: None,
     };
     let out = redactor.scrub(draft(Kind::HttpRequest).head(&request).body(format!("a {JWT}")));
     assert!(out.flags.has(Flags::REDACTED));

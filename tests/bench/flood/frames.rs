@@ -155,8 +155,14 @@ fn ours(frames: u64, commits: &AtomicU64) -> f64 {
         deployment_id: "d".into(),
         ..Environment::default()
     };
-    let spec =
-        SessionSpec { name: "flood".into(), dialect: DialectId::WebMessaging, environment, token: None, kept: None };
+    let spec = SessionSpec {
+        name: "flood".into(),
+        dialect: DialectId::WebMessaging,
+        environment,
+        token: None,
+        kept: None,
+        form: Default::default(),
+    };
     console.engine.send(Command::OpenSession { ticket: Ticket(1), spec, connect: true }).expect("sent");
     let began = begin.recv_timeout(Duration::from_secs(20)).expect("the flood begins");
     let reader = Reader::attach(&console.writer.opened()).expect("reader");

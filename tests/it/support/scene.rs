@@ -234,6 +234,7 @@ impl Desk {
             breaks: breaks.into(),
             assumed: false,
             token: Some("[jwt#1]".into()),
+            scope: None,
             claims: Some(
                 serde_json::json!({"header": {"alg": "HS256"}, "claims": {"exp": 1767706035, "sub": "guest"}}),
             ),

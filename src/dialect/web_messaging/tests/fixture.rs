@@ -41,7 +41,7 @@ fn every_recorded_shape_is_understood() {
         }
         assert_eq!(p.seen.flags.0 & odd, 0, "{text}");
         let record = record(kind, direction, 200, &text);
-        let told = line(DialectId::WebMessaging, &record);
+        let told = line(&record);
         if kind == Kind::Text {
             let name = frame["class"].as_str().or(frame["action"].as_str()).unwrap();
             assert_eq!(told.name, name, "{text}");

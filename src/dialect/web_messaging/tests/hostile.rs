@@ -265,7 +265,7 @@ fn everywhere(text: &str) {
             let mut record = record(kind, direction, 200, text);
             record.draft.head = text.to_owned();
             read(DialectId::WebMessaging, &record, &mut Vec::new());
-            let told = line(DialectId::WebMessaging, &record);
+            let told = line(&record);
             assert!(!told.text.contains('\n') && told.text.chars().count() <= 161);
         }
     }

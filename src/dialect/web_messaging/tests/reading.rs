@@ -226,7 +226,7 @@ fn history_is_told_oldest_first_whatever_the_call_was_for() {
 #[test]
 fn every_kind_of_record_has_a_line() {
     let told = |draft: Draft| {
-        let l = line(DialectId::WebMessaging, &Record { seq: 1, draft });
+        let l = line(&Record { seq: 1, draft });
         (l.name, l.text)
     };
     use crate::model::Record;
@@ -269,6 +269,7 @@ fn every_kind_of_record_has_a_line() {
         breaks: String::new(),
         assumed: true,
         token: None,
+        scope: None,
         claims: None,
         can: Vec::new(),
     });

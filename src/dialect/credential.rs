@@ -1,0 +1,398 @@
+//! An OAuth token that many sessions share: got from its source, handed to whoever asks, taken back when a server
+//! refuses it. Keeps no more than one fetch in flight, whoever asks and however often.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use serde::Deserialize;
+
+use super::backoff::Plan;
+use super::jwt::Jwt;
+use super::keeper::{Keeper, Policy, Reason, Then};
+use super::{At, Bearer, BearerNews, Call};
+use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
+use crate::model::{Fact, Report, Secret, SecretKind, Wall};
+
+const RETRY: Plan = Plan {
+    least: Duration::ZERO,
+    first: Duration::from_millis(200),
+    longest: Duration::from_secs(30),
+    give_up: Duration::from_secs(300),
+    tries: 5,
+};
+
+/// Where a token comes from, with what is needed to get it.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// The token endpoint, by client credentials (RFC 6749, 4.4).
+    Client { url: String, client_id: String, secret: Secret<String>, scope: String },
+    /// `POST {url}` of a server that holds the client's secret: `{token, expires_in?}`.
+    Broker { url: String },
+    /// Somebody put it into the keyring, and nobody can renew it.
+    Given { place: String },
+}
+
+/// Who shares it, by a number of the owner's choice.
+pub type Who = u32;
+
+/// What its owner shall do, in this order.
+#[derive(Clone, Debug)]
+pub enum Deed {
+    /// Make this call, then tell [`Credential::answered`] or [`Credential::unreachable`].
+    Fetch(Call),
+    /// Read the given token, then tell [`Credential::given`].
+    Read,
+    Tell {
+        who: Who,
+        news: BearerNews,
+    },
+    /// Keep this out of every record; the next clock names the last one of its kind.
+    Learn(SecretKind, Secret<String>),
+    State(Fact),
+}
+
+/// How it is shown.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// Of the clock: `oauth:…`.
+    pub id: String,
+    pub title: String,
+    /// What fails without it.
+    pub breaks: String,
+}
+
+pub struct Credential {
+    keeper: Keeper<String>,
+    source: Source,
+    shown: Shown,
+    waiting: BTreeSet<Who>,
+    holding: BTreeSet<Who>,
+    scope: Option<String>,
+    /// When the fetch that is under way began.
+    asked: Option<At>,
+    /// On whose wish.
+    by: &'static str,
+    clock: Option<Expiry>,
+}
+
+#[derive(Deserialize)]
+struct Granted {
+    #[serde(alias = "token")]
+    access_token: String,
+    #[serde(default)]
+    expires_in: Option<f64>,
+    #[serde(default)]
+    scope: Option<String>,
+}
+
+const KEEPER: &str = "token keeper";
+
+impl Credential {
+    /// `early`: how long before its end a token is renewed.
+    pub fn new(source: Source, shown: Shown, early: Duration, seed: u64) -> Self {
+        let keep_alive = !matches!(source, Source::Given { .. });
+        Self {
+            keeper: Keeper::new(Policy { margin: early, keep_alive, retry: RETRY }, seed),
+            source,
+            shown,
+            waiting: BTreeSet::new(),
+            holding: BTreeSet::new(),
+            scope: None,
+            asked: None,
+            by: KEEPER,
+            clock: None,
+        }
+    }
+
+    /// Somebody needs a token.
+    pub fn need(&mut self, at: At, who: Who, out: &mut Vec<Deed>) {
+        self.waiting.insert(who);
+        let then = self.keeper.need(at);
+        self.follow(at, then, "a session", out);
+    }
+
+    /// The server refused the token of this number, sent by `who`, who needs another.
+    pub fn refused(&mut self, at: At, who: Who, number: u64, out: &mut Vec<Deed>) {
+        if self.keeper.held().is_some_and(|h| h.number == number) {
+            self.tell_dead(number, out);
+            self.state(ExpiryEvent::Refused, "server", out, |_| {});
+        }
+        self.waiting.insert(who);
+        let then = self.keeper.refused(at, number);
+        self.follow(at, then, "a session, after a refusal", out);
+    }
+
+    /// The server took the token of this number.
+    pub fn accepted(&mut self, number: u64) {
+        self.keeper.accepted(number);
+    }
+
+    /// Whoever this was shares it no longer.
+    pub fn leave(&mut self, who: Who) {
+        self.waiting.remove(&who);
+        self.holding.remove(&who);
+    }
+
+    /// What a person asks for.
+    pub fn deed(&mut self, at: At, deed: ClockDeed, out: &mut Vec<Deed>) {
+        let number = self.keeper.held().map(|h| h.number);
+        match deed {
+            ClockDeed::Refresh => {
+                let then = self.keeper.renew();
+                self.follow(at, then, "you", out);
+            }
+            ClockDeed::Expire => {
+                if self.keeper.expire(at) {
+                    number.into_iter().for_each(|n| self.tell_dead(n, out));
+                    self.state(ExpiryEvent::Expired, "you", out, |e| e.until = Some(at.server));
+                }
+            }
+            ClockDeed::Corrupt => {
+                if self.keeper.damage(|token| damaged(token)) {
+                    let held = self.keeper.held().map(|h| h.token.clone());
+                    out.extend(held.map(|token| Deed::Learn(SecretKind::AccessToken, token)));
+                    let holders: Vec<_> = self.holding.iter().copied().collect();
+                    let news = self.news(at);
+                    out.extend(holders.into_iter().map(|who| Deed::Tell { who, news: news.clone() }));
+                    self.state(ExpiryEvent::Corrupted, "you", out, |e| e.token = None);
+                }
+            }
+            ClockDeed::Forget => {
+                if self.keeper.forget() {
+                    number.into_iter().for_each(|n| self.tell_dead(n, out));
+                    self.state(ExpiryEvent::Forgotten, "you", out, |_| {});
+                }
+            }
+        }
+    }
+
+    /// An HTTP answer to [`Deed::Fetch`].
+    pub fn answered(&mut self, at: At, status: u16, retry_after: Option<Duration>, body: &[u8], out: &mut Vec<Deed>) {
+        let then = if (200..300).contains(&status) {
+            match serde_json::from_slice::<Granted>(body) {
+                Ok(granted) => return self.granted(at, granted, out),
+                Err(e) => {
+                    let why = format!("the answer of {} cannot be read: {e}", self.place());
+                    self.keeper.failed(at, &why, None, true)
+                }
+            }
+        } else {
+            let text: String = String::from_utf8_lossy(body).chars().take(300).collect();
+            let why = format!("{} answered {status}: {text}", self.place());
+            self.keeper.failed(at, &why, retry_after, matches!(status, 300..=428 | 430..=499))
+        };
+        self.follow(at, then, KEEPER, out);
+    }
+
+    /// No answer came to [`Deed::Fetch`].
+    pub fn unreachable(&mut self, at: At, report: &Report, out: &mut Vec<Deed>) {
+        let then = self.keeper.failed(at, &report.to_string(), None, false);
+        self.follow(at, then, KEEPER, out);
+    }
+
+    /// What [`Deed::Read`] found.
+    pub fn given(&mut self, at: At, found: Result<Option<Secret<String>>, Report>, out: &mut Vec<Deed>) {
+        let then = match found {
+            Ok(Some(token)) => {
+                let access_token = token.expose().trim().to_owned();
+                let exp = Jwt::decode(&access_token).and_then(|jwt| jwt.expires());
+                return self.take(at, access_token, exp, None, out);
+            }
+            Ok(None) => self.keeper.failed(at, &format!("{} holds no token", self.place()), None, true),
+            Err(report) => self.keeper.failed(at, &report.to_string(), None, true),
+        };
+        self.follow(at, then, KEEPER, out);
+    }
+
+    pub fn tick(&mut self, at: At, out: &mut Vec<Deed>) {
+        let then = self.keeper.tick(at);
+        self.follow(at, then, KEEPER, out);
+    }
+
+    pub fn wait(&self, at: At) -> Option<Duration> {
+        self.keeper.wait(at)
+    }
+
+    /// It comes from elsewhere from now on; what was got before is forgotten, and another got for those who had it.
+    pub fn change(&mut self, at: At, source: Source, out: &mut Vec<Deed>) {
+        self.source = source;
+        let number = self.keeper.held().map(|h| h.number);
+        if self.keeper.forget() {
+            number.into_iter().for_each(|n| self.tell_dead(n, out));
+            self.state(ExpiryEvent::Forgotten, "a changed secret", out, |_| {});
+        }
+        let then = self.keeper.need(at);
+        self.follow(at, then, "a changed secret", out);
+    }
+
+    /// It ends: what it holds is forgotten.
+    pub fn end(&mut self, why: &str, out: &mut Vec<Deed>) {
+        if self.keeper.forget() {
+            self.state(ExpiryEvent::Forgotten, why, out, |_| {});
+        }
+    }
+
+    fn granted(&mut self, at: At, granted: Granted, out: &mut Vec<Deed>) {
+        // Counted from when it was asked for: it cannot live longer than that.
+        let from = self.asked.map_or(at.server, |asked| asked.server);
+        let secs = granted.expires_in.filter(|s| s.is_finite());
+        let until = secs.map(|s| from.plus_micros((s * 1e6) as i64));
+        let scope = granted.scope.filter(|s| !s.trim().is_empty());
+        self.take(at, granted.access_token, until, scope, out);
+    }
+
+    fn take(&mut self, at: At, token: String, until: Option<Wall>, scope: Option<String>, out: &mut Vec<Deed>) {
+        let fresh = self.clock.is_none();
+        out.push(Deed::Learn(SecretKind::AccessToken, Secret::new(token.clone())));
+        let then = self.keeper.got(at, token, until);
+        if then == Then::Ready {
+            self.scope.clone_from(&scope);
+            let event = if fresh { ExpiryEvent::Started } else { ExpiryEvent::Refreshed };
+            self.clock = Some(Expiry {
+                id: self.shown.id.clone(),
+                title: self.shown.title.clone(),
+                event,
+                by: self.by.to_owned(),
+                from: at.server,
+                until,
+                margin_secs: self.keeper.held().map_or(0, |h| h.margin.as_secs() as u32),
+                breaks: self.shown.breaks.clone(),
+                assumed: false,
+                token: None,
+                scope,
+                claims: None,
+                can: self.can(),
+            });
+            out.extend(self.clock.clone().map(|clock| Deed::State(Fact::Expiry(clock))));
+            // Whoever had the old one goes on with the new one.
+            self.waiting.extend(self.holding.iter().copied());
+        }
+        self.follow(at, then, KEEPER, out);
+    }
+
+    fn can(&self) -> Vec<ClockDeed> {
+        match self.source {
+            Source::Given { .. } => vec![ClockDeed::Expire, ClockDeed::Corrupt, ClockDeed::Forget],
+            _ => vec![ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Corrupt, ClockDeed::Forget],
+        }
+    }
+
+    fn follow(&mut self, at: At, then: Then, by: &'static str, out: &mut Vec<Deed>) {
+        match then {
+            Then::Wait => {}
+            Then::Fetch => {
+                self.asked = Some(at);
+                self.by = by;
+                self.fetch(out);
+            }
+            Then::Ready => {
+                let news = self.news(at);
+                for who in std::mem::take(&mut self.waiting) {
+                    self.holding.insert(who);
+                    out.push(Deed::Tell { who, news: news.clone() });
+                }
+            }
+            Then::GiveUp(reason) => self.give_up(&reason, out),
+        }
+    }
+
+    fn fetch(&self, out: &mut Vec<Deed>) {
+        let call = match &self.source {
+            Source::Given { .. } => return out.push(Deed::Read),
+            Source::Broker { url } => {
+                Call { method: "POST", url: url.clone(), purpose: "token, by broker", ..Call::default() }
+            }
+            Source::Client { url, client_id, secret, scope } => {
+                let basic = basic(client_id, secret);
+                out.push(Deed::Learn(SecretKind::ClientSecret, Secret::new(basic.clone())));
+                let mut form = url::form_urlencoded::Serializer::new(String::new());
+                form.append_pair("grant_type", "client_credentials");
+                if !scope.trim().is_empty() {
+                    form.append_pair("scope", scope.trim());
+                }
+                Call {
+                    method: "POST",
+                    url: url.clone(),
+                    headers: vec![
+                        ("authorization".into(), format!("Basic {basic}")),
+                        ("content-type".into(), "application/x-www-form-urlencoded".into()),
+                    ],
+                    body: Bytes::from(form.finish()),
+                    purpose: "token",
+                    ..Call::default()
+                }
+            }
+        };
+        out.push(Deed::Fetch(call));
+    }
+
+    fn give_up(&mut self, reason: &Reason, out: &mut Vec<Deed>) {
+        let place = self.place();
+        let report = Report::new("sign-in-failed", "There is no OAuth token", format!("{place}: {reason}."));
+        let report = match &self.source {
+            Source::Client { .. } => report
+                .remedy("Check client id and secret, and that the client's grant type is “client credentials”.")
+                .remedy("Check the region: clients live in one region only."),
+            Source::Broker { .. } => {
+                report.remedy("Check that the broker runs, and that its own client credentials are good.")
+            }
+            Source::Given { .. } => report.remedy("Give a token that lives: nobody can renew this one."),
+        };
+        out.push(Deed::State(Fact::Fault(report.clone())));
+        for who in std::mem::take(&mut self.waiting) {
+            out.push(Deed::Tell { who, news: BearerNews::Denied { report: report.clone() } });
+        }
+        if self.clock.as_ref().is_some_and(|c| c.event != ExpiryEvent::Refused) {
+            self.state(ExpiryEvent::Forgotten, KEEPER, out, |_| {});
+        }
+    }
+
+    fn place(&self) -> String {
+        match &self.source {
+            Source::Client { url, .. } => format!("the token endpoint {url}"),
+            Source::Broker { url } => format!("the broker {url}"),
+            Source::Given { place } => place.clone(),
+        }
+    }
+
+    fn news(&self, at: At) -> BearerNews {
+        self.keeper.live(at).map_or(BearerNews::None, |held| {
+            BearerNews::Granted(Bearer {
+                number: held.number,
+                token: held.token.clone(),
+                // A damaged one is sent once, whatever its age.
+                until: held.until.filter(|_| !held.damaged),
+                margin: held.margin,
+                scope: self.scope.clone(),
+            })
+        })
+    }
+
+    fn tell_dead(&self, number: u64, out: &mut Vec<Deed>) {
+        out.extend(self.holding.iter().map(|who| Deed::Tell { who: *who, news: BearerNews::Dead { number } }));
+    }
+
+    fn state(&mut self, event: ExpiryEvent, by: &str, out: &mut Vec<Deed>, change: impl FnOnce(&mut Expiry)) {
+        if let Some(clock) = &mut self.clock {
+            clock.event = event;
+            clock.by = by.to_owned();
+            change(clock);
+            out.push(Deed::State(Fact::Expiry(clock.clone())));
+        }
+    }
+}
+
+/// `id:secret` as the header wants it.
+pub fn basic(client_id: &str, secret: &Secret<String>) -> String {
+    base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{}", secret.expose()))
+}
+
+/// The same token with its last character changed.
+fn damaged(token: &str) -> String {
+    let mut token = token.to_owned();
+    let last = token.pop();
+    token.push(if last == Some('x') { 'y' } else { 'x' });
+    token
+}
