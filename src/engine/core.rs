@@ -401,7 +401,7 @@ impl Core {
 
     async fn stop_sandbox(&mut self) {
         // A new one will have another secret.
-        self.sign_ins.remove(SANDBOX_ID);
+        self.sign_ins.retain(|_, kept| !kept.is_at(SANDBOX_ID));
         match std::mem::take(&mut self.sandbox) {
             Slot::On(sandbox) => {
                 self.sandbox = Slot::Stopping(None);

@@ -131,6 +131,7 @@ impl Kept {
             ready: None,
             listeners: HashMap::new(),
             placeholder: None,
+            missed: false,
         };
         tokio::spawn(async move {
             tokio::select! {
@@ -143,6 +144,11 @@ impl Kept {
 
     pub fn is_of(&self, of: &Use) -> bool {
         self.of == *of
+    }
+
+    /// True where it is a token of this environment.
+    pub fn is_at(&self, environment_id: &str) -> bool {
+        self.of.environment.id == environment_id
     }
 
     /// True where it depends on the secret under this key of the vault.
@@ -170,6 +176,8 @@ struct Task {
     listeners: HashMap<Who, watch::Sender<BearerNews>>,
     /// Of the newest token.
     placeholder: Option<String>,
+    /// Somebody needed a token before there was what it takes to get one.
+    missed: bool,
 }
 
 struct Ready {
@@ -224,9 +232,11 @@ impl Task {
                 if self.ready.is_none()
                     && let Err(report) = self.prepare().await
                 {
+                    self.missed = true;
                     self.state(Fact::Fault(report.clone()));
                     return self.tell(who, BearerNews::Denied { report });
                 }
+                self.missed = false;
                 self.with(|credential, at, deeds| credential.need(at, who, deeds)).await;
             }
             Order::Refused { who, number } => {
@@ -240,6 +250,10 @@ impl Task {
             Order::Deed(deed) => self.with(|credential, at, deeds| credential.deed(at, deed, deeds)).await,
             Order::SecretChanged => {
                 if self.ready.is_none() {
+                    // Somebody wanted a token and got none for want of a secret.
+                    if self.missed {
+                        Box::pin(self.take(Order::Need { who: NOBODY })).await;
+                    }
                     return;
                 }
                 match self.source().await {
