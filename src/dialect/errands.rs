@@ -5,11 +5,11 @@
 //! the credential is told, and the call is made once more with another token. What is retried beside that, how often
 //! and after what wait, the flow says. Every attempt is stated as an audit fact.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::backoff::{Backoff, Plan};
-use super::budget::Budget;
+use super::flow::SharedBudget;
 use super::seeded::Seeded;
 use super::{Action, At, Bearer, BearerNews, Call, CallId};
 use crate::model::fact::{Audit, AuditIds, AuditOutcome, ErrorCategory};
@@ -153,7 +153,7 @@ pub struct Errands<K> {
     /// What audit facts say of the session.
     pub ids: AuditIds,
     /// Shared by all who call for the same client.
-    budget: Option<Arc<Mutex<Budget>>>,
+    budget: Option<SharedBudget>,
     pub counts: Counts,
 }
 
@@ -181,7 +181,7 @@ impl<K: Clone> Errands<K> {
     }
 
     /// Calls wait until this allows them.
-    pub fn with_budget(mut self, budget: Arc<Mutex<Budget>>) -> Self {
+    pub fn with_budget(mut self, budget: SharedBudget) -> Self {
         self.budget = Some(budget);
         self
     }

@@ -15,13 +15,17 @@ pub mod backoff;
 pub mod budget;
 pub mod credential;
 pub mod errands;
+pub mod external_contact;
 pub mod flow;
+pub mod guest_resource;
 pub mod heartbeat;
 pub mod jwt;
 pub mod keeper;
 mod line;
+pub mod managed_conversation;
 pub mod seeded;
 pub mod session_token;
+pub mod signed_guest;
 pub mod web_messaging;
 
 /// The instant of a step: both local clocks and what the server's clock says.

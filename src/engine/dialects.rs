@@ -1,8 +1,12 @@
 //! Makes the dialect of a session.
 
 use crate::dialect::Dialect;
+use crate::dialect::external_contact::ExternalContact;
 use crate::dialect::flow::{Config, Shared};
+use crate::dialect::guest_resource::GuestResource;
+use crate::dialect::managed_conversation::ManagedConversation;
 use crate::dialect::session_token::SessionToken;
+use crate::dialect::signed_guest::SignedGuest;
 use crate::dialect::web_messaging::{self, WebMessaging};
 use crate::model::flows::{GuestForm, OauthUse};
 use crate::model::{DialectId, Environment, Hosts, Report, Secret};
@@ -69,6 +73,10 @@ pub fn make(making: Making) -> Box<dyn Dialect> {
     }
     let config = Config { environment, base: bases.calls, socket_base: bases.socket, form, seed, kept: token, shared };
     match id {
-        _ => Box::new(SessionToken::new(config)),
+        DialectId::WebMessaging | DialectId::SessionToken => Box::new(SessionToken::new(config)),
+        DialectId::ExternalContact => Box::new(ExternalContact::new(config)),
+        DialectId::SignedGuest => Box::new(SignedGuest::new(config)),
+        DialectId::ManagedConversation => Box::new(ManagedConversation::new(config)),
+        DialectId::GuestResource => Box::new(GuestResource::new(config)),
     }
 }

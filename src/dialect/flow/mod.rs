@@ -6,13 +6,13 @@ mod read;
 mod token;
 
 use std::sync::atomic::AtomicU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::Value;
 
-pub use read::{frame_line, read};
+pub use read::{frame_line, payload, read};
 pub use token::GuestToken;
 
 use super::budget::Budget;
@@ -39,18 +39,33 @@ pub struct Config {
 }
 
 /// What all sessions of this program share.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Shared {
     /// Managed conversations that are under way.
     pub managed: Arc<AtomicU32>,
-    /// Guest resources: requests to one server by one client.
-    pub guests: Arc<Mutex<Budget>>,
+    budgets: Arc<Mutex<Vec<(String, SharedBudget)>>>,
 }
 
-impl Default for Shared {
-    fn default() -> Self {
-        let guests = Budget::new(0, Duration::from_secs(60));
-        Self { managed: Arc::default(), guests: Arc::new(Mutex::new(guests)) }
+/// Requests that may be made, by all together.
+pub type SharedBudget = Arc<Mutex<Budget>>;
+
+/// Budgets remembered; the oldest goes.
+const BUDGETS: usize = 64;
+
+impl Shared {
+    /// The budget of a client's requests a minute to one server; zero for no limit.
+    pub fn budget(&self, base: &str, client: &str, per_minute: u32) -> SharedBudget {
+        let key = format!("{base} {client} {per_minute}");
+        let mut all = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, budget)) = all.iter().find(|(known, _)| *known == key) {
+            return budget.clone();
+        }
+        if all.len() >= BUDGETS {
+            all.remove(0);
+        }
+        let budget = Arc::new(Mutex::new(Budget::new(per_minute, Duration::from_secs(60))));
+        all.push((key, budget.clone()));
+        budget
     }
 }
 

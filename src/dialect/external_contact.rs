@@ -1,0 +1,732 @@
+//! External-contact socket: what is said goes by REST, what is heard comes by a socket. Unverified: no primary source
+//! of the vendor documents it.
+//!
+//! The socket is opened with a token, from the credential that the environment names. The greeting that follows tells
+//! the session's id, under which messages are posted unless the tester gives another contact id; a difference is
+//! marked. A message is committed a moment after its POST was accepted. Where the handshake's token has died by then,
+//! the server closes with 1000 and says nothing, so that such a message is told as lost, not as delivered. The token is
+//! therefore renewed ahead of its end, by a POST to the messages path or by the credential, and after an unexpected
+//! end the socket is opened with a fresh one. A 401 while renewing ends the session: there is no loop.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::backoff::{Backoff, Plan};
+use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
+use super::flow::{self, Config, GuestToken, Shell, address, check_text, json_call, millis, text_of};
+use super::heartbeat::{Beat, Heartbeat};
+use super::keeper::{Policy, Then};
+use super::seeded::Seeded;
+use super::{Action, At, Bearer, BearerNews, Dialect, FlowWish, Input, Seen, Wish};
+use crate::model::environment::{Timings, secs};
+use crate::model::fact::{ClockDeed, Delivery, End, SessionState};
+use crate::model::flows::{ExternalContactFlow, HandshakeToken, RenewBy};
+use crate::model::{Flags, Mono, Report, SecretKind};
+
+const TOKEN: &str = "handshake-token";
+/// Ids of frames that came before the answer to their POST.
+const EARLY: usize = 64;
+/// Without a greeting for this long, the contact id that the tester gave is used.
+const GREETING: Duration = Duration::from_secs(5);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Message(String),
+    Renew,
+    Request,
+}
+
+struct Message {
+    tracing: String,
+    text: String,
+    stage: Stage,
+}
+
+enum Stage {
+    /// It waits for a token that lives.
+    Waiting,
+    Posted,
+    /// Accepted under this id; until then the server may still lose it.
+    Accepted {
+        id: String,
+        until: Mono,
+    },
+}
+
+pub struct ExternalContact {
+    config: Config,
+    shell: Shell,
+    errands: Errands<Kind>,
+    token: GuestToken,
+    /// The number of the credential's token that the handshake token is; none where it was renewed since.
+    bearer: Option<u64>,
+    /// The credential is asked for the next token.
+    asking: bool,
+    /// A token was refused at the handshake, and this is the second try.
+    refused_once: bool,
+    conn: u32,
+    socket: Socket,
+    heartbeat: Heartbeat,
+    backoff: Backoff,
+    session: String,
+    contact: String,
+    messages: Vec<Message>,
+    early: VecDeque<String>,
+    posted_at: Option<Mono>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Socket {
+    None,
+    /// It waits for a token, or for the time of the next try.
+    Token,
+    Pause(Mono),
+    Opening,
+    /// Open; a greeting is awaited until then.
+    Open {
+        greeting: Option<Mono>,
+    },
+    Closing,
+}
+
+impl ExternalContact {
+    pub fn new(config: Config) -> Self {
+        let mut chance = Seeded::new(config.seed);
+        let flow = &config.environment.flows.external_contact;
+        let keep_alive = flow.renew_by != RenewBy::Nobody;
+        let margin = if keep_alive { secs(flow.early_secs) } else { Duration::ZERO };
+        let policy = Policy { margin, keep_alive, retry: renewals() };
+        let breaks = "the socket closes 1000 right after the next message";
+        let can = [ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Corrupt, ClockDeed::Forget];
+        let token =
+            GuestToken::new(SecretKind::AccessToken, TOKEN, "handshake token", breaks, &can, policy, chance.number());
+        let t = &config.environment.timings;
+        Self {
+            errands: Errands::new(chance.number()),
+            token,
+            heartbeat: Heartbeat::new(secs(t.ping_secs), secs(t.pong_secs)),
+            backoff: Backoff::new(reconnects(t), chance.number()),
+            shell: Shell::default(),
+            bearer: None,
+            asking: false,
+            refused_once: false,
+            conn: 0,
+            socket: Socket::None,
+            session: String::new(),
+            contact: String::new(),
+            messages: Vec::new(),
+            early: VecDeque::new(),
+            posted_at: None,
+            config,
+        }
+    }
+
+    fn flow(&self) -> &ExternalContactFlow {
+        &self.config.environment.flows.external_contact
+    }
+
+    fn names(&self) -> [(&str, &str); 2] {
+        [("contactId", &self.contact), ("sessionId", &self.session)]
+    }
+
+    fn wish(&mut self, at: At, wish: Wish, out: &mut Vec<Action>) {
+        match wish {
+            Wish::Connect if self.shell.is_idle() => {
+                self.shell.begin(at, out);
+                self.refused_once = false;
+                self.backoff.reset();
+                self.socket = Socket::Token;
+                self.open_with_token(at, out);
+            }
+            Wish::Connect => self.shell.remark(at, "there is a socket already", out),
+            Wish::Leave { code, reason } => self.leave(at, code, reason, out),
+            Wish::Text { tracing, text, .. } => self.say(at, tracing, text, out),
+            Wish::Raw { text } if self.is_open() => {
+                out.push(Action::Text { conn: self.conn, text, flags: Flags::NONE, tracing: None });
+            }
+            Wish::Flow(FlowWish::Refresh { .. }) if self.token.held().is_some() => {
+                let then = self.token.renew();
+                self.follow(at, then, out);
+            }
+            Wish::Flow(FlowWish::Request { method, path, body }) => {
+                match flow::request(&self.config.base, &method, &path, &body, &self.names()) {
+                    Ok(errand) => self.errands.begin(at, Kind::Request, errand, out),
+                    Err(report) => flow::fault(report, out),
+                }
+            }
+            Wish::Clock { id, deed } if id == TOKEN => {
+                let then = self.token.deed(at, deed, out);
+                self.follow(at, then, out);
+            }
+            other => flow::refuse(&other, "this flow has no such message", out),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        matches!(self.socket, Socket::Open { .. })
+    }
+
+    /// Opens the socket, as soon as there is a token for it.
+    fn open_with_token(&mut self, at: At, out: &mut Vec<Action>) {
+        let Some(token) = self.token.live(at).map(|held| held.token.clone()) else {
+            return self.ask(at, out);
+        };
+        let mut url = address(&self.config.socket_base, &self.flow().socket_path, &[]);
+        let mut headers = Vec::new();
+        match self.flow().handshake_token {
+            HandshakeToken::Header => headers.push(("authorization".to_owned(), format!("Bearer {}", token.expose()))),
+            HandshakeToken::Query => {
+                let pair =
+                    url::form_urlencoded::Serializer::new(String::new()).append_pair("token", token.expose()).finish();
+                url.push(if url.contains('?') { '&' } else { '?' });
+                url.push_str(&pair);
+            }
+        }
+        if let Some(origin) = &self.config.environment.origin {
+            headers.push(("origin".to_owned(), origin.clone()));
+        }
+        self.conn += 1;
+        self.socket = Socket::Opening;
+        out.push(Action::Open { conn: self.conn, url, headers });
+    }
+
+    /// Asks the credential for a token, another than the one at hand.
+    fn ask(&mut self, at: At, out: &mut Vec<Action>) {
+        self.asking = true;
+        // The credential may have a live one already, which the errands know.
+        match self.errands.live(at).cloned() {
+            Some(bearer) if Some(bearer.number) != self.bearer => self.take_bearer(at, &bearer, out),
+            _ => out.push(Action::NeedBearer),
+        }
+    }
+
+    fn take_bearer(&mut self, at: At, bearer: &Bearer, out: &mut Vec<Action>) {
+        self.asking = false;
+        self.bearer = Some(bearer.number);
+        let until = bearer.until;
+        let then = self.token.take(at, bearer.token.expose(), until, until.is_none(), "the credential", out);
+        if let Then::GiveUp(reason) = &then {
+            return self.end(at, End::Failed { why: format!("the credential's token cannot be used: {reason}") }, out);
+        }
+        match self.socket {
+            Socket::Token => self.open_with_token(at, out),
+            // The socket still bears the old one: a new handshake is what renews it.
+            Socket::Open { .. } if self.flow().renew_by == RenewBy::Credential => {
+                self.socket = Socket::Token;
+                out.push(Action::Close { conn: self.conn, code: 1000, reason: "token renewed".into() });
+                self.shell.go(at, SessionState::Connecting, "a new socket for the renewed token", out);
+                self.open_with_token(at, out);
+            }
+            _ => {}
+        }
+        self.follow(at, then, out);
+    }
+
+    fn opened(&mut self, at: At, out: &mut Vec<Action>) {
+        self.socket = Socket::Open { greeting: Some(at.now.mono + GREETING) };
+        self.heartbeat.start(at.now.mono);
+        if let Some(number) = self.bearer {
+            out.push(Action::BearerAccepted { number });
+        }
+        self.shell.go(at, SessionState::Connected, "", out);
+    }
+
+    fn not_opened(&mut self, at: At, status: Option<u16>, report: &Report, out: &mut Vec<Action>) {
+        self.socket = Socket::Token;
+        match status {
+            Some(401) if !self.refused_once => {
+                self.refused_once = true;
+                self.distrust(at, out);
+            }
+            None | Some(429 | 500..) => {
+                self.try_again(at, &report.title, End::NotOpened { report: report.title.clone() }, out)
+            }
+            _ => self.end(at, End::NotOpened { report: report.title.clone() }, out),
+        }
+    }
+
+    /// The server does not believe in the token at hand, whatever its end says: it is dropped, and another asked for.
+    fn distrust(&mut self, at: At, out: &mut Vec<Action>) {
+        if let Some(number) = self.token.held().map(|h| h.number) {
+            self.token.abandon(number, out);
+        }
+        match self.bearer {
+            Some(number) => {
+                self.asking = true;
+                out.push(Action::BearerRefused { number });
+            }
+            None => self.ask(at, out),
+        }
+    }
+
+    /// The socket ended. Whatever was accepted a moment ago is lost where the end was clean and unexplained.
+    fn ended(&mut self, at: At, end: End, out: &mut Vec<Action>) {
+        let leaving = self.socket == Socket::Closing;
+        if !leaving && !self.is_open() {
+            return;
+        }
+        self.socket = Socket::Token;
+        self.heartbeat.stop();
+        let code = match &end {
+            End::ByServer { code, .. } => Some(*code),
+            _ => None,
+        };
+        let after_post = self.posted_at.map(|posted| at.now.mono.since(posted));
+        let soon = after_post.is_some_and(|after| after <= millis(self.flow().commit_millis));
+        self.lose_accepted(at, code, out);
+        if leaving {
+            return self.end(at, End::ByUser, out);
+        }
+        if code == Some(1000) && soon {
+            let ms = after_post.unwrap_or_default().as_millis();
+            let report = Report::new(
+                "closed-after-post",
+                "The socket closed 1000 right after a message",
+                format!("The close frame came {ms} ms after the POST was sent, without an error frame before it."),
+            )
+            .remedy("Renew the handshake's token before its end: the server checks it when it commits a message.")
+            .remedy("Compare the contact id of the POST with the session id of the handshake.");
+            flow::fault(report, out);
+            self.distrust(at, out);
+        }
+        if self.flow().reconnect {
+            let why = end.sentence();
+            self.try_again(at, &why, end, out);
+        } else {
+            self.end(at, end, out);
+        }
+    }
+
+    fn try_again(&mut self, at: At, why: &str, end: End, out: &mut Vec<Action>) {
+        match self.backoff.next(at.now.mono) {
+            Some(wait) => {
+                self.socket = Socket::Pause(at.now.mono + wait);
+                let attempt = self.backoff.attempts();
+                self.shell.go(at, SessionState::Reconnecting { attempt, at: at.now.wall + wait }, why, out);
+            }
+            None if self.backoff.attempts() > 0 => self.end(at, End::GaveUp { attempts: self.backoff.attempts() }, out),
+            None => self.end(at, end, out),
+        }
+    }
+
+    fn frame(&mut self, at: At, text: &str, out: &mut Vec<Action>) -> Seen {
+        let Ok(frame) = serde_json::from_str::<Value>(text) else {
+            return Seen { flags: Flags::MALFORMED.with(Flags::STORY), ..Seen::default() };
+        };
+        let kind = text_of(&frame, "type").unwrap_or_default();
+        let flags = match kind.as_str() {
+            "typing" => Flags::TYPING,
+            "greeting" | "message" | "error" => Flags::STORY,
+            _ => Flags::STORY.with(Flags::UNKNOWN),
+        };
+        let body = flow::payload(&frame);
+        let greeting = matches!(self.socket, Socket::Open { greeting: Some(_) });
+        if greeting && (kind == "greeting" || text_of(body, "sessionId").is_some()) {
+            self.greeted(at, body, out);
+        } else if let Some(id) = text_of(body, "id").filter(|_| kind == "message") {
+            self.committed(&id, out);
+        }
+        Seen { flags, ..Seen::default() }
+    }
+
+    fn greeted(&mut self, at: At, frame: &Value, out: &mut Vec<Action>) {
+        self.session = text_of(frame, "sessionId").unwrap_or_default();
+        if let Some(secs) = frame.get("expires_in").and_then(Value::as_i64)
+            && let Some(token) = self.token.held().map(|h| h.token.clone())
+        {
+            let until = at.server.plus_micros(secs.saturating_mul(1_000_000));
+            // Told late or early by a second at most: only a shorter life is news.
+            if self.token.held().and_then(|h| h.until).is_none_or(|u| u.micros_since(until) > 2_000_000) {
+                self.token.lasts(at, token.expose(), until, "greeting", out);
+            }
+        }
+        let told = text_of(frame, "contactId").unwrap_or_else(|| self.session.clone());
+        let given = self.config.form.contact_id.trim().to_owned();
+        self.contact = if given.is_empty() { told } else { given };
+        self.ready(at, out);
+    }
+
+    fn ready(&mut self, at: At, out: &mut Vec<Action>) {
+        self.socket = Socket::Open { greeting: None };
+        self.backoff.reset();
+        self.refused_once = false;
+        self.errands.ids.contact = Some(self.contact.clone());
+        self.errands.ids.conversation = Some(self.session.clone()).filter(|s| !s.is_empty());
+        if !self.session.is_empty() {
+            flow::id("session", &self.session, None, out);
+        }
+        let differs = !self.session.is_empty() && self.session != self.contact;
+        let mismatch = differs.then(|| format!("the handshake's session id is {}", self.session));
+        flow::id("contact", &self.contact, mismatch, out);
+        self.shell.go(at, SessionState::Ready, "", out);
+        let then = if self.token.live(at).is_some() { Then::Ready } else { Then::Wait };
+        self.follow(at, then, out);
+    }
+
+    fn say(&mut self, at: At, tracing: String, text: String, out: &mut Vec<Action>) {
+        if !self.shell.is_ready() {
+            return flow::not_sent(&tracing, "the socket is not open", out);
+        }
+        if let Err(why) = check_text(&text, &self.config.environment.limits) {
+            return flow::not_sent(&tracing, why, out);
+        }
+        if self.flow().renew_by == RenewBy::Nobody && self.token.live(at).is_none() {
+            return flow::not_sent(&tracing, "the handshake's token is dead, and nobody renews it", out);
+        }
+        self.messages.push(Message { tracing, text, stage: Stage::Waiting });
+        let then = self.token.need(at);
+        self.follow(at, then, out);
+    }
+
+    /// Does what the token's keeper wants.
+    fn follow(&mut self, at: At, then: Then, out: &mut Vec<Action>) {
+        match then {
+            Then::Wait => {}
+            Then::Ready => self.send_waiting(at, out),
+            Then::Fetch => self.renew(at, out),
+            Then::GiveUp(reason) => {
+                let why = format!("the handshake's token was not renewed: {reason}");
+                flow::fault(Report::new("not-renewed", "The token was not renewed", format!("{reason}.")), out);
+                self.give_up_waiting(&why, out);
+            }
+        }
+    }
+
+    fn renew(&mut self, at: At, out: &mut Vec<Action>) {
+        let alive = self.token.held().filter(|h| h.until.is_none_or(|u| at.server < u) && !h.expired);
+        match (self.flow().renew_by, alive.map(|h| h.token.clone())) {
+            (RenewBy::Messages, Some(token)) if !self.contact.is_empty() => {
+                let url = address(&self.config.base, &self.flow().send_path, &self.names());
+                let body = json!({ "expires_in": self.flow().expires_in_secs });
+                let mut call = json_call("POST", url, &body, "refresh, messages path");
+                call.headers.push(("authorization".into(), format!("Bearer {}", token.expose())));
+                let errand = Errand { action: "token.refresh", call, auth: Auth::None, retry: Retry::NEVER };
+                self.errands.begin(at, Kind::Renew, errand, out);
+            }
+            (RenewBy::Nobody, _) if self.shell.is_ready() => {
+                let then = self.token.failed(at, "nobody renews it in this environment", None, true);
+                self.follow(at, then, out);
+            }
+            // A dead one cannot renew itself.
+            _ => self.ask(at, out),
+        }
+    }
+
+    fn renewed(
+        &mut self,
+        at: At,
+        result: Result<(u16, &[u8]), Failure>,
+        after: Option<Duration>,
+        out: &mut Vec<Action>,
+    ) {
+        let then = match result {
+            Ok((_, body)) => {
+                let body: Value = serde_json::from_slice(body).unwrap_or_default();
+                let life = body.get("expires_in").and_then(Value::as_i64);
+                let told = life.unwrap_or(i64::from(self.flow().expires_in_secs));
+                let until = at.server.plus_micros(told.saturating_mul(1_000_000));
+                // Without a token in the answer, the one at hand lives longer.
+                let token = text_of(&body, "token").or_else(|| text_of(&body, "access_token"));
+                let same = self.token.held().map(|h| h.token.expose().clone());
+                match token.clone().or(same) {
+                    Some(value) => {
+                        self.shell.refreshes += 1;
+                        if token.is_some() {
+                            self.bearer = None;
+                        }
+                        self.token.take(at, &value, Some(until), life.is_none(), "refresh", out)
+                    }
+                    None => Then::Wait,
+                }
+            }
+            Err(Failure::Refused { status: 401, text, .. }) => {
+                let why = format!("the refresh was refused with 401: {text}");
+                self.token.failed(at, &why, None, true);
+                self.give_up_waiting(&why, out);
+                return self.end(at, End::Failed { why }, out);
+            }
+            Err(failure) => {
+                let for_good = !matches!(failure.status(), None | Some(429 | 500..));
+                self.token.failed(at, &failure.sentence(), after, for_good)
+            }
+        };
+        self.follow(at, then, out);
+    }
+
+    fn send_waiting(&mut self, at: At, out: &mut Vec<Action>) {
+        if !self.shell.is_ready() {
+            return;
+        }
+        let Some(token) = self.token.live(at).map(|h| h.token.clone()) else { return };
+        let url = address(&self.config.base, &self.flow().send_path, &self.names());
+        let to = Some(self.config.form.to.trim()).filter(|t| !t.is_empty()).unwrap_or("agent").to_owned();
+        let waiting: Vec<_> = self.messages.iter_mut().filter(|m| matches!(m.stage, Stage::Waiting)).collect();
+        let mut calls = Vec::new();
+        for m in waiting {
+            m.stage = Stage::Posted;
+            let mut call = json_call("POST", url.clone(), &json!({ "to": to, "text": m.text }), "message");
+            call.headers.push(("authorization".into(), format!("Bearer {}", token.expose())));
+            call.tracing = Some(m.tracing.clone());
+            calls.push((m.tracing.clone(), call));
+        }
+        for (tracing, call) in calls {
+            self.posted_at = Some(at.now.mono);
+            self.shell.deliver(&tracing, Delivery::Sent, out);
+            let errand = Errand { action: "message.send", call, auth: Auth::None, retry: Retry::NEVER };
+            self.errands.begin(at, Kind::Message(tracing), errand, out);
+        }
+    }
+
+    fn answered(&mut self, at: At, tracing: &str, result: Result<(u16, &[u8]), Failure>, out: &mut Vec<Action>) {
+        let until = at.now.mono + millis(self.flow().commit_millis);
+        let open = self.is_open();
+        let Some(n) = self.messages.iter().position(|m| m.tracing == tracing) else { return };
+        let delivery = match result {
+            Ok((_, body)) => {
+                let body: Value = serde_json::from_slice(body).unwrap_or_default();
+                let id = text_of(&body, "id").unwrap_or_default();
+                let early = self.early.iter().position(|e| *e == id).and_then(|n| self.early.remove(n));
+                if early.is_some() {
+                    Delivery::Delivered
+                } else if open {
+                    if let Some(m) = self.messages.get_mut(n) {
+                        m.stage = Stage::Accepted { id, until };
+                    }
+                    return;
+                } else {
+                    Delivery::Unconfirmed { why: "accepted, but the socket had closed before it was committed".into() }
+                }
+            }
+            Err(Failure::Refused { status: 401, text, .. }) => {
+                if let Some(number) = self.token.held().map(|h| h.number) {
+                    self.token.abandon(number, out);
+                }
+                Delivery::Refused { code: 401, text }
+            }
+            Err(Failure::Refused { status, text, .. }) => Delivery::Refused { code: i32::from(status), text },
+            Err(Failure::NoBearer(report)) => Delivery::NotSent { why: report.what },
+            Err(Failure::NoAnswer(report)) => Delivery::Unconfirmed { why: report.to_string() },
+        };
+        self.messages.remove(n);
+        self.shell.deliver(tracing, delivery, out);
+    }
+
+    /// The server told a message on the socket: it was committed.
+    fn committed(&mut self, id: &str, out: &mut Vec<Action>) {
+        let fits = |m: &Message| matches!(&m.stage, Stage::Accepted { id: known, .. } if known == id);
+        match self.messages.iter().position(fits) {
+            Some(n) => {
+                let m = self.messages.remove(n);
+                self.shell.deliver(&m.tracing, Delivery::Delivered, out);
+            }
+            // Perhaps the answer to its POST comes later.
+            None => {
+                self.early.push_back(id.to_owned());
+                if self.early.len() > EARLY {
+                    self.early.pop_front();
+                }
+            }
+        }
+    }
+
+    fn lose_accepted(&mut self, at: At, code: Option<u16>, out: &mut Vec<Action>) {
+        let since = self.posted_at.map_or(0, |p| at.now.mono.since(p).as_millis());
+        let how = code.map_or("was lost".to_owned(), |code| format!("closed {code}"));
+        let why = format!("accepted, but the socket {how} {since} ms after the POST, before it was committed");
+        let (gone, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.messages).into_iter().partition(|m| matches!(m.stage, Stage::Accepted { .. }));
+        self.messages = rest;
+        for m in gone {
+            self.shell.deliver(&m.tracing, Delivery::Unconfirmed { why: why.clone() }, out);
+        }
+    }
+
+    fn give_up_waiting(&mut self, why: &str, out: &mut Vec<Action>) {
+        let (gone, rest): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.messages).into_iter().partition(|m| matches!(m.stage, Stage::Waiting));
+        self.messages = rest;
+        for m in gone {
+            self.shell.deliver(&m.tracing, Delivery::NotSent { why: why.to_owned() }, out);
+        }
+    }
+
+    fn tick(&mut self, at: At, out: &mut Vec<Action>) {
+        self.errands.tick(at, out);
+        match self.heartbeat.tick(at.now.mono) {
+            Beat::Ping => out.push(Action::Ping { conn: self.conn }),
+            Beat::Lost => {
+                out.push(Action::Close { conn: self.conn, code: 1001, reason: "no pong".into() });
+                self.ended(at, End::Lost, out);
+            }
+            Beat::Nothing => {}
+        }
+        let given = !self.config.form.contact_id.trim().is_empty();
+        match self.socket {
+            Socket::Pause(until) if until <= at.now.mono => {
+                self.socket = Socket::Token;
+                if !self.asking {
+                    self.open_with_token(at, out);
+                }
+            }
+            Socket::Open { greeting: Some(until) } if until <= at.now.mono => {
+                if given {
+                    self.contact = self.config.form.contact_id.trim().to_owned();
+                    self.ready(at, out);
+                } else {
+                    self.socket = Socket::Open { greeting: Some(at.now.mono + Duration::from_secs(3600)) };
+                    let what =
+                        format!("No greeting came within {} s, and no contact id was given.", GREETING.as_secs());
+                    let report = Report::new("no-greeting", "The server did not greet", what)
+                        .remedy("Give a contact id, so that messages have an address.");
+                    flow::fault(report, out);
+                }
+            }
+            _ => {}
+        }
+        // Still there after the time in which the server would have closed.
+        let (kept, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages)
+            .into_iter()
+            .partition(|m| matches!(m.stage, Stage::Accepted { until, .. } if until <= at.now.mono));
+        self.messages = rest;
+        for m in kept {
+            self.shell.deliver(&m.tracing, Delivery::Delivered, out);
+        }
+        let then = self.token.tick(at);
+        self.follow(at, then, out);
+    }
+
+    fn news(&mut self, at: At, news: BearerNews, out: &mut Vec<Action>) {
+        let asked = self.asking;
+        for done in self.errands.news(at, news.clone(), out) {
+            self.done(at, done, None, out);
+        }
+        match news {
+            BearerNews::Granted(bearer) if asked && Some(bearer.number) != self.bearer => {
+                self.take_bearer(at, &bearer, out);
+            }
+            BearerNews::Granted(bearer) if asked => {
+                // The very token that is not wanted any more.
+                out.push(Action::BearerRefused { number: bearer.number });
+            }
+            BearerNews::Denied { report } if asked => {
+                self.asking = false;
+                self.token.failed(at, &report.what, None, true);
+                self.give_up_waiting(&report.what, out);
+                self.end(at, End::Failed { why: format!("no token for the socket: {}", report.what) }, out);
+            }
+            BearerNews::Dead { number } if self.bearer == Some(number) => {
+                // Somebody else was refused with it, or a person took it back.
+                if let Some(held) = self.token.held().map(|h| h.number) {
+                    self.token.abandon(held, out);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn done(&mut self, at: At, done: Done<'_, Kind>, after: Option<Duration>, out: &mut Vec<Action>) {
+        match done.kind {
+            Kind::Message(tracing) => self.answered(at, &tracing, done.result, out),
+            Kind::Renew => self.renewed(at, done.result, after, out),
+            Kind::Request => {}
+        }
+    }
+
+    fn leave(&mut self, at: At, code: u16, reason: String, out: &mut Vec<Action>) {
+        match self.socket {
+            Socket::Open { .. } => {
+                self.socket = Socket::Closing;
+                out.push(Action::Close { conn: self.conn, code, reason });
+            }
+            Socket::Closing => {}
+            _ => self.end(at, End::ByUser, out),
+        }
+    }
+
+    fn end(&mut self, at: At, end: End, out: &mut Vec<Action>) {
+        if self.is_open() {
+            out.push(Action::Close { conn: self.conn, code: 1000, reason: String::new() });
+        }
+        self.socket = Socket::None;
+        self.asking = false;
+        self.heartbeat.stop();
+        self.give_up_waiting("the session ended", out);
+        for m in std::mem::take(&mut self.messages) {
+            let why = "the session ended before it was confirmed".to_owned();
+            self.shell.deliver(&m.tracing, Delivery::Unconfirmed { why }, out);
+        }
+        self.errands.drop_waiting(|_| true);
+        self.token.forget("end of the session", out);
+        self.bearer = None;
+        if self.shell.state != SessionState::New {
+            self.shell.end(at, end, self.errands.counts, out);
+        }
+    }
+}
+
+impl Dialect for ExternalContact {
+    fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
+        match input {
+            Input::Wish(wish) => self.wish(at, wish, out),
+            Input::Bearer(news) => self.news(at, news, out),
+            Input::Opened { conn } if conn == self.conn => self.opened(at, out),
+            Input::NotOpened { conn, status, report } if conn == self.conn => self.not_opened(at, status, &report, out),
+            Input::Text { conn, text } if conn == self.conn => return self.frame(at, text, out),
+            Input::Bytes { .. } => return Seen { flags: Flags::MALFORMED, ..Seen::default() },
+            Input::Pong { conn } if conn == self.conn => self.heartbeat.pong(at.now.mono),
+            Input::Closed { conn, code, reason } if conn == self.conn => {
+                self.ended(at, End::ByServer { code, reason: reason.to_owned() }, out);
+            }
+            Input::Lost { conn, .. } if conn == self.conn => self.ended(at, End::Lost, out),
+            Input::Answer { call, status, retry_after, body } => {
+                if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
+                    self.done(at, done, retry_after, out);
+                }
+            }
+            Input::CallFailed { call, report } => {
+                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
+                    self.done(at, done, None, out);
+                }
+            }
+            Input::Tick => self.tick(at, out),
+            _ => {}
+        }
+        Seen::default()
+    }
+
+    fn wait(&self, at: At) -> Option<Duration> {
+        let socket = match self.socket {
+            Socket::Pause(until) | Socket::Open { greeting: Some(until) } => Some(until.since(at.now.mono)),
+            _ => None,
+        };
+        let commits = self.messages.iter().filter_map(|m| match &m.stage {
+            Stage::Accepted { until, .. } => Some(until.since(at.now.mono)),
+            _ => None,
+        });
+        let waits = [self.errands.wait(at), self.token.wait(at), self.heartbeat.wait(at.now.mono), socket];
+        waits.into_iter().flatten().chain(commits).min()
+    }
+}
+
+/// Between failed renewals.
+fn renewals() -> Plan {
+    Plan {
+        least: Duration::ZERO,
+        first: Duration::from_millis(500),
+        longest: Duration::from_secs(10),
+        give_up: Duration::from_secs(60),
+        tries: 3,
+    }
+}
+
+fn reconnects(t: &Timings) -> Plan {
+    Plan {
+        least: Duration::ZERO,
+        first: secs(t.reconnect_first_secs),
+        longest: secs(t.reconnect_longest_secs),
+        give_up: secs(t.reconnect_give_up_secs),
+        tries: 8,
+    }
+}

@@ -1,0 +1,425 @@
+//! Signed guest: the guest's token is made here, with a key of one's own. Unverified: no primary source of the vendor
+//! documents it.
+//!
+//! The queue is looked up first, so that an unknown one is told before a session is made. The token (RS256, five
+//! minutes) is verified with the public key, and its guest compared, before it is used. Then a contact is made, and a
+//! conversation for it; each step has an idempotency key of its own, which stays the same on every retry of the step.
+//! 429 and 5xx are tried again, three times, after 1 to 5 seconds. How the guest then talks is no part of the
+//! description.
+
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use super::backoff::Plan;
+use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
+use super::flow::{self, Config, GuestToken, Shell, address, failed_check, invalid, json_call, millis, text_of};
+use super::jwt::Jwt;
+use super::keeper::{Policy, Then};
+use super::seeded::Seeded;
+use super::{Action, At, Call, Dialect, FlowWish, Input, Seen, Wish};
+use crate::model::fact::{ClockDeed, End, ErrorCategory, SessionState};
+use crate::model::flows::SignedGuestFlow;
+use crate::model::{Report, SecretKind};
+
+const TOKEN: &str = "signed-token";
+
+#[derive(Clone, Debug, PartialEq)]
+enum Kind {
+    /// Before the session is made, or later on a person's wish.
+    Queue {
+        first: bool,
+    },
+    Contact,
+    Conversation,
+    Webhook,
+    Request,
+}
+
+pub struct SignedGuest {
+    config: Config,
+    chance: Seeded,
+    shell: Shell,
+    errands: Errands<Kind>,
+    token: GuestToken,
+    guest: String,
+    /// Base of the idempotency keys of this session.
+    key: String,
+    contact: String,
+    conversation: String,
+}
+
+impl SignedGuest {
+    pub fn new(config: Config) -> Self {
+        let mut chance = Seeded::new(config.seed);
+        let policy = Policy { margin: Duration::ZERO, keep_alive: false, retry: Retry::NEVER.plan };
+        let can = [ClockDeed::Refresh, ClockDeed::Expire, ClockDeed::Forget];
+        let breaks = "a new contact with it is refused with 400";
+        let token =
+            GuestToken::new(SecretKind::Jwt, TOKEN, "signed guest token", breaks, &can, policy, chance.number());
+        Self {
+            errands: Errands::new(chance.number()),
+            token,
+            chance,
+            shell: Shell::default(),
+            guest: String::new(),
+            key: String::new(),
+            contact: String::new(),
+            conversation: String::new(),
+            config,
+        }
+    }
+
+    fn flow(&self) -> &SignedGuestFlow {
+        &self.config.environment.flows.signed_guest
+    }
+
+    fn queue(&self) -> &str {
+        let own = self.config.form.queue_id.trim();
+        if own.is_empty() { self.config.environment.queue_id.as_deref().unwrap_or_default().trim() } else { own }
+    }
+
+    fn names(&self) -> [(&str, &str); 4] {
+        [
+            ("queueId", self.queue()),
+            ("guestId", &self.guest),
+            ("contactId", &self.contact),
+            ("conversationId", &self.conversation),
+        ]
+    }
+
+    fn retry(&self) -> Retry {
+        let flow = self.flow();
+        let plan = Plan {
+            least: millis(flow.retry_first_millis),
+            // The first wait may already lie between both ends.
+            first: millis(flow.retry_first_millis.saturating_mul(2).min(flow.retry_longest_millis)),
+            longest: millis(flow.retry_longest_millis),
+            give_up: Duration::from_secs(300),
+            tries: flow.retries,
+        };
+        Retry { plan, rate_limited: true, server_error: true, no_answer: true, unnamed: Duration::ZERO }
+    }
+
+    fn wish(&mut self, at: At, wish: Wish, out: &mut Vec<Action>) {
+        match wish {
+            Wish::Connect if self.shell.is_idle() => self.begin(at, out),
+            Wish::Connect => self.shell.remark(at, "there is a session already", out),
+            Wish::Leave { .. } => self.end(at, End::ByUser, out),
+            Wish::Flow(FlowWish::CheckQueue) if self.queue().is_empty() => {
+                flow::fault(Report::new("no-queue", "There is no queue to check", "queueId: it is empty."), out);
+            }
+            Wish::Flow(FlowWish::CheckQueue) => self.check_queue(at, false, out),
+            Wish::Flow(FlowWish::Refresh { .. }) if self.shell.is_ready() => {
+                let then = self.token.renew();
+                self.follow(at, then, out);
+            }
+            Wish::Flow(FlowWish::Request { method, path, body }) => {
+                match flow::request(&self.config.base, &method, &path, &body, &self.names()) {
+                    Ok(errand) => self.errands.begin(at, Kind::Request, errand, out),
+                    Err(report) => flow::fault(report, out),
+                }
+            }
+            Wish::Clock { id, deed } if id == TOKEN => {
+                let then = self.token.deed(at, deed, out);
+                self.follow(at, then, out);
+            }
+            other => flow::refuse(&other, "this flow's description knows no way to send a message", out),
+        }
+    }
+
+    fn begin(&mut self, at: At, out: &mut Vec<Action>) {
+        self.shell.begin(at, out);
+        self.guest = self.config.form.guest_id.trim().to_owned();
+        self.contact.clear();
+        self.conversation.clear();
+        self.key = format!("webchat-session-{}", self.chance.uuid());
+        self.errands.ids.guest = Some(self.guest.clone());
+        self.errands.ids.queue = Some(self.queue().to_owned());
+        self.errands.ids.contact = None;
+        self.errands.ids.conversation = None;
+        if let Err(why) = self.check() {
+            return self.refuse_start(at, &why, out);
+        }
+        flow::id("guest", &self.guest, None, out);
+        flow::id("queue", self.queue(), None, out);
+        self.check_queue(at, true, out);
+    }
+
+    /// What can be told before anything is sent: the field, its value and the limit.
+    fn check(&self) -> Result<(), String> {
+        if self.guest.is_empty() {
+            return Err(invalid("guestId", "empty", "the guest must be named"));
+        }
+        if self.queue().is_empty() {
+            return Err(invalid("queueId", "empty", "a queue must be chosen"));
+        }
+        if let Some((name, _)) = self
+            .config
+            .form
+            .attributes
+            .iter()
+            .find(|(k, _)| matches!(k.as_str(), "guestId" | "iat" | "exp" | "guestToken"))
+        {
+            return Err(invalid("customAttributes", format_args!("“{name}”"), "this name is the token's own"));
+        }
+        Ok(())
+    }
+
+    fn check_queue(&mut self, at: At, first: bool, out: &mut Vec<Action>) {
+        let call = Call {
+            method: "GET",
+            url: address(&self.config.base, &self.flow().queue_path, &self.names()),
+            headers: vec![("accept".into(), "application/json".into())],
+            purpose: "check the queue",
+            ..Call::default()
+        };
+        let errand = Errand { action: "queue.check", call, auth: Auth::Oauth, retry: self.retry() };
+        self.errands.begin(at, Kind::Queue { first }, errand, out);
+    }
+
+    /// `guestId`, times and extra claims, to be signed by the active key.
+    fn sign(&mut self, at: At, out: &mut Vec<Action>) {
+        let now = at.server.as_secs();
+        let mut claims = Map::new();
+        claims.insert("guestId".into(), json!(self.guest));
+        for (name, value) in &self.config.form.attributes {
+            claims.insert(name.clone(), json!(value));
+        }
+        claims.insert("iat".into(), json!(now));
+        claims.insert("exp".into(), json!(now + i64::from(self.flow().token_life_secs)));
+        out.push(Action::Sign { claims });
+    }
+
+    fn signed(&mut self, at: At, token: &str, kid: &str, out: &mut Vec<Action>) {
+        // The signature was verified with the public key; what it says is compared before it is used.
+        let jwt = Jwt::decode(token);
+        let guest = jwt.as_ref().and_then(|j| j.claims.get("guestId")).and_then(Value::as_str);
+        if guest != Some(self.guest.as_str()) {
+            let why = format!("the signed token's guestId is {}, not {}", guest.unwrap_or("missing"), self.guest);
+            return self.not_signed(at, &Report::new("guest-mismatch", "The token is of another guest", why), out);
+        }
+        flow::id("key", kid, None, out);
+        let first = self.contact.is_empty();
+        match self.token.take(at, token, None, false, "you", out) {
+            Then::GiveUp(reason) => {
+                self.not_signed(
+                    at,
+                    &Report::new("token-dead", "The signed token cannot be used", reason.to_string()),
+                    out,
+                );
+            }
+            _ if first => self.make_contact(at, out),
+            _ => self.shell.refreshes += 1,
+        }
+    }
+
+    fn not_signed(&mut self, at: At, report: &Report, out: &mut Vec<Action>) {
+        failed_check("token.sign", ErrorCategory::TokenValidation, &report.what, &self.errands.ids, out);
+        flow::fault(report.clone(), out);
+        self.token.failed(at, &report.what, None, true);
+        if !self.shell.is_ready() {
+            self.end(at, End::Failed { why: report.title.clone() }, out);
+        }
+    }
+
+    fn attributes(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        if let Some(held) = self.token.held() {
+            map.insert("guestToken".into(), json!(held.token.expose()));
+        }
+        map.extend(self.config.form.attributes.iter().map(|(k, v)| (k.clone(), json!(v))));
+        map
+    }
+
+    fn make_contact(&mut self, at: At, out: &mut Vec<Action>) {
+        let attributes = Value::Object(self.attributes());
+        let (size, most) = (attributes.to_string().len(), self.flow().attribute_bytes);
+        if size > most as usize {
+            let limit = format!("at most {most} bytes of JSON");
+            return self.refuse_start(at, &invalid("customAttributes", format_args!("{size} bytes"), &limit), out);
+        }
+        let body = json!({
+            "type": "webchat",
+            "address": format!("guest-{}", self.guest),
+            "externalContactId": self.guest,
+            "customAttributes": attributes,
+        });
+        let url = address(&self.config.base, &self.flow().contact_path, &self.names());
+        self.step(at, Kind::Contact, "contact.create", url, &body, "create the contact", out);
+    }
+
+    fn make_conversation(&mut self, at: At, out: &mut Vec<Action>) {
+        let token = self.token.held().map(|h| h.token.expose().clone()).unwrap_or_default();
+        let body = json!({
+            "contactId": self.contact,
+            "routingData": { "queueId": self.queue(), "skillRequirements": self.skills() },
+            "customAttributes": { "sessionToken": token, "routingTarget": self.queue() },
+        });
+        let url = address(&self.config.base, &self.flow().conversation_path, &self.names());
+        self.step(at, Kind::Conversation, "conversation.create", url, &body, "create the conversation", out);
+    }
+
+    fn skills(&self) -> Vec<&str> {
+        self.config.form.skill.split(',').map(str::trim).filter(|s| !s.is_empty()).collect()
+    }
+
+    /// A step that the server shall do once, however often it is asked.
+    #[expect(clippy::too_many_arguments, reason = "each is named at its one use")]
+    fn step(
+        &mut self,
+        at: At,
+        kind: Kind,
+        action: &'static str,
+        url: String,
+        body: &Value,
+        purpose: &'static str,
+        out: &mut Vec<Action>,
+    ) {
+        let key = match kind {
+            Kind::Contact => format!("{}-contact", self.key),
+            _ => format!("{}-conversation", self.key),
+        };
+        flow::id("idempotency key", &key, None, out);
+        let mut call = json_call("POST", url, body, purpose);
+        call.headers.push(("idempotency-key".into(), key));
+        let errand = Errand { action, call, auth: Auth::Oauth, retry: self.retry() };
+        self.errands.begin(at, kind, errand, out);
+    }
+
+    fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
+        let body = match done.result {
+            Ok((_, body)) => serde_json::from_slice::<Value>(body).unwrap_or_default(),
+            Err(failure) => return self.failed(at, &done.kind, &failure, out),
+        };
+        if self.shell.is_idle() {
+            return;
+        }
+        match done.kind {
+            Kind::Queue { first: true } => self.sign(at, out),
+            Kind::Queue { first: false } => {
+                let name = text_of(&body, "name").unwrap_or_default();
+                self.shell.remark(at, &format!("the queue is known: {name}"), out);
+            }
+            Kind::Contact => match text_of(&body, "id") {
+                Some(id) => {
+                    flow::id("contact", &id, None, out);
+                    self.errands.ids.contact = Some(id.clone());
+                    self.contact = id;
+                    self.make_conversation(at, out);
+                }
+                None => self.fail(at, "the contact's answer has no id", out),
+            },
+            Kind::Conversation => match text_of(&body, "id") {
+                Some(id) => {
+                    flow::id("conversation", &id, None, out);
+                    self.errands.ids.conversation = Some(id.clone());
+                    self.conversation = id;
+                    self.shell.go(at, SessionState::Ready, "", out);
+                    self.notify(at, out);
+                }
+                None => self.fail(at, "the conversation's answer has no id", out),
+            },
+            Kind::Webhook | Kind::Request => {}
+        }
+    }
+
+    /// Tells the customer system; nothing depends on it.
+    fn notify(&mut self, at: At, out: &mut Vec<Action>) {
+        let event = json!({
+            "event": "webchat.session.created",
+            "timestamp": at.now.wall.rfc3339(),
+            "data": {
+                "contactId": self.contact,
+                "conversationId": self.conversation,
+                "guestId": self.guest,
+                "initializationLatencyMs": self.shell.duration(at).as_millis() as u64,
+            },
+        });
+        if let Some(errand) = flow::webhook(&self.config.environment.flows.webhook, &event) {
+            self.errands.begin(at, Kind::Webhook, errand, out);
+        }
+    }
+
+    fn failed(&mut self, at: At, kind: &Kind, failure: &Failure, out: &mut Vec<Action>) {
+        let queue = self.queue().to_owned();
+        match (kind, failure.status()) {
+            (Kind::Webhook | Kind::Request, _) => {}
+            (Kind::Queue { first }, Some(404)) => {
+                let why = invalid("queueId", format_args!("“{queue}”"), "the server knows no such queue");
+                let report = Report::new("unknown-queue", "The queue is not known", why.clone())
+                    .remedy("Look up the queue's id in the administration; ids differ between organisations.");
+                flow::fault(report, out);
+                if *first {
+                    self.end(at, End::Failed { why }, out);
+                }
+            }
+            (Kind::Queue { first: false }, _) => {
+                flow::fault(Report::new("queue-not-checked", "The queue was not checked", failure.sentence()), out);
+            }
+            _ => self.fail(at, &failure.sentence(), out),
+        }
+    }
+
+    fn fail(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
+        flow::fault(Report::new("session-not-made", "The session was not made", format!("{why}.")), out);
+        self.end(at, End::Failed { why: why.to_owned() }, out);
+    }
+
+    fn refuse_start(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
+        failed_check("session.check", ErrorCategory::Validation, why, &self.errands.ids, out);
+        flow::fault(Report::new("invalid", "Nothing was sent", format!("{why}.")), out);
+        self.end(at, End::Invalid { why: why.to_owned() }, out);
+    }
+
+    fn follow(&mut self, at: At, then: Then, out: &mut Vec<Action>) {
+        if then == Then::Fetch {
+            self.sign(at, out);
+        }
+    }
+
+    fn end(&mut self, at: At, end: End, out: &mut Vec<Action>) {
+        if self.shell.state == SessionState::New {
+            return;
+        }
+        self.errands.drop_waiting(|kind| *kind != Kind::Webhook);
+        self.token.forget("end of the session", out);
+        self.shell.end(at, end, self.errands.counts, out);
+    }
+}
+
+impl Dialect for SignedGuest {
+    fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
+        match input {
+            Input::Wish(wish) => self.wish(at, wish, out),
+            Input::Bearer(news) => {
+                for done in self.errands.news(at, news, out) {
+                    self.done(at, done, out);
+                }
+            }
+            Input::Signed { .. } | Input::NotSigned { .. } if self.shell.is_idle() => {}
+            Input::Signed { token, kid } => self.signed(at, token.expose(), &kid, out),
+            Input::NotSigned { report } => self.not_signed(at, &report, out),
+            Input::Answer { call, status, retry_after, body } => {
+                if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
+                    self.done(at, done, out);
+                }
+            }
+            Input::CallFailed { call, report } => {
+                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
+                    self.done(at, done, out);
+                }
+            }
+            Input::Tick => {
+                self.errands.tick(at, out);
+                self.token.tick(at);
+            }
+            _ => {}
+        }
+        Seen::default()
+    }
+
+    fn wait(&self, at: At) -> Option<Duration> {
+        [self.errands.wait(at), self.token.wait(at)].into_iter().flatten().min()
+    }
+}
