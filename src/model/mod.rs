@@ -9,6 +9,7 @@ pub mod id;
 pub mod record;
 pub mod report;
 pub mod secret;
+pub mod signing;
 pub mod time;
 
 pub use clock::{Clock, ManualClock, Now, ServerTime, SystemClock};
@@ -20,4 +21,5 @@ pub use id::{DialectId, SessionId};
 pub use record::{Direction, Draft, Flags, Kind, Record};
 pub use report::Report;
 pub use secret::{Secret, SecretKind};
+pub use signing::{KeyInfo, KeyState};
 pub use time::{Mono, Wall};

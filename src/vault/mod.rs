@@ -2,7 +2,10 @@
 
 mod book;
 mod encodings;
+#[cfg(test)]
+mod fake;
 mod harden;
+pub mod keys;
 mod names;
 mod needles;
 mod placeholder;
