@@ -1,5 +1,6 @@
 //! Secrets: the OS keyring, and the door that keeps them out of the log.
 
+mod armour;
 mod book;
 mod encodings;
 #[cfg(test)]
@@ -11,6 +12,7 @@ mod needles;
 mod placeholder;
 mod redactor;
 mod reports;
+mod shape;
 mod shapes;
 mod store;
 mod sweep;
