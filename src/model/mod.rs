@@ -12,7 +12,7 @@ pub mod secret;
 pub mod signing;
 pub mod time;
 
-pub use clock::{Clock, ManualClock, Now, ServerTime, SystemClock};
+pub use clock::{Clock, ManualClock, Now, ServerTime, SteppedClock, SystemClock};
 pub use environment::Environment;
 pub use fact::Fact;
 pub use happening::{Happening, Message};
