@@ -42,7 +42,7 @@
 //! | --- | --- | --- |
 //! | [`model`] | what all speak of: records, facts, environments, [`Report`](model::Report) (what a user reads when something fails), clocks. No I/O | |
 //! | [`capture`] | the log: writer, reader, search, filters, exports, retention, versions of the file | SQLite |
-//! | [`vault`] | the keyring, and the [redactor](vault::Redactor) | keyring |
+//! | [`vault`] | the keyring, the [keys](vault::keys) that sign guest tokens, and the [redactor](vault::Redactor) | keyring, aws-lc-rs |
 //! | [`dialect`] | one folder per protocol: a pure state machine, and the small machines that they share | |
 //! | [`projection`] | the folds, and the thread that runs them behind a capture | |
 //! | [`sandbox`] | a server that speaks the other side of each protocol, with faults on demand. It never sees a dialect: it is written from the protocol's documents, or a test of one against the other would prove nothing | tokio, axum |

@@ -43,11 +43,70 @@ impl Clock for SystemClock {
     }
 }
 
+/// Who wants to know that a clock was moved by hand.
+#[derive(Default)]
+struct Listeners(Mutex<Vec<Arc<dyn Fn() + Send + Sync>>>);
+
+impl Listeners {
+    fn add(&self, call: Box<dyn Fn() + Send + Sync>) {
+        lock(&self.0).push(call.into());
+    }
+
+    /// Calls each, without the lock: a call may look at the clock, and add another one.
+    fn tell(&self) {
+        let calls = lock(&self.0).clone();
+        for call in calls {
+            call();
+        }
+    }
+}
+
+/// The clocks of this computer, put forward by hand: what waits for a quarter of an hour can be seen at once.
+pub struct SteppedClock {
+    system: SystemClock,
+    ahead: Mutex<Duration>,
+    listeners: Listeners,
+}
+
+impl SteppedClock {
+    pub fn shared() -> Arc<Self> {
+        let system = SystemClock { start: Instant::now() };
+        Arc::new(Self { system, ahead: Mutex::default(), listeners: Listeners::default() })
+    }
+
+    /// Puts both clocks forward together. What is due by then is due at once.
+    pub fn step(&self, d: Duration) {
+        {
+            let mut ahead = lock(&self.ahead);
+            *ahead = ahead.saturating_add(d);
+        }
+        self.listeners.tell();
+    }
+
+    /// By how much the computer's clocks were put forward so far.
+    pub fn ahead(&self) -> Duration {
+        *lock(&self.ahead)
+    }
+}
+
+impl Clock for SteppedClock {
+    fn now(&self) -> Now {
+        // Under the lock: of two readings one after the other, the second is never earlier.
+        let ahead = lock(&self.ahead);
+        let now = self.system.now();
+        Now { wall: now.wall + *ahead, mono: now.mono + *ahead }
+    }
+
+    fn on_move(&self, call: Box<dyn Fn() + Send + Sync>) {
+        self.listeners.add(call);
+    }
+}
+
 /// A clock that stands still until it is moved. For tests.
 #[derive(Default)]
 pub struct ManualClock {
     now: Mutex<Now>,
-    calls: Mutex<Vec<Box<dyn Fn() + Send + Sync>>>,
+    listeners: Listeners,
 }
 
 impl ManualClock {
@@ -64,7 +123,7 @@ impl ManualClock {
             now.wall = now.wall + d;
             now.mono = now.mono + d;
         }
-        self.tell();
+        self.listeners.tell();
     }
 
     /// Only the wall clock moves: somebody set it, or the machine slept.
@@ -73,13 +132,7 @@ impl ManualClock {
             let mut now = lock(&self.now);
             now.wall = now.wall.plus_micros(micros);
         }
-        self.tell();
-    }
-
-    fn tell(&self) {
-        for call in lock(&self.calls).iter() {
-            call();
-        }
+        self.listeners.tell();
     }
 }
 
@@ -89,7 +142,7 @@ impl Clock for ManualClock {
     }
 
     fn on_move(&self, call: Box<dyn Fn() + Send + Sync>) {
-        lock(&self.calls).push(call);
+        self.listeners.add(call);
     }
 }
 
@@ -162,10 +215,85 @@ pub fn jump(from: Now, to: Now) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::thread;
+
     use super::*;
 
     fn at(wall: i64, mono: u64) -> Now {
         Now { wall: Wall(wall), mono: Mono(mono) }
+    }
+
+    const QUARTER: Duration = Duration::from_secs(15 * 60);
+
+    #[test]
+    fn a_step_puts_both_clocks_forward_and_they_go_on() {
+        let clock = SteppedClock::shared();
+        let before = clock.now();
+        clock.step(QUARTER);
+        clock.step(QUARTER);
+        let after = clock.now();
+        assert_eq!(clock.ahead(), QUARTER * 2);
+        let by_mono = after.mono.since(before.mono);
+        assert!((QUARTER * 2..QUARTER * 2 + Duration::from_secs(60)).contains(&by_mono), "{by_mono:?}");
+        assert!(jump(before, after).abs() < 1_000_000, "no suspend is seen: {}", jump(before, after));
+        let system = SystemClock { start: Instant::now() }.now().wall + clock.ahead();
+        assert!(system.micros_since(after.wall) < 60_000_000);
+        thread::sleep(Duration::from_millis(2));
+        assert!(clock.now().mono.since(after.mono) >= Duration::from_millis(2));
+    }
+
+    #[test]
+    fn no_step_is_too_long() {
+        let clock = SteppedClock::shared();
+        for _ in 0..3 {
+            clock.step(Duration::MAX);
+        }
+        let now = clock.now();
+        assert_eq!((now.wall, now.mono), (Wall(i64::MAX), Mono(u64::MAX)));
+    }
+
+    #[test]
+    fn whoever_waits_is_told_after_the_step_and_may_look_at_the_clock() {
+        let clock = SteppedClock::shared();
+        let start = clock.now();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        for _ in 0..2 {
+            let (clock_in, seen) = (clock.clone(), seen.clone());
+            clock.on_move(Box::new(move || {
+                lock(&seen).push(clock_in.now().mono.since(start.mono) >= QUARTER);
+                // Somebody else begins to wait meanwhile.
+                clock_in.on_move(Box::new(|| {}));
+            }));
+        }
+        assert!(lock(&seen).is_empty());
+        clock.step(QUARTER);
+        assert_eq!(*lock(&seen), [true, true]);
+    }
+
+    #[test]
+    fn readings_never_go_back_while_others_step() {
+        let clock = SteppedClock::shared();
+        let told = Arc::new(AtomicUsize::new(0));
+        let count = told.clone();
+        clock.on_move(Box::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        }));
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| (0..200).for_each(|_| clock.step(Duration::from_secs(1))));
+                scope.spawn(|| {
+                    let mut last = clock.now();
+                    for _ in 0..2000 {
+                        let now = clock.now();
+                        assert!(now.mono >= last.mono);
+                        last = now;
+                    }
+                });
+            }
+        });
+        assert_eq!(clock.ahead(), Duration::from_secs(600));
+        assert_eq!(told.load(Ordering::Relaxed), 600);
     }
 
     #[test]

@@ -10,9 +10,10 @@ pub mod id;
 pub mod record;
 pub mod report;
 pub mod secret;
+pub mod signing;
 pub mod time;
 
-pub use clock::{Clock, ManualClock, Now, ServerTime, SystemClock};
+pub use clock::{Clock, ManualClock, Now, ServerTime, SteppedClock, SystemClock};
 pub use environment::Environment;
 pub use fact::Fact;
 pub use happening::{Happening, Message};
@@ -21,4 +22,5 @@ pub use id::{DialectId, SessionId, UNVERIFIED};
 pub use record::{Direction, Draft, Flags, Kind, Record};
 pub use report::Report;
 pub use secret::{Secret, SecretKind};
+pub use signing::{KeyInfo, KeyState};
 pub use time::{Mono, Wall};

@@ -55,12 +55,14 @@ pub enum SecretKind {
     Signature,
     Cookie,
     Password,
+    /// What signs tokens: the private part of a key pair.
+    PrivateKey,
     /// Anything else that looks like one.
     Other,
 }
 
 impl SecretKind {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::SessionToken,
         Self::AccessToken,
         Self::RefreshToken,
@@ -69,6 +71,7 @@ impl SecretKind {
         Self::Signature,
         Self::Cookie,
         Self::Password,
+        Self::PrivateKey,
         Self::Other,
     ];
 
@@ -83,6 +86,7 @@ impl SecretKind {
             Self::Signature => "signature",
             Self::Cookie => "cookie",
             Self::Password => "password",
+            Self::PrivateKey => "private-key",
             Self::Other => "secret",
         }
     }

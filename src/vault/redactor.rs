@@ -124,4 +124,6 @@ fn text_of(bytes: Vec<u8>) -> String {
 }
 
 #[cfg(test)]
+mod private_keys;
+#[cfg(test)]
 mod tests;

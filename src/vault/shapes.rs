@@ -6,14 +6,14 @@
 use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, Input, MatchKind};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use memchr::{memchr, memmem, memrchr};
 
+use super::armour;
 use super::names::{self, Role};
 use super::placeholder::len_at;
-use super::views::{View, unescape, unpercent};
-use crate::model::{Secret, SecretKind};
+use super::shape::{Shape, Style, password_of};
+use super::views::View;
+use crate::model::SecretKind;
 
 /// A piece of text that makes us look closer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,13 +26,15 @@ enum Trigger {
     Basic,
     /// An address, which may hold a password.
     Address,
+    /// In the first line of a private key in PEM.
+    PrivateKey,
     /// Part of a name that stands beside an authorisation code, whose own name (`code`) is in every frame.
     Exchange(&'static str),
 }
 
 use Trigger::*;
 
-const TRIGGERS: [Trigger; 30] = [
+const TRIGGERS: [Trigger; 31] = [
     Name("oken"),
     Name("OKEN"),
     Name("jwt"),
@@ -59,6 +61,7 @@ const TRIGGERS: [Trigger; 30] = [
     Bearer,
     Basic,
     Address,
+    PrivateKey,
     Exchange("grant_"),
     Exchange("edirec"),
     Exchange("erifie"),
@@ -73,51 +76,8 @@ impl Trigger {
             Bearer => b"earer ",
             Basic => b"asic ",
             Address => b"://",
+            PrivateKey => armour::WORD,
         }
-    }
-}
-
-/// How a value is written where it was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Style {
-    Plain,
-    /// Between quotes, perhaps with JSON escapes.
-    Quoted,
-    /// Perhaps with percent escapes.
-    Percent,
-    /// Base64 of `user:password`.
-    Basic,
-}
-
-/// A secret by its shape: where it stands in the view.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Shape {
-    pub start: usize,
-    pub end: usize,
-    pub kind: SecretKind,
-    pub style: Style,
-}
-
-impl Shape {
-    /// The value itself, then other values that it gives away.
-    pub fn values(&self, text: &[u8]) -> Vec<(SecretKind, Secret<String>)> {
-        let raw = &text[self.start..self.end];
-        let decoded = Secret::new(match self.style {
-            Style::Quoted if memchr(b'\\', raw).is_some() => unescape(raw).0,
-            Style::Percent if memchr(b'%', raw).is_some() => unpercent(raw).0,
-            _ => Vec::new(),
-        });
-        let value = if decoded.expose().is_empty() { raw } else { decoded.expose().as_slice() };
-        let value = Secret::new(String::from_utf8_lossy(value).into_owned());
-        let mut out = Vec::with_capacity(2);
-        if self.style == Style::Percent && value.expose().contains('+') {
-            out.push((self.kind, Secret::new(value.expose().replace('+', " "))));
-        }
-        if let Some(password) = (self.style == Style::Basic).then(|| password_of(raw)).flatten() {
-            out.push((SecretKind::ClientSecret, password));
-        }
-        out.insert(0, (self.kind, value));
-        out
     }
 }
 
@@ -126,7 +86,7 @@ static SEARCH: LazyLock<AhoCorasick> = LazyLock::new(|| {
     match AhoCorasick::builder().match_kind(MatchKind::LeftmostFirst).build(TRIGGERS.map(Trigger::literal)) {
         Ok(search) => search,
         // Going on without it would let secrets through.
-        Err(e) => unreachable!("thirty short constant patterns fit into an automaton: {e}"),
+        Err(e) => unreachable!("a few short constant patterns fit into an automaton: {e}"),
     }
 });
 
@@ -160,7 +120,8 @@ impl<'v> Shapes<'v> {
 
     /// Looks at what stands around a trigger. To be called with rising `at`.
     fn look(&mut self, trigger: Trigger, at: usize) {
-        if at < self.quiet {
+        // A private key is one whatever name stands before it.
+        if at < self.quiet && trigger != PrivateKey {
             return;
         }
         match trigger {
@@ -169,6 +130,7 @@ impl<'v> Shapes<'v> {
             Bearer => self.bearer(at),
             Basic => self.basic(at),
             Address => self.address(at),
+            PrivateKey => self.private_key(at),
             Exchange(part) => {
                 self.name(at, part.len());
                 self.exchange(at);
@@ -183,7 +145,8 @@ impl<'v> Shapes<'v> {
     fn found(&mut self, start: usize, end: usize, kind: SecretKind, style: Style) {
         self.quiet = self.quiet.max(end);
         let raw = &self.text[start..end];
-        let empty_word = matches!(raw, b"" | b"null" | b"undefined" | b"true" | b"false");
+        // A key in PEM, whose first word looks like the whole of a value, is found by its shape.
+        let empty_word = matches!(raw, b"" | b"null" | b"undefined" | b"true" | b"false" | b"-----BEGIN");
         if empty_word || len_at(raw) == raw.len() || raw.iter().all(|b| *b == b'*') {
             return;
         }
@@ -389,6 +352,11 @@ impl<'v> Shapes<'v> {
         }
     }
 
+    fn private_key(&mut self, at: usize) {
+        let Some((start, end)) = armour::private_key(self.text, at) else { return };
+        self.found(start, end, SecretKind::PrivateKey, Style::Armoured);
+    }
+
     /// An authorisation code near the names that stand beside one. Status words are none.
     fn exchange(&mut self, at: usize) {
         const NEAR: usize = 8192;
@@ -489,11 +457,4 @@ fn looks_random(value: &[u8]) -> bool {
     let digit = value.iter().any(u8::is_ascii_digit);
     let upper = value.iter().skip(1).any(u8::is_ascii_uppercase);
     value.len() >= 8 && digit || value.len() >= 16 && upper
-}
-
-/// The password in base64 of `user:password`.
-fn password_of(base64: &[u8]) -> Option<Secret<String>> {
-    let text = Secret::new(STANDARD.decode(base64).ok()?);
-    let (_, password) = std::str::from_utf8(text.expose()).ok()?.split_once(':')?;
-    Some(Secret::from(password)).filter(|p| !p.expose().is_empty())
 }

@@ -48,7 +48,7 @@ struct Keyring {
 }
 
 /// What we ask of a keyring.
-trait Backend: Send + Sync {
+pub(super) trait Backend: Send + Sync {
     fn status(&self) -> Result<(), Error>;
     fn get(&self, key: &str) -> Result<Vec<u8>, Error>;
     fn set(&self, key: &str, value: &[u8]) -> Result<(), Error>;
@@ -107,7 +107,7 @@ impl Vault {
         read.map_err(|failure| report(&failure, "read an entry of the keyring"))
     }
 
-    fn over(backend: Arc<dyn Backend>, limit: Duration) -> Self {
+    pub(super) fn over(backend: Arc<dyn Backend>, limit: Duration) -> Self {
         let opened = Worker::start(limit).map_err(Failure::NoThread).and_then(|worker| {
             let keyring = Keyring { worker, backend };
             keyring.call(|backend| probe(backend)).map(|()| keyring)
@@ -222,47 +222,10 @@ fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::Ordering;
 
+    use super::super::fake::Fake;
     use super::*;
-
-    /// A keyring that can be told to fail.
-    #[derive(Default)]
-    struct Fake {
-        entries: Mutex<HashMap<String, Vec<u8>>>,
-        refuses: AtomicBool,
-        forgets: AtomicBool,
-    }
-
-    impl Fake {
-        fn check(&self) -> Result<(), Error> {
-            if self.refuses.load(Ordering::Relaxed) { Err(Error::PlatformFailure("refused".into())) } else { Ok(()) }
-        }
-    }
-
-    impl Backend for Fake {
-        fn status(&self) -> Result<(), Error> {
-            self.check()
-        }
-
-        fn get(&self, key: &str) -> Result<Vec<u8>, Error> {
-            self.check()?;
-            lock(&self.entries).get(key).cloned().ok_or(Error::NoEntry)
-        }
-
-        fn set(&self, key: &str, value: &[u8]) -> Result<(), Error> {
-            self.check()?;
-            if !self.forgets.load(Ordering::Relaxed) {
-                lock(&self.entries).insert(key.into(), value.into());
-            }
-            Ok(())
-        }
-
-        fn delete(&self, key: &str) -> Result<(), Error> {
-            self.check()?;
-            lock(&self.entries).remove(key).map(drop).ok_or(Error::NoEntry)
-        }
-    }
 
     fn value(vault: &Vault, key: &str) -> Option<String> {
         vault.get(key).unwrap().map(|s| s.expose().clone())

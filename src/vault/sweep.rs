@@ -8,7 +8,8 @@ use memchr::memchr_iter;
 use super::book::{Book, Known, Origin};
 use super::needles::Needles;
 use super::placeholder;
-use super::shapes::{Shape, shapes};
+use super::shape::Shape;
+use super::shapes::shapes;
 use super::views::{Escape, View, unescape, widen};
 use crate::model::{Secret, SecretKind};
 

@@ -89,12 +89,18 @@ fn before(escapes: &[Escape], at: usize) -> Option<&Escape> {
     escapes[..escapes.partition_point(|e| e.at < at)].last()
 }
 
-/// Undoes JSON escapes. What is no escape stays as it is.
+/// The text without the escapes that `decode` knows; none where it has none.
+pub(super) fn undo(decode: impl Fn(&[u8]) -> (Vec<u8>, Vec<Escape>), text: &[u8]) -> Option<Vec<u8>> {
+    let (out, escapes) = decode(text);
+    (!escapes.is_empty()).then_some(out)
+}
+
+/// Undoes JSON escapes; gives nothing of use where there are none. What is no escape stays as it is.
 pub(super) fn unescape(text: &[u8]) -> (Vec<u8>, Vec<Escape>) {
     decode(text, b'\\', json_escape)
 }
 
-/// Undoes percent escapes.
+/// Undoes percent escapes, likewise.
 pub(super) fn unpercent(text: &[u8]) -> (Vec<u8>, Vec<Escape>) {
     decode(text, b'%', |text, out| match text {
         [_, high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {

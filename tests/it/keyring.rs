@@ -9,8 +9,9 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use sessionscope::model::Secret;
+use sessionscope::model::{Secret, Wall};
 use sessionscope::vault::Vault;
+use sessionscope::vault::keys::{KeyRing, SigningKey};
 use tempfile::TempDir;
 
 use crate::needs;
@@ -148,6 +149,62 @@ fn secrets_live_in_a_real_keyring() {
             child(home.path(), name, "write", Some(&unlocked));
             // Another daemon, on another bus, with the same files.
             child(home.path(), name, "read", Some(&unlocked));
+        }
+    }
+}
+
+#[test]
+fn a_signing_key_goes_to_a_real_keyring_and_comes_back() {
+    // What the settings keep of the keys, from one start of the program to the next.
+    let settings = || env::var_os("XDG_DATA_HOME").map(|dir| Path::new(&dir).join("keys.json")).unwrap();
+    let known = || serde_json::from_slice(&fs::read(settings()).unwrap()).unwrap();
+    let claims = serde_json::Map::from_iter([("guestId".to_owned(), "g-1".into())]);
+    match part().as_deref() {
+        Some("rotate") => {
+            let vault = Vault::open();
+            assert!(vault.status().lasting, "{:?}", vault.status());
+            let mut ring = KeyRing::new("env-1", Vec::new());
+            for kid in ["first", "second"] {
+                let key = SigningKey::generate().unwrap();
+                ring.add(&vault, kid, &key, Wall(1), None).unwrap();
+                assert_eq!(ring.signer(&vault).unwrap().1.public(), key.public());
+            }
+            assert_eq!(vault.status().report, None);
+            let text = serde_json::to_string(ring.keys()).unwrap();
+            assert!(!text.contains("PRIVATE"));
+            fs::write(settings(), text).unwrap();
+            played("rotate");
+        }
+        Some("sign") => {
+            let vault = Vault::open();
+            let mut ring = KeyRing::new("env-1", known());
+            let (kid, key) = ring.signer(&vault).unwrap();
+            assert_eq!(kid, "second");
+            let token = key.sign_rs256(&kid, &claims).unwrap();
+            assert_eq!(ring.verify(token.expose(), Wall(2)).unwrap(), claims);
+            let old = ring.load(&vault, "first").unwrap().sign_rs256("first", &claims).unwrap();
+            assert_eq!(ring.verify(old.expose(), Wall(2)).unwrap(), claims);
+            ring.delete(&vault, "first").unwrap();
+            assert_eq!(value(&Vault::open(), "env-1/signing-key/first"), None);
+            assert!(value(&Vault::open(), "env-1/signing-key/second").is_some());
+            played("sign");
+        }
+        Some("lost") => {
+            // No keyring this time: what is known of the keys does not sign by itself.
+            let report = KeyRing::new("env-1", known()).signer(&Vault::open()).unwrap_err();
+            assert_eq!(report.code, "key-lost", "{}", report.text());
+            played("lost");
+        }
+        _ => {
+            if !has_programs() {
+                return;
+            }
+            let home = home();
+            let unlocked = format!("{UNLOCK}{WAIT}");
+            let name = "keyring::a_signing_key_goes_to_a_real_keyring_and_comes_back";
+            child(home.path(), name, "rotate", Some(&unlocked));
+            child(home.path(), name, "sign", Some(&unlocked));
+            child(home.path(), name, "lost", None);
         }
     }
 }

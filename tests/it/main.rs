@@ -13,6 +13,7 @@ mod probe;
 mod reach;
 mod sandbox;
 mod secrets;
+mod stepped_clock;
 mod support;
 mod ui_app;
 mod ui_forms;

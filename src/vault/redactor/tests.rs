@@ -13,7 +13,16 @@ use crate::model::{Direction, Kind, Now, SessionId};
 const TOKEN: &str = "7f0c3a52-3a55-4f2e-9b6d-2a8f2b7c1d10";
 const JWT: &str = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJndWVzdCJ9.c2lnbmF0dXJl-_x";
 
-fn clean(text: &str) -> String {
+/// Of no key; of the form of one.
+pub(super) const PEM: &str = concat!(
+    "-----BEGIN PRIVATE KEY-----\n",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcwggSjAgEAAoIBAQCh+BYK4uPJtGXO\n",
+    "eyJhbGciOiJub25lIn0ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop/+\n",
+    "k3Qu3U=\n",
+    "-----END PRIVATE KEY-----"
+);
+
+pub(super) fn clean(text: &str) -> String {
     let redactor = Redactor::default();
     let out = redactor.text(text).into_owned();
     assert_eq!(redactor.text(&out), out, "a second time");
@@ -121,6 +130,13 @@ fn a_value_seen_once_is_found_in_every_encoding_afterwards() {
     let basic = BASE64_STANDARD.encode(format!("id-of-client:{value}"));
     assert_eq!(redactor.text(&format!("Basic {basic}")), "Basic [client-secret#2]");
     assert!(!redactor.text(&format!("x={basic};")).contains(&basic));
+}
+
+#[test]
+fn a_backslash_that_escapes_nothing_is_part_of_the_value() {
+    let redactor = Redactor::default();
+    redactor.text(r#"password='ab\q cdefgh'"#);
+    assert_eq!(redactor.text(r"it was ab\q cdefgh!"), "it was [password#1]!");
 }
 
 #[test]
@@ -256,9 +272,21 @@ fn reports_are_redacted_in_every_text() {
 fn a_flood_of_triggers_is_read_in_linear_time() {
     // Quadratic reading of any of these would take minutes.
     let redactor = Redactor::default();
-    for piece in
-        ["eyJ", "token=", "\"token\":\"", "://", "grant_type=", "Bearer ", "\\\"", "%2525", "[jwt#1", "cookie:"]
-    {
+    for piece in [
+        "eyJ",
+        "token=",
+        "\"token\":\"",
+        "://",
+        "grant_type=",
+        "Bearer ",
+        "\\\"",
+        "%2525",
+        "[jwt#1",
+        "cookie:",
+        "-----BEGIN PRIVATE KEY-----",
+        "-----BEGIN PRIVATE KEY-----MIIEvQIBADANBgkqhkiG9w0BA",
+        "PRIVATE",
+    ] {
         let text = piece.repeat(1_000_000 / piece.len());
         redactor.text(&text);
     }
@@ -339,6 +367,7 @@ fn json_value() -> impl Strategy<Value = Value> {
         Just("12345678".to_owned()),
         Just(format!("https://a:b@c/?token={TOKEN}&sig=x#y")),
         Just(format!("Bearer {JWT}")),
+        Just(PEM.to_owned()),
         Just(r#"{"token":"a\"b","n":[1]}"#.to_owned()),
     ];
     let leaf = prop_oneof![
@@ -371,6 +400,11 @@ fn messy() -> impl Strategy<Value = String> {
             "Bearer ",
             "Basic aWQ6c2VjcmV0",
             "eyJhbGciOiJub25lIn0.e30.",
+            "-----BEGIN PRIVATE KEY-----",
+            "-----BEGIN RSA PRIVATE KEY-----\\n",
+            "-----END PRIVATE KEY-----",
+            "MIIEvQIBADANBgkqhkiG9w0BAQEF",
+            "\n",
             "://a:b@",
             "?code=",
             "&state=",
@@ -443,7 +477,7 @@ proptest! {
         let out = redactor.text(&text).into_owned();
         let back: Value = serde_json::from_str(&out).map_err(|e| TestCaseError::fail(format!("{e}: {text} -> {out}")))?;
         prop_assert!(same_form(&value, &back), "{} -> {}", text, out);
-        prop_assert!(!out.contains(TOKEN) && !out.contains(JWT));
+        prop_assert!(!out.contains(TOKEN) && !out.contains(JWT) && !out.contains("MIIE"));
     }
 
     #[test]
