@@ -26,6 +26,7 @@ mod rubbish;
 #[cfg(test)]
 mod tests;
 
+pub use files::{create_private, make_folder};
 pub use filter::{Filter, FilterError, HELP as FILTER_HELP};
 pub use index::{RowSet, Rows};
 pub use load::integrity_check;

@@ -73,6 +73,11 @@ pub enum Command {
         id: String,
         deed: crate::model::fact::ClockDeed,
     },
+    /// Makes, imports or changes signing keys; [`super::Event::Keys`] tells how they stand then.
+    Keys {
+        environment: Box<Environment>,
+        order: super::KeyOrder,
+    },
     KeepSecret {
         key: String,
         value: Secret<String>,
@@ -91,6 +96,11 @@ pub enum Command {
         from: Option<PathBuf>,
         format: ExportFormat,
         session: Option<SessionId>,
+        to: PathBuf,
+    },
+    /// Copies the whole audit log into a new file.
+    ExportAudit {
+        job: JobId,
         to: PathBuf,
     },
     CancelJob {

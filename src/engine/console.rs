@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::audit::AuditLog;
 use super::places::Places;
 use super::{Engine, LazyVault, Parts};
 use crate::capture::{Opened, Reader, Writer};
@@ -48,6 +49,8 @@ pub struct Console {
     pub writer: Writer,
     pub redactor: Redactor,
     pub vault: Arc<LazyVault>,
+    /// None in private mode.
+    pub audit: Option<AuditLog>,
     pub clock: Arc<dyn Clock>,
     pub places: Places,
 }
@@ -81,15 +84,18 @@ impl Console {
             // The record table shows also what the projections have no use for.
             wake();
         }));
+        let private = options.place == LogPlace::Memory;
+        let audit = if private { None } else { Some(AuditLog::start(places.audit())?) };
         let engine = Engine::start(Parts {
             clock: options.clock.clone(),
             writer: writer.clone(),
             redactor: redactor.clone(),
             vault: vault.clone(),
-            keep_tokens: options.place != LogPlace::Memory,
+            keep_tokens: !private,
+            audit: audit.clone(),
             wake: options.wake.clone(),
         })?;
-        Ok(Self { engine, projector, writer, redactor, vault, clock: options.clock, places })
+        Ok(Self { engine, projector, writer, redactor, vault, audit, clock: options.clock, places })
     }
 
     /// Says goodbye everywhere and folds the capture into one file. True where the engine ended in time.

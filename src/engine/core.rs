@@ -11,6 +11,7 @@ use super::command::{Command, SessionSpec, Ticket};
 use super::emitter::Emitter;
 use super::event::{Event, SandboxState};
 use super::jobs::Jobs;
+use super::keys::{self, KeyOrder, SandboxKeys};
 use super::log::Log;
 use super::means::{self, Prepared};
 use super::session::{Credentials, FromSession, Session, Signer};
@@ -18,7 +19,7 @@ use super::{Parts, dialects, oauth, probe};
 use crate::dialect::{BearerNews, Dialect, Wish, flow};
 use crate::model::environment::ClientSecret;
 use crate::model::record::SessionStart;
-use crate::model::{Direction, Draft, Environment, Fact, Flags, Kind, Report, Secret, SecretKind, SessionId};
+use crate::model::{Direction, Draft, Environment, Fact, Flags, KeyInfo, Kind, Report, Secret, SecretKind, SessionId};
 use crate::sandbox::{self, Sandbox};
 
 /// Wishes that may wait for one session.
@@ -52,6 +53,10 @@ enum Done {
     SecretChanged {
         key: String,
     },
+    Keys {
+        environment_id: String,
+        result: Result<(Vec<KeyInfo>, String), Report>,
+    },
 }
 
 #[derive(Default)]
@@ -78,6 +83,7 @@ struct Core {
     /// OAuth tokens that somebody wanted, by the id of their clocks.
     sign_ins: HashMap<String, Arc<oauth::Kept>>,
     shared: flow::Shared,
+    sandbox_keys: SandboxKeys,
     jobs: Jobs,
 }
 
@@ -86,7 +92,7 @@ struct Core {
 /// The loop itself waits for nothing but room for an event: keyring, files and servers are waited for in tasks, which
 /// report back.
 pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mpsc::Sender<Event>) {
-    let log = Log::new(parts.writer.clone(), parts.redactor.clone(), parts.clock.clone());
+    let log = Log::new(parts.writer.clone(), parts.redactor.clone(), parts.clock.clone()).audited(parts.audit.clone());
     let moved = Arc::new(Notify::new());
     let tell = moved.clone();
     parts.clock.on_move(Box::new(move || tell.notify_waiters()));
@@ -107,6 +113,7 @@ pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mp
         sandbox: Slot::default(),
         sign_ins: HashMap::new(),
         shared: flow::Shared::default(),
+        sandbox_keys: SandboxKeys::default(),
     };
     core.tell_vault();
     loop {
@@ -167,12 +174,14 @@ impl Core {
                     self.emit(Event::Fault(report)).await;
                 }
             }
+            Command::Keys { environment, order } => self.order_keys(*environment, order),
             Command::KeepSecret { key, value } => self.keep(key, Some(value)),
             Command::ForgetSecret { key } => self.keep(key, None),
             Command::SaveCapture { job, to } => self.jobs.save(job, &self.parts.writer, to),
             Command::Export { job, from, format, session, to } => {
                 self.jobs.export(job, &self.parts.writer, from, format, session, to);
             }
+            Command::ExportAudit { job, to } => self.export_audit(job, to),
             Command::CancelJob { job } => self.jobs.cancel(job),
             Command::Probe { ticket, environment } => {
                 let (emitter, log, vault) = (self.emitter.clone(), self.log.clone(), self.parts.vault.clone());
@@ -190,6 +199,7 @@ impl Core {
                 let result = result.map(|prepared| self.open(prepared, connect));
                 self.emit(Event::SessionMade { ticket, result }).await;
             }
+            Done::Keys { environment_id, result } => self.emit(Event::Keys { environment_id, result }).await,
             Done::SandboxStarted(result) => self.sandbox_started(*result).await,
             Done::SandboxStopped => {
                 if let Slot::Stopping(next) = std::mem::take(&mut self.sandbox) {
@@ -351,8 +361,36 @@ impl Core {
 
     /// Signs with the key that the environment names as active.
     fn signer(&self, environment: &Arc<Environment>) -> Signer {
-        let (environment, vault, log) = (environment.clone(), self.parts.vault.clone(), self.log.clone());
-        Arc::new(move |claims| means::sign(&log, &vault, &environment, claims))
+        let (environment, place, log) = (environment.clone(), self.key_place(&environment.id), self.log.clone());
+        Arc::new(move |claims| keys::sign(&log, &place, &environment, claims))
+    }
+
+    fn export_audit(&self, job: super::JobId, to: std::path::PathBuf) {
+        let (audit, emitter) = (self.parts.audit.clone(), self.emitter.clone());
+        tokio::task::spawn_blocking(move || {
+            let result = match audit {
+                Some(audit) => {
+                    audit.export(&to).map(|bytes| format!("{bytes} bytes were written to {}.", to.display()))
+                }
+                None => Err(Report::new("no-audit", "There is no audit log", "Private mode writes none.")),
+            };
+            emitter.emit_blocking(Event::JobDone { job, result });
+        });
+    }
+
+    fn key_place(&self, environment_id: &str) -> keys::Place {
+        match environment_id {
+            SANDBOX_ID => keys::Place::Sandbox(self.sandbox_keys.clone()),
+            _ => keys::Place::Kept(self.parts.vault.clone()),
+        }
+    }
+
+    fn order_keys(&self, environment: Environment, order: KeyOrder) {
+        let (place, log, done) = (self.key_place(&environment.id), self.log.clone(), self.done.clone());
+        tokio::task::spawn_blocking(move || {
+            let result = keys::obey(&log, &place, &environment, order);
+            let _ = done.blocking_send(Done::Keys { environment_id: environment.id, result });
+        });
     }
 
     async fn start_sandbox(&mut self, options: sandbox::Options) {

@@ -57,6 +57,10 @@ impl Emitter {
                     |check: Result<String, _>| check.map(|text| r.text(&text).into_owned()).map_err(|e| r.report(e));
                 Event::Probed { ticket, checks: checks.into_iter().map(clean).collect() }
             }
+            Event::Keys { environment_id, result } => {
+                let result = result.map(|(keys, text)| (keys, r.text(&text).into_owned())).map_err(|e| r.report(e));
+                Event::Keys { environment_id, result }
+            }
             Event::Fault(report) => Event::Fault(r.report(report)),
             // Numbers, names and what the window itself has said.
             Event::SessionClosed { .. }

@@ -1,7 +1,7 @@
 //! What the engine tells the window. Few and small: traffic is read from the log.
 
 use super::command::{JobId, Ticket};
-use crate::model::{Environment, Report, SessionId};
+use crate::model::{Environment, KeyInfo, Report, SessionId};
 use crate::sandbox;
 use crate::vault::VaultStatus;
 
@@ -29,6 +29,11 @@ pub enum Event {
     SecretKept {
         key: String,
         result: Result<(), Report>,
+    },
+    /// What came of [`super::Command::Keys`]: the keys as they stand, to be stored with the environment, and a sentence.
+    Keys {
+        environment_id: String,
+        result: Result<(Vec<KeyInfo>, String), Report>,
     },
     /// How far a job is.
     Job {

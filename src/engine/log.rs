@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::audit::AuditLog;
 use crate::capture::Writer;
 use crate::model::{Clock, Draft, Fact, Now, SecretKind, SessionId};
 use crate::vault::Redactor;
@@ -15,11 +16,17 @@ pub struct Log {
     writer: Writer,
     redactor: Redactor,
     clock: Arc<dyn Clock>,
+    audit: Option<AuditLog>,
 }
 
 impl Log {
     pub fn new(writer: Writer, redactor: Redactor, clock: Arc<dyn Clock>) -> Self {
-        Self { writer, redactor, clock }
+        Self { writer, redactor, clock, audit: None }
+    }
+
+    /// Tells the audit log as well.
+    pub fn audited(self, audit: Option<AuditLog>) -> Self {
+        Self { audit, ..self }
     }
 
     pub fn now(&self) -> Now {
@@ -40,6 +47,9 @@ impl Log {
         if draft.body.len() > MAX_STORED {
             draft.body.truncate(MAX_STORED);
             draft.flags = draft.flags.with(crate::model::Flags::CUT);
+        }
+        if let Some(audit) = &self.audit {
+            audit.take(&draft);
         }
         self.writer.append(draft)
     }

@@ -7,10 +7,7 @@ use super::LazyVault;
 use super::command::SessionSpec;
 use super::dialects::Bases;
 use super::log::Log;
-use super::session::Signed;
 use super::transport::client::Clients;
-use serde_json::{Map, Value};
-
 use crate::model::environment::{PROXY_PASSWORD, join_password, proxy_key, split_password, wants_password};
 use crate::model::{DialectId, Environment, Hosts, Report, Secret, SecretKind};
 use crate::vault::Vault;
@@ -110,10 +107,4 @@ pub fn change(vault: &LazyVault, key: &str, value: Option<Secret<String>>) -> Re
         Some(value) => vault.set(key, &value),
         None => vault.delete(key),
     }
-}
-
-/// Signs claims with the environment's active key.
-pub fn sign(_: &Log, _: &LazyVault, environment: &Environment, _: &Map<String, Value>) -> Result<Signed, Report> {
-    let what = format!("“{}” has no key that is active.", environment.name);
-    Err(Report::new("no-signing-key", "There is no key to sign with", what))
 }

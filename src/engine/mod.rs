@@ -3,6 +3,7 @@
 //! Seen from outside it is a handle with two queues: commands go in without waiting, events come out. Traffic takes
 //! neither: it goes through [`log`] into the capture.
 
+pub mod audit;
 mod command;
 pub mod console;
 mod core;
@@ -10,6 +11,7 @@ mod dialects;
 mod emitter;
 mod event;
 mod jobs;
+mod keys;
 pub mod log;
 mod means;
 mod oauth;
@@ -27,6 +29,7 @@ use tokio::sync::mpsc;
 
 pub use command::{Command, ExportFormat, JobId, SessionSpec, Ticket};
 pub use event::{Event, SandboxState};
+pub use keys::KeyOrder;
 pub use oauth::secret_key;
 
 use crate::capture::Writer;
@@ -50,6 +53,8 @@ pub struct Parts {
     pub vault: Arc<LazyVault>,
     /// Session tokens go into the vault, so that sessions can be resumed by a later run. Off in private mode.
     pub keep_tokens: bool,
+    /// The audit log. None in private mode.
+    pub audit: Option<audit::AuditLog>,
     /// Called when an event waits; may be called from any thread.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }

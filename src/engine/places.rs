@@ -36,6 +36,16 @@ impl Places {
         Ok(Self { config: strategy.config_dir(), captures: strategy.data_dir().join("captures") })
     }
 
+    /// The audit log, beside the captures.
+    pub fn audit(&self) -> PathBuf {
+        self.captures.with_file_name("audit")
+    }
+
+    /// Knowledge that testers added, beside the settings.
+    pub fn knowledge(&self) -> PathBuf {
+        self.config.join("knowledge")
+    }
+
     pub fn settings_file(&self) -> PathBuf {
         self.config.join("settings.json")
     }

@@ -11,6 +11,7 @@ use super::flows::Flows;
 use super::hosts::{Hosts, Region};
 use super::report::Report;
 use super::secret::Secret;
+use super::signing::KeyInfo;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -78,6 +79,9 @@ pub struct Environment {
     /// Paths, thresholds and forms of the unverified flows.
     #[serde(skip_serializing_if = "is_default")]
     pub flows: Flows,
+    /// Keys that sign guest tokens; their private parts live in the keyring.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub signing_keys: Vec<KeyInfo>,
 }
 
 fn is_default(flows: &Flows) -> bool {
@@ -139,6 +143,7 @@ impl Default for Environment {
             org: None,
             token_source: TokenSource::default(),
             flows: Flows::default(),
+            signing_keys: Vec::new(),
         }
     }
 }

@@ -36,7 +36,8 @@ impl Drafts {
         let masked = Form {
             text: mask(&form.text),
             payload: mask(&form.payload),
-            path: form.path.clone(),
+            path: mask(&form.path),
+            method: form.method.clone(),
             attributes: form.attributes.iter().map(|(k, v)| (mask(k), mask(v))).collect(),
             attachments: Vec::new(),
             ..*form

@@ -28,7 +28,7 @@ pub fn show(file: Option<&Path>) -> Result<(), Report> {
     let place = if settings.private_mode { LogPlace::Memory } else { LogPlace::Folder };
     let console =
         Console::start(ConsoleOptions { place, wake: wake.call(), places: Some(places), ..ConsoleOptions::default() })?;
-    let Console { engine, projector, writer, redactor, clock, places, vault: _ } = console;
+    let Console { engine, projector, writer, redactor, clock, places, vault: _, audit: _ } = console;
     let engine = Arc::new(engine);
     let opened = writer.opened();
     let captures = matches!(opened, Opened::File(_)).then(|| places.captures.clone());

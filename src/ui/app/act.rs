@@ -2,10 +2,12 @@
 //! painting, so that nothing changes under the brush.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::dialect::Wish;
 use crate::engine::{Command, ExportFormat};
-use crate::model::{Environment, SessionId};
+use crate::model::flows::GuestForm;
+use crate::model::{DialectId, Environment, SessionId};
 use crate::ui::commands::Cmd;
 use crate::ui::dialogs::{Confirm, Dialog};
 
@@ -35,7 +37,9 @@ pub enum Act {
     /// Put this into the filter of the records.
     Filter(String),
     OpenSession {
+        dialect: DialectId,
         environment: Box<Environment>,
+        form: Box<GuestForm>,
         name: String,
         token: Option<crate::model::Secret<String>>,
         kept: Option<String>,
@@ -80,9 +84,24 @@ pub enum Act {
 pub enum FilePurpose {
     OpenCapture,
     SaveCapture,
-    Export { format: ExportFormat, session: Option<SessionId> },
+    Export {
+        format: ExportFormat,
+        session: Option<SessionId>,
+    },
     Attach(SessionId),
     CaFile,
+    /// A private key in PEM, for the environment of this id.
+    ImportKey {
+        environment: String,
+        kid: String,
+        overlap: Option<Duration>,
+    },
+    ExportKey {
+        environment: String,
+        kid: String,
+        private: bool,
+    },
+    ExportAudit,
 }
 
 /// Acts in the order in which they were wanted.

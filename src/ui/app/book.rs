@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::engine::{JobId, SandboxState, Ticket};
-use crate::model::{Environment, Report, SessionId};
+use crate::model::{Environment, KeyInfo, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
 use crate::vault::VaultStatus;
@@ -55,6 +55,10 @@ pub struct Book {
     pub doomed_jwts: Vec<String>,
     /// What the sandbox calls live sessions, and the record that told it.
     pub sandbox_names: HashMap<SessionId, (String, u64)>,
+    /// Keys of the running sandbox, which are made anew with it.
+    pub sandbox_keys: Vec<KeyInfo>,
+    /// The engine works on signing keys.
+    pub keys_pending: bool,
     counter: u64,
 }
 
@@ -109,6 +113,8 @@ impl Default for Book {
             secrets: HashMap::new(),
             doomed_jwts: Vec::new(),
             sandbox_names: HashMap::new(),
+            sandbox_keys: Vec::new(),
+            keys_pending: false,
             counter: 0,
         }
     }

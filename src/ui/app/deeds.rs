@@ -2,8 +2,7 @@
 
 use super::{Act, App, Probe, entries};
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
-use crate::model::flows::GuestForm;
-use crate::model::{DialectId, SessionId};
+use crate::model::SessionId;
 use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::composer::{Action, Composer, Outcome};
@@ -56,12 +55,10 @@ impl App {
                 self.settings.panes.show_records = true;
                 self.records.set_filter(text);
             }
-            Act::OpenSession { environment, name, token, kept, connect } => {
+            Act::OpenSession { dialect, environment, form, name, token, kept, connect } => {
                 self.back_to_live();
                 let name = if name.trim().is_empty() { self.next_name() } else { name };
-                let dialect = DialectId::WebMessaging;
-                let spec =
-                    SessionSpec { name, dialect, environment: *environment, token, kept, form: GuestForm::default() };
+                let spec = SessionSpec { name, dialect, environment: *environment, token, kept, form: *form };
                 self.open_spec(spec, connect);
             }
             Act::ChooseEnvironment(id) => self.settings.chosen = id,
@@ -129,7 +126,7 @@ impl App {
         saved
     }
 
-    fn engine(&mut self, command: Command) {
+    pub(super) fn engine(&mut self, command: Command) {
         if matches!(command, Command::Note { .. } | Command::Mark { .. }) && self.is_read_only() {
             return;
         }
@@ -137,6 +134,7 @@ impl App {
             Command::Order { order } => Some(crate::ui::dialogs::order_name(order)),
             _ => None,
         };
+        self.book.keys_pending |= matches!(command, Command::Keys { .. });
         if self.send(command)
             && let Some(name) = order
         {

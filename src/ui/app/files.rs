@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::{App, FilePurpose};
 use crate::dialect::Wish;
-use crate::engine::{Command, ExportFormat, JobId};
+use crate::engine::{Command, ExportFormat, JobId, KeyOrder};
 use crate::model::{Report, SessionId, Wall};
 use crate::ui::app::Job;
 use crate::ui::composer::Action;
@@ -102,12 +102,36 @@ impl App {
                 let composer = self.composer(session);
                 composer.form_mut(Action::Attach).path = path.display().to_string();
             }
+            FilePurpose::ImportKey { environment, kid, overlap } => {
+                self.key_file(&environment, KeyOrder::ImportFile { kid, from: path, overlap });
+            }
+            FilePurpose::ExportKey { environment, kid, private: true } => {
+                self.key_file(&environment, KeyOrder::ExportPrivate { kid, to: path });
+            }
+            FilePurpose::ExportKey { environment, kid, private: false } => {
+                self.key_file(&environment, KeyOrder::ExportPublic { kid, to: path });
+            }
+            FilePurpose::ExportAudit => {
+                let job = self.job("Exporting the audit log");
+                if !self.send(Command::ExportAudit { job, to: path }) {
+                    self.book.jobs.retain(|j| j.id != job);
+                }
+            }
             FilePurpose::CaFile => {
                 if let Some(dialog) = &mut self.dialog {
                     dialog.ca_file(&path);
                 }
             }
         }
+    }
+
+    /// What a file is for in the keys of an environment.
+    fn key_file(&mut self, environment_id: &str, order: KeyOrder) {
+        let stored = self.settings.environment(environment_id).or_else(|| self.book.sandbox_environment()).cloned();
+        let Some(environment) = stored.filter(|e| e.id == environment_id) else {
+            return self.fail("no-environment", "The environment is gone", "It was deleted meanwhile.");
+        };
+        self.engine(Command::Keys { environment: Box::new(environment), order });
     }
 
     fn job(&mut self, title: &str) -> JobId {
@@ -220,6 +244,9 @@ fn question(purpose: &FilePurpose, name: Option<&str>, at: Wall, utc: bool) -> Q
         FilePurpose::Export { format: ExportFormat::Transcript, .. } => {
             ("Export the transcript", true, "md", kind("Markdown", &["md"]))
         }
+        FilePurpose::ImportKey { .. } => ("Choose a private key (PEM)", false, "", kind("Keys", &["pem", "key"])),
+        FilePurpose::ExportKey { .. } => ("Export the key", true, "pem", kind("Keys", &["pem"])),
+        FilePurpose::ExportAudit => ("Export the audit log", true, "jsonl", kind("JSON Lines", &["jsonl"])),
         FilePurpose::Attach(_) => ("Choose a file to attach", false, "", None),
         FilePurpose::CaFile => (
             "Choose a file with certificate authorities (PEM)",
@@ -228,7 +255,14 @@ fn question(purpose: &FilePurpose, name: Option<&str>, at: Wall, utc: bool) -> Q
             kind("Certificates", &["pem", "crt", "cer"]),
         ),
     };
-    let name = if save { named(ending) } else { String::new() };
+    let name = match purpose {
+        FilePurpose::ExportKey { kid, private, .. } => {
+            format!("{kid}-{}.pem", if *private { "private" } else { "public" })
+        }
+        FilePurpose::ExportAudit => format!("audit-{}.{ending}", stamp(at, utc)),
+        _ if save => named(ending),
+        _ => String::new(),
+    };
     Question { title: title.into(), save, name, filter }
 }
 

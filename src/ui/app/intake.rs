@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{App, Pending, Probe};
 use crate::engine::{Command, Event, SandboxState};
-use crate::model::{Kind, Report};
+use crate::model::{KeyInfo, Kind, Report};
 use crate::sandbox::{Order, Status};
 
 /// Events are handled for at most this long before a frame.
@@ -118,10 +118,26 @@ impl App {
                 }
             }
             Event::Fault(report) => self.toasts.report(report),
+            Event::Keys { environment_id, result } => self.keys_told(&environment_id, result),
             Event::SecretKept { key, result } => self.secret_told(key, result),
             Event::Kept { session, environment_id, key, kept } => {
                 self.token_kept(session, environment_id, key, kept);
             }
+        }
+    }
+
+    /// The keys of an environment changed: they are stored with it.
+    fn keys_told(&mut self, environment_id: &str, result: Result<(Vec<KeyInfo>, String), Report>) {
+        self.book.keys_pending = false;
+        match result {
+            Ok((keys, text)) => {
+                match self.settings.environments.iter_mut().find(|e| e.id == environment_id) {
+                    Some(environment) => environment.signing_keys = keys,
+                    None => self.book.sandbox_keys = keys,
+                }
+                self.toasts.info(text);
+            }
+            Err(report) => self.toasts.report(report),
         }
     }
 

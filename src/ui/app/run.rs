@@ -194,8 +194,10 @@ impl App {
     pub(super) fn open_spec(&mut self, spec: SessionSpec, connect: bool) {
         let ticket = Ticket(self.book.number());
         let environment = Box::new(spec.environment.clone());
+        let dialect = spec.dialect;
         if self.send(Command::OpenSession { ticket, spec, connect }) {
-            if environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty()) {
+            // Unverified flows get the token that they need by themselves.
+            if dialect.is_verified() && environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty()) {
                 self.send(Command::SignIn { environment: (*environment).clone() });
             }
             self.book.pending.insert(ticket, Pending::Session(environment));

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::{Button, Wish};
+use crate::dialect::{Button, FlowWish, Wish};
+use crate::model::DialectId;
 use crate::model::environment::Limits;
+use crate::model::flows::{RefreshForm, SendForm};
 
 /// One form of the composer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,10 +27,15 @@ pub enum Action {
     StartNew,
     Configure,
     Raw,
+    RefreshToken,
+    CheckQueue,
+    Heartbeat,
+    SyncProfile,
+    Request,
 }
 
 impl Action {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Text,
         Self::QuickReply,
         Self::Postback,
@@ -44,7 +51,40 @@ impl Action {
         Self::StartNew,
         Self::CloseSession,
         Self::Raw,
+        Self::RefreshToken,
+        Self::CheckQueue,
+        Self::Heartbeat,
+        Self::SyncProfile,
+        Self::Request,
     ];
+
+    /// What a session of this dialect can do, the usual first.
+    pub fn of(dialect: DialectId) -> &'static [Self] {
+        match dialect {
+            DialectId::WebMessaging => &[
+                Self::Text,
+                Self::QuickReply,
+                Self::Postback,
+                Self::Attach,
+                Self::Typing,
+                Self::Join,
+                Self::Clear,
+                Self::Echo,
+                Self::GetJwt,
+                Self::History,
+                Self::GetConfiguration,
+                Self::Configure,
+                Self::StartNew,
+                Self::CloseSession,
+                Self::Raw,
+            ],
+            DialectId::SessionToken => &[Self::Text, Self::RefreshToken, Self::Request],
+            DialectId::ExternalContact => &[Self::Text, Self::RefreshToken, Self::Raw, Self::Request],
+            DialectId::SignedGuest => &[Self::CheckQueue, Self::RefreshToken, Self::Request],
+            DialectId::ManagedConversation => &[Self::Heartbeat, Self::Request],
+            DialectId::GuestResource => &[Self::Text, Self::SyncProfile, Self::Raw, Self::Request],
+        }
+    }
 
     pub fn title(self) -> &'static str {
         match self {
@@ -63,6 +103,11 @@ impl Action {
             Self::StartNew => "Start new",
             Self::Configure => "Configure session",
             Self::Raw => "Raw frame",
+            Self::RefreshToken => "Refresh token",
+            Self::CheckQueue => "Check queue",
+            Self::Heartbeat => "Heartbeat",
+            Self::SyncProfile => "Profile",
+            Self::Request => "Request",
         }
     }
 
@@ -84,6 +129,21 @@ impl Action {
             Self::StartNew => "closeSession, then configureSession with startNew on the same socket",
             Self::Configure => "configureSession on the open socket, with the token that the session has",
             Self::Raw => "The text of one frame, sent as it stands; [placeholders] are not filled in",
+            Self::RefreshToken => "A fresh token for the guest, now",
+            Self::CheckQueue => "GET /api/v2/routing/queues/{queueId}: is the queue known?",
+            Self::Heartbeat => "PATCH with a time and a growing sequence, now",
+            Self::SyncProfile => "PUT …/guests/{guestId} with attributes; they are merged",
+            Self::Request => "Any call with the session's OAuth bearer; {conversationId} and the like are filled in",
+        }
+    }
+
+    /// As [`Action::about`], for a session of this dialect.
+    pub fn about_in(self, dialect: DialectId) -> &'static str {
+        match (self, dialect) {
+            (Self::Text, DialectId::SessionToken) => "POST …/messages in one of the disputed forms",
+            (Self::Text, DialectId::ExternalContact) => "POST …/contacts/{contactId}/messages with to and text",
+            (Self::Text, DialectId::GuestResource) => "a frame of type “message” on the socket",
+            _ => self.about(),
         }
     }
 
@@ -97,13 +157,16 @@ impl Action {
             Self::Configure => "Configure",
             Self::History => "Read",
             Self::GetJwt | Self::GetConfiguration => "Get",
+            Self::RefreshToken => "Refresh",
+            Self::CheckQueue => "Check",
+            Self::SyncProfile => "Write",
             _ => "Send",
         }
     }
 
     /// The form has fields whose content is worth keeping.
     pub fn has_draft(self) -> bool {
-        matches!(self, Self::Text | Self::QuickReply | Self::Postback | Self::Attach | Self::Raw)
+        matches!(self, Self::Text | Self::QuickReply | Self::Postback | Self::Attach | Self::Raw | Self::Request)
     }
 }
 
@@ -121,8 +184,13 @@ pub struct Form {
     /// All pages of history; all connections to close.
     pub all: bool,
     pub attributes: Vec<(String, String)>,
-    /// Path of the file to attach.
+    /// Path of the file to attach, or of a request.
     pub path: String,
+    /// Of a request; empty for GET.
+    pub method: String,
+    /// Instead of the environment's.
+    pub send_form: Option<SendForm>,
+    pub refresh_form: Option<RefreshForm>,
     /// Ids of uploaded files to send with a text. They die with the session, so they are not stored.
     #[serde(skip)]
     pub attachments: Vec<String>,
@@ -153,6 +221,9 @@ impl Form {
             Action::Text => {
                 if self.text.is_empty() && self.attachments.is_empty() {
                     return Err("Write a text first, or choose an uploaded file.");
+                }
+                if let Some(form) = self.send_form {
+                    return Ok(Wish::Flow(FlowWish::Say { tracing, text: self.text.clone(), form }));
                 }
                 Wish::Text {
                     tracing,
@@ -192,6 +263,24 @@ impl Form {
                 }
                 Wish::Raw { text: self.text.clone() }
             }
+            Action::RefreshToken => Wish::Flow(FlowWish::Refresh { form: self.refresh_form }),
+            Action::CheckQueue => Wish::Flow(FlowWish::CheckQueue),
+            Action::Heartbeat => Wish::Flow(FlowWish::Heartbeat),
+            Action::SyncProfile => {
+                let attributes = self.sent_attributes();
+                if attributes.is_empty() {
+                    return Err("Give at least one attribute a name.");
+                }
+                Wish::Flow(FlowWish::SyncProfile { attributes })
+            }
+            Action::Request => {
+                if self.path.trim().is_empty() {
+                    return Err("Write the path first; it begins with /.");
+                }
+                let method = if self.method.is_empty() { "GET".to_owned() } else { self.method.clone() };
+                let (path, body) = (self.path.trim().to_owned(), self.text.clone());
+                Wish::Flow(FlowWish::Request { method, path, body })
+            }
         })
     }
 
@@ -209,6 +298,12 @@ impl Form {
         }
         if action == Action::Text && self.attributes.iter().any(|(k, v)| k.is_empty() && !v.is_empty()) {
             out.push("An attribute without a key is not sent.".to_owned());
+        }
+        if action == Action::Request
+            && !self.text.trim().is_empty()
+            && let Err(e) = serde_json::from_str::<serde_json::Value>(&self.text)
+        {
+            out.push(format!("The body is not JSON ({e}) and will not be sent."));
         }
         if action == Action::Raw && !self.text.is_empty() {
             match serde_json::from_str::<serde_json::Value>(&self.text) {

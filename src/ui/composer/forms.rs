@@ -1,10 +1,12 @@
 //! The fields of each action.
 
-use egui::{Align, Frame, Layout, RichText, StrokeKind, TextEdit, Ui};
+use egui::{Align, ComboBox, Frame, Layout, RichText, StrokeKind, TextEdit, Ui};
 
 use super::paint::{NEWLINE, send_button};
 use super::{Action, Composer};
+use crate::model::DialectId;
 use crate::model::environment::Limits;
+use crate::model::flows::{RefreshForm, SendForm};
 use crate::model::happening::AttachmentState;
 use crate::projection::{SessionView, What};
 use crate::ui::app::{Act, Acts, FilePurpose};
@@ -24,8 +26,36 @@ pub(super) fn paint(
     match action {
         Action::Text => {
             line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, "Message", width, 2, false, focus));
-            uploads(ui, composer, view);
-            attributes(ui, composer, limits);
+            match view.start.as_ref().map(|s| s.dialect).unwrap_or_default() {
+                DialectId::WebMessaging => {
+                    uploads(ui, composer, view);
+                    attributes(ui, composer, limits);
+                }
+                DialectId::SessionToken => send_form(ui, composer),
+                _ => {}
+            }
+        }
+        Action::RefreshToken => {
+            line(ui, composer, view, acts, |ui, c, _| {
+                if view.start.as_ref().is_some_and(|s| s.dialect == DialectId::SessionToken) {
+                    refresh_form(ui, c);
+                }
+            });
+        }
+        Action::SyncProfile => {
+            line(ui, composer, view, acts, |ui, c, width| profile(ui, c, width));
+        }
+        Action::Request => {
+            line(ui, composer, view, acts, |ui, c, width| {
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    ui.horizontal(|ui| {
+                        method(ui, c);
+                        single(ui, c, "Path, from /", width - 100.0, |f| &mut f.path, focus);
+                    });
+                    text_field(ui, c, "Body, JSON", width, 2, true, false);
+                });
+            });
         }
         Action::Raw => {
             line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, "Raw frame", width, 5, true, focus));
@@ -148,6 +178,93 @@ fn single(
     }
 }
 
+/// The disputed form of a message: the session's own, or another for this message.
+fn send_form(ui: &mut Ui, c: &mut Composer) {
+    let chosen = c.form(Action::Text).send_form;
+    let title = chosen.map_or("As the session says", SendForm::title);
+    ui.horizontal(|ui| {
+        ui.label(RichText::new("Form").small());
+        ComboBox::new("send-form", "")
+            .selected_text(title)
+            .width(ui.available_width().min(320.0))
+            .truncate()
+            .show_ui(ui, |ui| {
+                let mut set = None;
+                if ui.selectable_label(chosen.is_none(), "As the session says").clicked() {
+                    set = Some(None);
+                }
+                for form in SendForm::ALL {
+                    if ui.selectable_label(chosen == Some(form), form.title()).clicked() {
+                        set = Some(Some(form));
+                    }
+                }
+                if let Some(form) = set {
+                    c.form_mut(Action::Text).send_form = form;
+                }
+            })
+            .response
+            .accessible_name("Form of the message");
+    });
+}
+
+fn refresh_form(ui: &mut Ui, c: &mut Composer) {
+    let chosen = c.form(Action::RefreshToken).refresh_form;
+    let title = chosen.map_or("As the session says", RefreshForm::title);
+    ComboBox::new("refresh-form", "")
+        .selected_text(title)
+        .width(240.0)
+        .truncate()
+        .show_ui(ui, |ui| {
+            let mut set = None;
+            if ui.selectable_label(chosen.is_none(), "As the session says").clicked() {
+                set = Some(None);
+            }
+            for form in RefreshForm::ALL {
+                if ui.selectable_label(chosen == Some(form), form.title()).clicked() {
+                    set = Some(Some(form));
+                }
+            }
+            if let Some(form) = set {
+                c.form_mut(Action::RefreshToken).refresh_form = form;
+            }
+        })
+        .response
+        .accessible_name("Form of the refresh");
+}
+
+fn method(ui: &mut Ui, c: &mut Composer) {
+    const METHODS: [&str; 6] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD"];
+    let now = c.form(Action::Request).method.clone();
+    let shown = if now.is_empty() { "GET" } else { &now };
+    ComboBox::new("method", "")
+        .selected_text(shown)
+        .width(80.0)
+        .show_ui(ui, |ui| {
+            for method in METHODS {
+                if ui.selectable_label(shown == method, method).clicked() {
+                    c.form_mut(Action::Request).method = method.to_owned();
+                }
+            }
+        })
+        .response
+        .accessible_name("Method");
+}
+
+/// Attributes of the guest's profile, the usual ones proposed.
+fn profile(ui: &mut Ui, c: &mut Composer, width: f32) {
+    if c.form(Action::SyncProfile).attributes.is_empty() {
+        let usual = ["external_provider_id", "external_email", "delegation_verified"];
+        c.form_mut(Action::SyncProfile).attributes = usual.map(|name| (name.to_owned(), String::new())).to_vec();
+    }
+    let mut form = c.form(Action::SyncProfile).clone();
+    ui.vertical(|ui| {
+        ui.set_width(width);
+        if pairs(ui, &mut form.attributes) {
+            *c.form_mut(Action::SyncProfile) = form;
+        }
+    });
+}
+
 /// Files that were uploaded and not sent yet.
 fn uploads(ui: &mut Ui, composer: &mut Composer, view: &SessionView) {
     let ready: Vec<(&str, &str)> = view
@@ -206,10 +323,17 @@ fn attributes(ui: &mut Ui, composer: &mut Composer, limits: &Limits) {
     let text = format!("Custom attributes: {used} of {} bytes", limits.attribute_bytes);
     ui.label(RichText::new(text).small().color(color));
     let mut form = composer.form(Action::Text).clone();
+    if pairs(ui, &mut form.attributes) {
+        *composer.form_mut(Action::Text) = form;
+    }
+}
+
+/// Rows of key and value. True where one was changed.
+fn pairs(ui: &mut Ui, attributes: &mut Vec<(String, String)>) -> bool {
     let mut changed = false;
     let mut gone = None;
     egui::ScrollArea::vertical().id_salt("attributes").max_height(110.0).show(ui, |ui| {
-        for (n, (key, value)) in form.attributes.iter_mut().enumerate() {
+        for (n, (key, value)) in attributes.iter_mut().enumerate() {
             ui.horizontal(|ui| {
                 let half = ((ui.available_width() - 40.0) / 2.0).clamp(60.0, 260.0);
                 let number = n + 1;
@@ -224,14 +348,12 @@ fn attributes(ui: &mut Ui, composer: &mut Composer, limits: &Limits) {
         }
     });
     if let Some(n) = gone {
-        form.attributes.remove(n);
+        attributes.remove(n);
         changed = true;
     }
     if button(ui, Some(Icon::Plus), "Add attribute", Weight::Quiet).clicked() {
-        form.attributes.push(Default::default());
+        attributes.push(Default::default());
         changed = true;
     }
-    if changed {
-        *composer.form_mut(Action::Text) = form;
-    }
+    changed
 }

@@ -105,7 +105,13 @@ impl Composer {
                     if action.has_draft() {
                         // Attributes stay for the next message, as they would on a real page.
                         let attributes = form.attributes.clone();
-                        self.forms.insert(action, Form { attributes, as_text: form.as_text, ..Form::default() });
+                        let (as_text, send_form) = (form.as_text, form.send_form);
+                        let kept = Form { attributes, as_text, send_form, ..Form::default() };
+                        // What has no fate to follow stays: it can be sent again, or changed.
+                        if matches!(action, Action::Request | Action::SyncProfile) {
+                            return Outcome::Taken;
+                        }
+                        self.forms.insert(action, kept);
                         self.in_flight = (action != Action::Raw).then_some(InFlight { tracing, action, form });
                     }
                     return Outcome::Taken;

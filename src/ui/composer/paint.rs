@@ -4,6 +4,7 @@ use egui::{ComboBox, Key, KeyboardShortcut, Label, Modifiers, RichText, Ui};
 
 use super::forms;
 use super::{Action, Composer};
+use crate::model::DialectId;
 use crate::model::environment::Limits;
 use crate::projection::SessionView;
 use crate::ui::app::{Act, Acts};
@@ -17,6 +18,11 @@ pub(super) const NEWLINE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NO
 /// Paints the composer of a session. `focus` puts the keyboard into its first field.
 pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &Limits, focus: bool, acts: &mut Acts) {
     composer.settle(view);
+    let dialect = view.start.as_ref().map(|s| s.dialect).unwrap_or_default();
+    let actions = Action::of(dialect);
+    if !actions.contains(&composer.action) {
+        composer.action = actions.first().copied().unwrap_or_default();
+    }
     ui.spacing_mut().item_spacing.y = space::SMALL;
     if let Some(report) = composer.failed.clone()
         && report_card(ui, &report, Tone::Red, None, true) == Some(ReportAction::Dismiss)
@@ -24,7 +30,7 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
         composer.failed = None;
     }
     ui.horizontal(|ui| {
-        choose(ui, composer);
+        choose(ui, composer, actions);
         let form = composer.form(composer.action);
         let tight = ui.available_width() < 260.0;
         let text = match composer.action {
@@ -40,7 +46,7 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
             if !text.is_empty() {
                 ui.label(RichText::new(text).font(font::small_data()).color(color));
             }
-            if composer.action == Action::Text {
+            if composer.action == Action::Text && dialect == DialectId::WebMessaging {
                 forms::attributes_toggle(ui, composer, limits);
             }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
@@ -55,7 +61,9 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
                     }
                     return;
                 }
-                ui.add(Label::new(RichText::new(composer.action.about()).small().color(t.text.weak)).truncate());
+                ui.add(
+                    Label::new(RichText::new(composer.action.about_in(dialect)).small().color(t.text.weak)).truncate(),
+                );
             });
         });
     });
@@ -70,7 +78,7 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
     }
 }
 
-fn choose(ui: &mut Ui, composer: &mut Composer) {
+fn choose(ui: &mut Ui, composer: &mut Composer, actions: &[Action]) {
     let before = composer.action;
     ComboBox::new("action", "")
         .selected_text(composer.action.title())
@@ -78,7 +86,7 @@ fn choose(ui: &mut Ui, composer: &mut Composer) {
         .truncate()
         .height(560.0)
         .show_ui(ui, |ui| {
-            for action in Action::ALL {
+            for action in actions.iter().copied() {
                 let item = ui.selectable_value(&mut composer.action, action, action.title());
                 if item.on_hover_text(action.about()).clicked() {
                     ui.close();

@@ -2,7 +2,7 @@
 
 use egui::{Context, Label, RichText};
 
-use crate::ui::app::{Act, Acts};
+use crate::ui::app::{Act, Acts, FilePurpose};
 use crate::ui::format;
 use crate::ui::theme::{font, space};
 use crate::ui::widgets::{Weight, button, copy_button};
@@ -18,6 +18,8 @@ pub enum Confirm {
     },
     /// An address that somebody else sent.
     Link { url: String },
+    /// The file that is to be written afterwards.
+    ExportPrivateKey(FilePurpose),
 }
 
 impl Confirm {
@@ -31,6 +33,7 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
     let title = match confirm {
         Confirm::DeleteEnvironment { .. } => "Delete environment?",
         Confirm::Link { .. } => "Open this address?",
+        Confirm::ExportPrivateKey(_) => "Export the private key?",
     };
     super::frame(ctx, title, 460.0, (false, false), |ui| {
         let mut done = false;
@@ -44,6 +47,11 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
                     "“{name}” will be gone, and with it, in the keyring, its client secret{tokens}. Records of its \
                      sessions stay."
                 );
+                ui.add(Label::new(text).wrap());
+            }
+            Confirm::ExportPrivateKey(_) => {
+                let text = "Whoever has the file can sign tokens as you, for any guest. It is written for you only; \
+                            delete it when it has done its work.";
                 ui.add(Label::new(text).wrap());
             }
             Confirm::Link { url } => {
@@ -62,6 +70,12 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
                 Confirm::DeleteEnvironment { id, .. } => {
                     if button(ui, None, "Delete", Weight::Danger).clicked() {
                         acts.push(Act::DeleteEnvironment(id.clone()));
+                        done = true;
+                    }
+                }
+                Confirm::ExportPrivateKey(purpose) => {
+                    if button(ui, None, "Choose a file…", Weight::Danger).clicked() {
+                        acts.push(Act::AskFile(purpose.clone()));
                         done = true;
                     }
                 }

@@ -6,11 +6,14 @@ mod environment_ca;
 mod environment_form;
 mod environments;
 mod export;
+mod flow_form;
+mod help;
 mod order_forms;
 mod path;
 mod sandbox;
 mod session;
 mod settings;
+mod signing_keys;
 
 pub use confirm::{Confirm, paint as paint_confirm};
 pub use order_forms::order_name;
@@ -26,10 +29,12 @@ use super::palette::Palette;
 use super::settings::Settings;
 use super::theme::{font, space, tokens};
 use super::widgets::{Icon, icon_button};
-use crate::model::{Report, SessionId};
+use crate::model::{Environment, Report, SessionId};
 use environments::Environments;
 use export::Export;
+use help::Help;
 use session::{NewSession, Note, Rename};
+use signing_keys::SigningKeys;
 
 /// A dialog and what is filled in.
 #[derive(Debug)]
@@ -43,6 +48,8 @@ pub enum Dialog {
     Note(Note),
     Export(Export),
     About(String),
+    SigningKeys(Box<SigningKeys>),
+    Help(Help),
     Report(Report),
 }
 
@@ -89,6 +96,15 @@ impl Dialog {
         Self::About(String::new())
     }
 
+    pub fn signing_keys(environment: Environment) -> Self {
+        Self::SigningKeys(Box::new(SigningKeys::new(environment)))
+    }
+
+    /// A page of the help, by its name.
+    pub fn help(page: &str) -> Self {
+        Self::Help(Help::at(page))
+    }
+
     /// A file with certificate authorities was chosen.
     pub fn ca_file(&mut self, path: &Path) {
         if let Self::Environments(dialog) = self {
@@ -119,6 +135,8 @@ impl Dialog {
             Self::Note(_) => "Note",
             Self::Export(_) => "Export",
             Self::About(_) => "About Sessionscope",
+            Self::SigningKeys(_) => "Signing keys",
+            Self::Help(_) => "Help",
             Self::Report(_) => "What is wrong",
         }
     }
@@ -129,6 +147,8 @@ impl Dialog {
             Self::Keys(_) => 760.0,
             Self::Environments(_) => 820.0,
             Self::About(_) => 620.0,
+            Self::SigningKeys(_) => 640.0,
+            Self::Help(_) => 820.0,
             Self::Settings => 520.0,
             _ => 440.0,
         }
@@ -145,7 +165,7 @@ pub fn paint(
 ) -> bool {
     let (title, width) = (dialog.title(), dialog.width());
     let bare = matches!(dialog, Dialog::Palette(_));
-    let scrolls = matches!(dialog, Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_));
+    let scrolls = matches!(dialog, Dialog::Help(_) | Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_));
     frame(ctx, title, width, (bare, scrolls), |ui| match dialog {
         Dialog::Palette(palette) => palette.paint(ui, scene, acts),
         Dialog::Keys(filter) => {
@@ -167,6 +187,8 @@ pub fn paint(
             about::paint(ui, filter);
             false
         }
+        Dialog::SigningKeys(dialog) => dialog.paint(ui, scene, acts),
+        Dialog::Help(help) => help.paint(ui, acts),
         Dialog::Report(report) => {
             super::widgets::report_card(ui, report, super::widgets::Tone::Amber, None, false);
             false

@@ -2,9 +2,11 @@
 
 use egui::{ComboBox, Key, Modifiers, TextEdit, Ui};
 
+use super::flow_form::{self, FlowForm};
 use super::{field, field_of, hint, text, under};
+use crate::dialect::guest_resource::KEPT;
 use crate::engine::Command;
-use crate::model::{Environment, Secret, SessionId};
+use crate::model::{DialectId, Environment, Secret, SessionId};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::settings::{KeptSession, SANDBOX};
 use crate::ui::theme::space;
@@ -21,6 +23,8 @@ enum Token {
 pub struct NewSession {
     name: String,
     environment: String,
+    dialect: DialectId,
+    flow: FlowForm,
     token: Token,
     given: Masked,
     /// Key of the kept session to resume.
@@ -50,6 +54,8 @@ impl NewSession {
         Self {
             name,
             environment: environment.to_owned(),
+            dialect: DialectId::default(),
+            flow: FlowForm::default(),
             token: Token::Fresh,
             given: Masked::default(),
             kept: String::new(),
@@ -67,8 +73,9 @@ impl NewSession {
 
     /// Lets choose among the sessions of the environment whose tokens the keyring holds.
     fn choose_kept(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        let of_flow = |k: &&KeptSession| k.key.contains(KEPT) == (self.dialect == DialectId::GuestResource);
         let mine: Vec<&KeptSession> =
-            scene.settings.kept.iter().rev().filter(|k| k.environment_id == self.environment).collect();
+            scene.settings.kept.iter().rev().filter(|k| k.environment_id == self.environment).filter(of_flow).collect();
         if !mine.iter().any(|k| k.key == self.kept) {
             self.kept = mine.first().map(|k| k.key.clone()).unwrap_or_default();
         }
@@ -114,6 +121,41 @@ impl NewSession {
                 .response
                 .accessible_name("Environment of the session");
         });
+        field(ui, "Flow", |ui| {
+            ComboBox::new("new-session-dialect", "")
+                .selected_text(self.dialect.title())
+                .width(ui.available_width().min(300.0))
+                .truncate()
+                .show_ui(ui, |ui| {
+                    for dialect in DialectId::ALL {
+                        let title = match dialect.is_verified() {
+                            true => dialect.title().to_owned(),
+                            false => format!("{} · unverified", dialect.title()),
+                        };
+                        ui.selectable_value(&mut self.dialect, dialect, title);
+                    }
+                })
+                .response
+                .accessible_name("Flow of the session");
+        });
+        if self.dialect.is_verified() {
+            self.choose_token(ui, scene);
+        } else {
+            flow_form::unverified(ui, self.dialect, acts);
+            if let Some(environment) = self.chosen(scene).cloned() {
+                self.flow.paint(ui, self.dialect, &environment, scene, acts);
+            }
+            if self.dialect == DialectId::GuestResource {
+                self.choose_resume(ui, scene);
+            }
+        }
+        field_of(ui, |ui| ui.checkbox(&mut self.connect, "Connect at once"));
+        ui.add_space(space::NORMAL);
+        self.finish(ui, scene, acts)
+    }
+
+    /// The token of a session of web messaging.
+    fn choose_token(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         field(ui, "Session token", |ui| {
             let options = [(Token::Fresh, "fresh"), (Token::Given, "given"), (Token::Kept, "kept")];
             segmented(ui, "Session token", &mut self.token, &options);
@@ -131,8 +173,20 @@ impl NewSession {
             }
             Token::Kept => self.choose_kept(ui, scene),
         }
-        field_of(ui, |ui| ui.checkbox(&mut self.connect, "Connect at once"));
-        ui.add_space(space::NORMAL);
+    }
+
+    /// A guest resource goes on with the session that was kept, unless a new guest is wanted.
+    fn choose_resume(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        field(ui, "Guest", |ui| {
+            segmented(ui, "Guest", &mut self.token, &[(Token::Fresh, "new"), (Token::Kept, "kept")]);
+        });
+        match self.token {
+            Token::Kept => self.choose_kept(ui, scene),
+            _ => under(ui, "Made anew, and kept for the next start."),
+        }
+    }
+
+    fn finish(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) -> bool {
         let environment = self.chosen(scene).cloned();
         let mut done = false;
         ui.horizontal(|ui| match environment {
@@ -145,8 +199,11 @@ impl NewSession {
                 ui.add_enabled_ui(ready, |ui| {
                     if button(ui, None, "Open session", Weight::Primary).clicked() {
                         let kept = self.kept.clone();
+                        let (form, environment) = self.flow.finish(self.dialect, environment);
                         acts.push(Act::OpenSession {
+                            dialect: self.dialect,
                             environment: Box::new(environment),
+                            form: Box::new(form),
                             name: self.name.trim().to_owned(),
                             token: (self.token == Token::Given).then(|| Secret::from(self.given.0.trim())),
                             kept: (self.token == Token::Kept).then_some(kept),
