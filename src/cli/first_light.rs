@@ -12,7 +12,7 @@ use crate::engine::Command;
 use crate::engine::places::Places;
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::{Part, Side};
-use crate::model::{Message, Report, SessionId};
+use crate::model::{Message, Report, SessionId, SystemClock};
 use crate::projection::{ClockView, Entry, EntryState, SessionView, What};
 
 const LIMIT: Duration = Duration::from_secs(15);
@@ -21,7 +21,8 @@ pub fn run(out: &mut Out, missing: &Report) -> Outcome {
     out.complain(&format!("There is no window here. {}", missing.text()));
     let places = Places::find()?;
     let stored = settings(out, &places);
-    let ((), kept) = with_console(out, places, usual_place(&stored), stored.keep_days, converse)?;
+    let ((), kept) =
+        with_console(out, places, (usual_place(&stored), SystemClock::shared()), stored.keep_days, converse)?;
     tell_capture(out, &kept)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -31,7 +32,7 @@ fn converse(out: &mut Out, headless: &mut Headless) -> Result<(), Ended> {
     let environment = headless.start_sandbox()?;
     writeln!(out, "sandbox    {}", environment.hosts()?.guest_socket)?;
     headless.console.engine.send(Command::SignIn { environment: environment.clone() })?;
-    let session = headless.open("First light", &environment)?;
+    let session = headless.open_guest("First light", &environment)?;
     headless.ready(session, LIMIT)?;
     writeln!(out, "session    configured\n")?;
     let mut talk = Talk { headless, session, printed: HashSet::new() };

@@ -12,7 +12,7 @@ use crate::engine::stored::Stored;
 use crate::engine::{Command, Event, SandboxState, SessionSpec, Ticket};
 use crate::model::fact::SessionState;
 use crate::model::flows::GuestForm;
-use crate::model::{DialectId, Environment, Report, SessionId};
+use crate::model::{Clock, DialectId, Environment, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
 use crate::vault::Vault;
@@ -100,10 +100,17 @@ impl Headless {
         })
     }
 
-    /// Makes a session and opens it.
-    pub fn open(&mut self, name: &str, environment: &Environment) -> Result<SessionId, Report> {
-        self.tickets += 1;
-        let mine = Ticket(self.tickets);
+    /// Gives the sandbox an order, and waits until it is carried out.
+    pub fn order(&self, order: &sandbox::Order) -> Result<(), Report> {
+        self.console.engine.send(Command::Order { order: order.clone() })?;
+        self.event(Duration::from_secs(15), "The sandbox's order", |event| match event {
+            Event::SandboxStatus(_) => Some(Ok(())),
+            _ => None,
+        })
+    }
+
+    /// Makes a session of web messaging and opens it.
+    pub fn open_guest(&mut self, name: &str, environment: &Environment) -> Result<SessionId, Report> {
         let spec = SessionSpec {
             name: name.to_owned(),
             dialect: DialectId::WebMessaging,
@@ -112,7 +119,14 @@ impl Headless {
             kept: None,
             form: GuestForm::default(),
         };
-        self.console.engine.send(Command::OpenSession { ticket: mine, spec, connect: true })?;
+        self.open(spec, true)
+    }
+
+    /// Makes a session; opens it where `connect` is true.
+    pub fn open(&mut self, spec: SessionSpec, connect: bool) -> Result<SessionId, Report> {
+        self.tickets += 1;
+        let mine = Ticket(self.tickets);
+        self.console.engine.send(Command::OpenSession { ticket: mine, spec, connect })?;
         self.event(Duration::from_secs(30), "Making the session", |event| match event {
             Event::SessionMade { ticket, result } if ticket == mine => Some(result),
             _ => None,
@@ -162,12 +176,13 @@ impl Headless {
 pub fn with_console<T, E: From<Report>>(
     out: &mut Out,
     places: Places,
-    place: LogPlace,
+    (place, clock): (LogPlace, Arc<dyn Clock>),
     keep_days: u32,
     work: impl FnOnce(&mut Out, &mut Headless) -> Result<T, E>,
 ) -> Result<(T, Kept), E> {
     let options = ConsoleOptions {
         place,
+        clock,
         vault: Some(Vault::in_memory()),
         places: Some(places.clone()),
         ..ConsoleOptions::default()

@@ -7,9 +7,11 @@ mod first_light;
 pub mod headless;
 mod open;
 mod out;
+mod play;
 mod run;
 mod sandbox;
 pub mod script;
+mod step;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

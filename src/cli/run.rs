@@ -1,27 +1,23 @@
 //! `sessionscope run`: plays the scenarios of a script, one after the other, each in a session of its own.
 
-use std::collections::HashSet;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::RunArgs;
 use super::headless::{Headless, settings, usual_place, with_console};
 use super::out::{Ended, Out, Outcome};
-use super::script::{self, Script, Step};
+use super::play::Stage;
+use super::script::{self, Script};
 use crate::capture::Opened;
 use crate::engine::console::LogPlace;
 use crate::engine::places::Places;
 use crate::engine::stored::Stored;
 use crate::model::environment::{join_password, proxy_key, wants_password};
-use crate::model::fact::{Delivery, SessionState};
-use crate::model::happening::Side;
-use crate::model::{Environment, Report, SecretKind, SessionId};
-use crate::projection::{Entry, EntryState, SessionView, What};
+use crate::model::{Clock, Environment, Report, SecretKind, SteppedClock, SystemClock};
+use crate::sandbox::Order;
 use crate::vault::Vault;
-
-const CONNECT: Duration = Duration::from_secs(30);
 
 /// Against what a script is played.
 enum Target {
@@ -35,7 +31,13 @@ pub fn run(out: &mut Out, args: &RunArgs) -> Outcome {
     let target = target(args, &script, &places)?;
     let stored = settings(out, &places);
     let place = args.capture.clone().map_or_else(|| usual_place(&stored), LogPlace::File);
-    let ((passed, all), kept) = with_console(out, places, place, stored.keep_days, |out, headless| {
+    // Console and sandbox share a clock that a script can put forward.
+    let clock = matches!(target, Target::Sandbox).then(SteppedClock::shared);
+    let shared: Arc<dyn Clock> = match &clock {
+        Some(clock) => clock.clone(),
+        None => SystemClock::shared(),
+    };
+    let ((passed, all), kept) = with_console(out, places, (place, shared), stored.keep_days, |out, headless| {
         let environment = match target {
             Target::Sandbox => headless.start_sandbox()?,
             Target::Server(environment) => *environment,
@@ -43,7 +45,7 @@ pub fn run(out: &mut Out, args: &RunArgs) -> Outcome {
         if let Some(secret) = &environment.client_secret {
             headless.console.redactor.learn(SecretKind::ClientSecret, secret.0.expose());
         }
-        play_all(out, headless, args, &script, &environment)
+        play_all(out, headless, args, &script, &environment, clock)
     })?;
     writeln!(out, "\n{passed} of {all} scenarios hold")?;
     match kept.opened {
@@ -63,12 +65,21 @@ fn play_all(
     args: &RunArgs,
     script: &Script,
     environment: &Environment,
+    clock: Option<Arc<SteppedClock>>,
 ) -> Result<(usize, usize), Ended> {
-    writeln!(out, "environment: {} ({})", environment.name, environment.hosts()?.guest_socket)?;
+    let hosts = environment.hosts()?;
+    let host = if hosts.guest_socket.is_empty() { hosts.api } else { hosts.guest_socket };
+    writeln!(out, "environment: {} ({host})", environment.name)?;
     let mut passed = 0;
-    for (name, steps) in &script.scenarios.0 {
+    let limit = Duration::from_secs(args.timeout.into());
+    for (name, scenario) in &script.scenarios.0 {
         writeln!(out, "\n{name}")?;
-        match play(out, headless, environment, name, steps, Duration::from_secs(args.timeout.into())) {
+        if clock.is_some() {
+            // What an earlier scenario ordered is over.
+            headless.order(&Order::Reset)?;
+        }
+        let mut stage = Stage { headless, environment, clock: clock.clone(), limit };
+        match stage.play(out, name, scenario) {
             Ok(()) => passed += 1,
             Err(Ended::Failed(report)) => out.indented("    ", &report)?,
             Err(ended) => return Err(ended),
@@ -163,138 +174,4 @@ fn with_proxy_password(mut environment: Environment) -> Result<Environment, Repo
         environment.proxy = join_password(address, password.expose());
     }
     Ok(environment)
-}
-
-fn play(
-    out: &mut Out,
-    headless: &mut Headless,
-    environment: &Environment,
-    name: &str,
-    steps: &[Step],
-    limit: Duration,
-) -> Result<(), Ended> {
-    let session = headless.open(name, environment)?;
-    let result = headless.ready(session, CONNECT).map_err(Ended::from).and_then(|()| {
-        writeln!(out, "  ok    session configured")?;
-        let mut player = Player { headless, session, heard: HashSet::new(), limit };
-        steps.iter().try_for_each(|step| player.step(out, step))
-    });
-    // Each scenario has its own session; a failed one is closed as well.
-    headless.end(session)?;
-    result
-}
-
-struct Player<'a> {
-    headless: &'a Headless,
-    session: SessionId,
-    /// Keys of the replies that an earlier step took or passed over.
-    heard: HashSet<String>,
-    limit: Duration,
-}
-
-impl Player<'_> {
-    fn step(&mut self, out: &mut Out, step: &Step) -> Result<(), Ended> {
-        let start = Instant::now();
-        let result = match step {
-            Step::Say(text) => self.say(text),
-            Step::Containing(part) => {
-                let part = part.to_lowercase();
-                self.hear(|text| text.to_lowercase().contains(&part))
-            }
-            Step::Matching(pattern) => self.hear(|text| pattern.matches(text)),
-        };
-        let word = if result.is_ok() { "ok   " } else { "FAILS" };
-        writeln!(out, "  {word} {step}  ({} ms)", start.elapsed().as_millis())?;
-        Ok(result?)
-    }
-
-    fn say(&self, text: &str) -> Result<(), Report> {
-        let tracing = uuid::Uuid::new_v4().to_string();
-        self.headless.say(self.session, tracing.clone(), text)?;
-        let outcome = self.headless.until(self.limit.max(Duration::from_secs(1)), |h| {
-            let view = h.view(self.session)?;
-            let delivery = own_delivery(&view, &tracing);
-            match delivery {
-                Some(Delivery::Delivered) => Some(Ok(())),
-                Some(Delivery::Refused { code, text }) => {
-                    Some(Err(Report::new("refused", "The message was refused", format!("{code}: {text}"))))
-                }
-                Some(Delivery::NotSent { why }) => {
-                    Some(Err(Report::new("not-sent", "The message was not sent", why.clone())))
-                }
-                Some(Delivery::Unconfirmed { why }) => {
-                    Some(Err(Report::new("unconfirmed", "The message was not confirmed", why.clone())))
-                }
-                _ => self.ended(&view),
-            }
-        });
-        outcome.unwrap_or_else(|| {
-            Err(Report::new(
-                "no-echo",
-                "The server did not echo the message",
-                format!("No echo within {} s.", self.limit.as_secs()),
-            ))
-        })
-    }
-
-    /// Waits for a reply after the last one that was taken. One that comes late but was said earlier counts too: the
-    /// protocol does not promise an order.
-    fn hear(&mut self, fits: impl Fn(&str) -> bool) -> Result<(), Report> {
-        let outcome = self.headless.until(self.limit, |h| {
-            let view = h.view(self.session)?;
-            let all = replies(&view);
-            let found = all.iter().position(|r| !self.heard.contains(&r.0) && fits(&r.1));
-            match found {
-                Some(at) => Some(Ok(all.into_iter().take(at + 1).map(|r| r.0).collect::<Vec<_>>())),
-                None => self.ended(&view).map(|r| r.map(|()| Vec::new())),
-            }
-        });
-        match outcome {
-            Some(Ok(taken)) => {
-                self.heard.extend(taken);
-                Ok(())
-            }
-            Some(Err(report)) => Err(report),
-            None => Err(self.nothing_fits()),
-        }
-    }
-
-    fn nothing_fits(&self) -> Report {
-        let others: Vec<String> = self
-            .headless
-            .view(self.session)
-            .map(|v| replies(&v).into_iter().filter(|r| !self.heard.contains(&r.0)).map(|r| r.1).collect())
-            .unwrap_or_default();
-        let report = Report::new(
-            "no-reply",
-            "No such reply came",
-            format!("Waited {} s; other replies meanwhile: {}.", self.limit.as_secs(), others.len()),
-        );
-        others.into_iter().fold(report, |report, text| report.detail(format!("received: {text}")))
-    }
-
-    fn ended(&self, view: &Arc<SessionView>) -> Option<Result<(), Report>> {
-        match view.state.as_ref()? {
-            SessionState::Ended(end) => Some(Err(Report::new("ended", "The session ended", end.sentence()))),
-            _ => None,
-        }
-    }
-}
-
-/// Keys and texts of what the other side said, in the order of the conversation.
-fn replies(view: &SessionView) -> Vec<(String, String)> {
-    let reply = |entry: &Arc<Entry>| match &entry.what {
-        What::Message(m) if m.side != Side::Guest => m.text.clone().map(|text| (m.key.clone(), text)),
-        _ => None,
-    };
-    view.conversation.entries.iter().filter_map(reply).collect()
-}
-
-fn own_delivery(view: &SessionView, tracing: &str) -> Option<Delivery> {
-    view.conversation.entries.iter().rev().find_map(|entry| match (&entry.what, &entry.state) {
-        (What::Message(m), EntryState::Own(delivery, _)) if m.tracing.as_deref() == Some(tracing) => {
-            Some(delivery.clone())
-        }
-        _ => None,
-    })
 }

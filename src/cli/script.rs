@@ -14,13 +14,31 @@
 //!     - say: Yes
 //!     - waitForReplyMatching: ^thank you,? .*$  # JavaScript regular expression, flags i and m
 //! ```
+//!
+//! Beyond that, a scenario may be a map that names its flow, and steps may order the sandbox, let time pass, and look
+//! at what was recorded:
+//!
+//! ```yaml
+//! scenarios:
+//!   "Renewed before it dies":
+//!     flow: session-token
+//!     settings: {flows: {session_token: {preflight_secs: 60}}}   # members of the environment
+//!     steps:
+//!       - say: hello
+//!       - pass: 14m
+//!       - say: still there?
+//!       - record: kind:audit token.refresh success               # the filter language of the record table
+//! ```
 
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, MapAccess, Visitor};
+use serde::de::{self, MapAccess, SeqAccess, Visitor};
+use serde_json::Value;
 
-use crate::model::{Environment, Report};
+use super::step::Step;
+use crate::model::flows::GuestForm;
+use crate::model::{DialectId, Environment, Report};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -41,16 +59,7 @@ pub struct Config {
 
 /// Scenarios in the order of the file.
 #[derive(Debug)]
-pub struct Scenarios(pub Vec<(String, Vec<Step>)>);
-
-#[derive(Debug)]
-pub enum Step {
-    Say(String),
-    /// The next reply that contains this, whatever the case.
-    Containing(String),
-    /// The next reply that matches.
-    Matching(Pattern),
-}
+pub struct Scenarios(pub Vec<(String, Scenario)>);
 
 /// A JavaScript regular expression as the scripts hold it, compiled with the flags `i` and `m`.
 pub struct Pattern {
@@ -59,7 +68,7 @@ pub struct Pattern {
 }
 
 impl Pattern {
-    fn new(source: String) -> Result<Self, String> {
+    pub fn new(source: String) -> Result<Self, String> {
         let compiled = regress::Regex::with_flags(&source, "im").map_err(|e| e.to_string())?;
         Ok(Self { source, compiled })
     }
@@ -75,16 +84,6 @@ impl fmt::Debug for Pattern {
     }
 }
 
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Say(text) => write!(f, "say: {text}"),
-            Self::Containing(text) => write!(f, "waitForReplyContaining: {text}"),
-            Self::Matching(pattern) => write!(f, "waitForReplyMatching: {}", pattern.source),
-        }
-    }
-}
-
 impl<'de> Deserialize<'de> for Scenarios {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct V;
@@ -96,15 +95,15 @@ impl<'de> Deserialize<'de> for Scenarios {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scenarios, A::Error> {
-                let mut all: Vec<(String, Vec<Step>)> = Vec::new();
-                while let Some((Text(name), steps)) = map.next_entry::<Text, Vec<Step>>()? {
+                let mut all: Vec<(String, Scenario)> = Vec::new();
+                while let Some((Text(name), AnyScenario(scenario))) = map.next_entry::<Text, AnyScenario>()? {
                     if all.iter().any(|(n, _)| *n == name) {
                         return Err(de::Error::custom(format!("there are two scenarios with the name “{name}”")));
                     }
-                    if steps.is_empty() {
+                    if scenario.steps.is_empty() {
                         return Err(de::Error::custom(format!("the scenario “{name}” has no steps")));
                     }
-                    all.push((name, steps));
+                    all.push((name, scenario));
                 }
                 if all.is_empty() {
                     return Err(de::Error::custom("there is no scenario"));
@@ -116,45 +115,60 @@ impl<'de> Deserialize<'de> for Scenarios {
     }
 }
 
-impl<'de> Deserialize<'de> for Step {
+/// How a scenario's session is made, and what it plays.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Scenario {
+    /// The dialect, by its name.
+    pub flow: DialectId,
+    pub form: GuestForm,
+    /// Members of the environment that are otherwise for this scenario. `{api}` and `{queue}` are filled in.
+    pub settings: Option<Value>,
+    /// Whether the session is opened at the begin, and what is waited for then.
+    pub connect: Connect,
+    pub steps: Vec<Step>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Connect {
+    /// It is opened, and must become ready.
+    #[default]
+    Ready,
+    /// It is opened, and the steps say what comes of it.
+    Start,
+    /// The steps open it.
+    No,
+}
+
+/// A list of steps is a scenario of web messaging.
+struct AnyScenario(Scenario);
+
+impl<'de> Deserialize<'de> for AnyScenario {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         struct V;
         impl<'de> Visitor<'de> for V {
-            type Value = Step;
+            type Value = AnyScenario;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a step: say, waitForReplyContaining or waitForReplyMatching")
+                f.write_str("a list of steps, or a map with the member steps")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Step, A::Error> {
-                let Some((Text(key), Text(value))) = map.next_entry()? else {
-                    return Err(de::Error::custom("an empty step"));
-                };
-                let step = match key.as_str() {
-                    "say" if value.is_empty() => return Err(de::Error::custom("say: the text is empty")),
-                    "say" => Step::Say(value),
-                    "waitForReplyContaining" => Step::Containing(value),
-                    "waitForReplyMatching" => Step::Matching(Pattern::new(value).map_err(|e| {
-                        de::Error::custom(format!("waitForReplyMatching: not a JavaScript regular expression: {e}"))
-                    })?),
-                    other => {
-                        return Err(de::Error::custom(format!(
-                            "unknown step “{other}”; known are say, waitForReplyContaining, waitForReplyMatching"
-                        )));
-                    }
-                };
-                if map.next_key::<Text>()?.is_some() {
-                    return Err(de::Error::custom("a step has one key; begin each step with a dash"));
-                }
-                Ok(step)
+            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<AnyScenario, A::Error> {
+                let steps = Vec::<Step>::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
+                Ok(AnyScenario(Scenario { steps, ..Scenario::default() }))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<AnyScenario, A::Error> {
+                Scenario::deserialize(de::value::MapAccessDeserializer::new(map)).map(AnyScenario)
             }
         }
-        d.deserialize_map(V)
+        d.deserialize_any(V)
     }
 }
 
 /// Text in a script: also what YAML would read as a number or a truth value.
-struct Text(String);
+pub struct Text(pub String);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
@@ -215,9 +229,9 @@ scenarios:
         assert_eq!(script.config.unwrap().region, "xxxx.pure.cloud");
         let names: Vec<_> = script.scenarios.0.iter().map(|(n, _)| n.as_str()).collect();
         assert_eq!(names, ["Accept", "Decline"]);
-        assert!(matches!(&script.scenarios.0[0].1[2], Step::Say(t) if t == "Yes"));
-        assert!(matches!(&script.scenarios.0[1].1[1], Step::Say(t) if t == "42"));
-        let Step::Matching(p) = &script.scenarios.0[0].1[3] else { panic!() };
+        assert!(matches!(&script.scenarios.0[0].1.steps[2], Step::Say(t) if t == "Yes"));
+        assert!(matches!(&script.scenarios.0[1].1.steps[1], Step::Say(t) if t == "42"));
+        let Step::Matching(p) = &script.scenarios.0[0].1.steps[3] else { panic!() };
         assert!(p.matches("first line\nTHANK YOU!"));
     }
 

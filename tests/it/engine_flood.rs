@@ -55,7 +55,7 @@ fn a_socket_that_never_rests_does_not_keep_pings_waiting() {
         deployment_id: "d".into(),
         ..Environment::default()
     };
-    let session = desk.headless.open("flood", &environment).unwrap();
+    let session = desk.headless.open_guest("flood", &environment).unwrap();
     desk.until(session, "ready", |v| matches!(v.state, Some(SessionState::Ready)));
     let interval = Duration::from_secs(u64::from(environment.timings.ping_secs));
     desk.clock.as_ref().unwrap().advance(interval + Duration::from_secs(1));

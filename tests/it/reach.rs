@@ -64,7 +64,7 @@ fn at(address: impl std::fmt::Display) -> Environment {
 
 /// Opens a session: none where it becomes ready, the report of its failure otherwise.
 fn outcome(desk: &mut Desk, environment: &Environment) -> Option<Report> {
-    let session = match desk.headless.open("try", environment) {
+    let session = match desk.headless.open_guest("try", environment) {
         Ok(session) => session,
         Err(report) => return Some(report),
     };

@@ -42,7 +42,7 @@ impl Desk {
     }
 
     fn connect(&mut self) -> SessionId {
-        let session = self.headless.open("guest", &self.environment.clone()).unwrap();
+        let session = self.headless.open_guest("guest", &self.environment.clone()).unwrap();
         self.until(session, "ready", |v| v.state == Some(SessionState::Ready));
         session
     }

@@ -57,7 +57,7 @@ impl Desk {
 
     pub fn connect(&mut self, name: &str) -> SessionId {
         let environment = self.environment.clone();
-        let session = self.headless.open(name, &environment).unwrap();
+        let session = self.headless.open_guest(name, &environment).unwrap();
         self.until(session, "ready", |v| matches!(v.state, Some(SessionState::Ready)));
         session
     }

@@ -1,0 +1,400 @@
+//! Plays one scenario: opens its session, takes its steps, says what each came to.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::headless::Headless;
+use super::out::{Ended, Out};
+use super::script::{Connect, Scenario};
+use super::step::Step;
+use crate::capture::{Filter, Reader, RowSet};
+use crate::dialect::{FlowWish, Wish};
+use crate::engine::{Command, SessionSpec};
+use crate::model::fact::{Delivery, SessionState};
+use crate::model::happening::Side;
+use crate::model::{Environment, Record, Report, SessionId, SteppedClock};
+use crate::projection::{Entry, EntryState, SessionView, What};
+
+const CONNECT: Duration = Duration::from_secs(30);
+/// Time passes in pieces of at most this, so that what is due in between happens in between.
+const PIECE: Duration = Duration::from_secs(5);
+/// After each piece, console and sandbox have so long for what is due.
+const REST: Duration = Duration::from_millis(4);
+
+/// What scenarios are played with.
+pub struct Stage<'a> {
+    pub headless: &'a mut Headless,
+    pub environment: &'a Environment,
+    /// Against the sandbox, time can be let pass.
+    pub clock: Option<Arc<SteppedClock>>,
+    pub limit: Duration,
+}
+
+impl Stage<'_> {
+    pub fn play(&mut self, out: &mut Out, name: &str, scenario: &Scenario) -> Result<(), Ended> {
+        let environment = self.environment_of(scenario)?;
+        let from = self.headless.writer().status().records;
+        let spec = SessionSpec {
+            name: name.to_owned(),
+            dialect: scenario.flow,
+            environment,
+            token: None,
+            kept: None,
+            form: scenario.form.clone(),
+        };
+        let session = self.headless.open(spec, scenario.connect != Connect::No)?;
+        let result = self.opened(out, session, scenario.connect).and_then(|()| {
+            let reader = Reader::attach(&self.headless.writer().opened())?;
+            let limit = self.limit;
+            let clock = self.clock.clone();
+            let mut player = Player {
+                headless: self.headless,
+                clock,
+                session,
+                heard: HashSet::new(),
+                limit,
+                reader,
+                from,
+                seen: from,
+                last: String::new(),
+            };
+            scenario.steps.iter().try_for_each(|step| player.step(out, step))
+        });
+        // Each scenario has its own session; a failed one is closed as well.
+        self.headless.end(session)?;
+        result
+    }
+
+    fn opened(&self, out: &mut Out, session: SessionId, connect: Connect) -> Result<(), Ended> {
+        if connect == Connect::Ready {
+            self.headless.ready(session, CONNECT)?;
+            writeln!(out, "  ok    session ready")?;
+        }
+        Ok(())
+    }
+
+    /// The environment with the scenario's own settings.
+    fn environment_of(&self, scenario: &Scenario) -> Result<Environment, Report> {
+        let mut environment = self.environment.clone();
+        let Some(settings) = &scenario.settings else { return Ok(environment) };
+        let bad = |what: String| Report::new("bad-settings", "The scenario's settings cannot be used", what);
+        let mut all = serde_json::to_value(&environment).map_err(|e| bad(e.to_string()))?;
+        let mut settings = settings.clone();
+        let api = environment.hosts()?.api;
+        let queue = environment.queue_id.clone().unwrap_or_default();
+        fill(&mut settings, &[("{api}", &api), ("{queue}", &queue)]);
+        merge(&mut all, settings);
+        let secret = environment.client_secret.take();
+        let changed: Environment = serde_json::from_value(all).map_err(|e| bad(e.to_string()))?;
+        Ok(Environment { client_secret: secret, ..changed })
+    }
+}
+
+/// Puts values in for names in all texts.
+fn fill(value: &mut Value, names: &[(&str, &str)]) {
+    match value {
+        Value::String(text) => {
+            for (name, with) in names {
+                *text = text.replace(name, with);
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|v| fill(v, names)),
+        Value::Object(all) => all.values_mut().for_each(|v| fill(v, names)),
+        _ => {}
+    }
+}
+
+/// Members of `more` win, member by member.
+fn merge(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (name, value) in more {
+                merge(into.entry(name).or_insert(Value::Null), value);
+            }
+        }
+        (into, more) => *into = more,
+    }
+}
+
+struct Player<'a> {
+    headless: &'a Headless,
+    clock: Option<Arc<SteppedClock>>,
+    session: SessionId,
+    /// Keys of the replies that an earlier step took or passed over.
+    heard: HashSet<String>,
+    limit: Duration,
+    reader: Reader,
+    /// The scenario's records come after this one.
+    from: u64,
+    /// Records up to this one were passed by an earlier step.
+    seen: u64,
+    /// Tracing id of the last message.
+    last: String,
+}
+
+impl Player<'_> {
+    fn step(&mut self, out: &mut Out, step: &Step) -> Result<(), Ended> {
+        if let Step::Point(text) = step {
+            return writeln!(out, "  -- {text}");
+        }
+        let start = Instant::now();
+        let result = self.take(step);
+        let word = if result.is_ok() { "ok   " } else { "FAILS" };
+        writeln!(out, "  {word} {}  ({} ms)", step.to_string().trim_end(), start.elapsed().as_millis())?;
+        Ok(result?)
+    }
+
+    fn take(&mut self, step: &Step) -> Result<(), Report> {
+        match step {
+            Step::Say(text) => self.say(text),
+            Step::Containing(part) => {
+                let part = part.to_lowercase();
+                self.hear(|text| text.to_lowercase().contains(&part))
+            }
+            Step::Matching(pattern) => self.hear(|text| pattern.matches(text)),
+            Step::Send { text, form } => self.send(|tracing| match form {
+                Some(form) => Wish::Flow(FlowWish::Say { tracing, text: text.clone(), form: *form }),
+                None => Wish::Text { tracing, text: text.clone(), attributes: Vec::new(), attachments: Vec::new() },
+            }),
+            Step::Fate { word, part } => self.fate(word, part),
+            Step::Order(order) => self.headless.order(order),
+            Step::Pass(time) => self.pass(*time, PIECE),
+            Step::Jump(time) => self.pass(*time, *time),
+            Step::Do(wish, _) => self.wish(wish.as_ref().clone()),
+            Step::State { word, part } => self.state(word, part),
+            Step::Record(filter) => self.record(filter),
+            Step::NoRecord(filter) => self.no_record(filter),
+            Step::Why(cause) => self.why(cause),
+            Step::Point(_) => Ok(()),
+        }
+    }
+
+    fn wish(&self, wish: Wish) -> Result<(), Report> {
+        self.headless.console.engine.send(Command::Wish { session: self.session, wish })
+    }
+
+    fn send(&mut self, wish: impl FnOnce(String) -> Wish) -> Result<(), Report> {
+        self.last = uuid::Uuid::new_v4().to_string();
+        self.wish(wish(self.last.clone()))
+    }
+
+    /// Says it; the server must take it.
+    fn say(&mut self, text: &str) -> Result<(), Report> {
+        let text = text.to_owned();
+        self.send(|tracing| Wish::Text { tracing, text, attributes: Vec::new(), attachments: Vec::new() })?;
+        match self.last_fate()? {
+            Some(Delivery::Delivered) => Ok(()),
+            Some(Delivery::Refused { code, text }) => {
+                Err(Report::new("refused", "The message was refused", format!("{code}: {text}")))
+            }
+            Some(Delivery::NotSent { why }) => Err(Report::new("not-sent", "The message was not sent", why)),
+            Some(Delivery::Unconfirmed { why }) => {
+                Err(Report::new("unconfirmed", "The message was not confirmed", why))
+            }
+            _ => Err(Report::new(
+                "no-echo",
+                "The server did not echo the message",
+                format!("No echo within {} s.", self.limit.as_secs()),
+            )),
+        }
+    }
+
+    /// What became of the last message, as soon as it is final; none where that takes too long.
+    fn last_fate(&self) -> Result<Option<Delivery>, Report> {
+        let found = self.headless.until(self.limit.max(Duration::from_secs(1)), |h| {
+            let view = h.view(self.session)?;
+            match own_delivery(&view, &self.last) {
+                None | Some(Delivery::Sent | Delivery::Retrying { .. }) => self.ended(&view).map(|r| r.map(|()| None)),
+                found => Some(Ok(found)),
+            }
+        });
+        found.unwrap_or(Ok(None))
+    }
+
+    fn fate(&self, word: &str, part: &str) -> Result<(), Report> {
+        let found = match self.last_fate() {
+            Ok(found) => found,
+            // The session may have ended for the same reason.
+            Err(report) => {
+                let view = self.headless.view(self.session);
+                let found = view.and_then(|v| own_delivery(&v, &self.last));
+                found.map(Some).ok_or(report)?
+            }
+        };
+        let (is, why) = match &found {
+            Some(Delivery::Delivered) => ("delivered", String::new()),
+            Some(Delivery::Refused { code, text }) => ("refused", format!("{code} {text}")),
+            Some(Delivery::NotSent { why }) => ("not-sent", why.clone()),
+            Some(Delivery::Unconfirmed { why }) => ("unconfirmed", why.clone()),
+            Some(Delivery::Sent | Delivery::Retrying { .. }) | None => ("open", String::new()),
+        };
+        if is == word && why.to_lowercase().contains(&part.to_lowercase()) {
+            return Ok(());
+        }
+        Err(Report::new("other-fate", "The message came to something else", format!("It is {is}: {why}")))
+    }
+
+    /// Lets time pass, in pieces.
+    fn pass(&self, time: Duration, piece: Duration) -> Result<(), Report> {
+        let Some(clock) = &self.clock else {
+            return Err(Report::new("no-clock", "Time cannot be let pass here", "Only the sandbox shares our clock.")
+                .remedy("Run the script with --sandbox."));
+        };
+        let mut left = time;
+        while !left.is_zero() {
+            let step = left.min(piece);
+            clock.step(step);
+            left -= step;
+            std::thread::sleep(REST);
+        }
+        // What was due at the end.
+        std::thread::sleep(REST * 10);
+        Ok(())
+    }
+
+    fn state(&self, word: &str, part: &str) -> Result<(), Report> {
+        let fits = |state: &SessionState| {
+            let sentence = match state {
+                SessionState::Ended(end) => end.sentence(),
+                _ => String::new(),
+            };
+            state.word() == word && sentence.to_lowercase().contains(&part.to_lowercase())
+        };
+        let found =
+            self.headless.until(self.limit, |h| h.view(self.session)?.state.as_ref().filter(|s| fits(s)).map(|_| ()));
+        found.ok_or_else(|| {
+            let view = self.headless.view(self.session);
+            let state = view.as_ref().and_then(|v| v.state.clone());
+            let told = state.map_or("unknown".into(), |s| match s {
+                SessionState::Ended(end) => format!("ended: {}", end.sentence()),
+                other => other.word().to_owned(),
+            });
+            Report::new("other-state", "The session is in another state", format!("It is {told}."))
+        })
+    }
+
+    /// Waits for a record of this session, or of none, that the filter shows.
+    fn record(&mut self, filter: &Filter) -> Result<(), Report> {
+        let mut next = self.seen + 1;
+        let mut failed = None;
+        let found = self.headless.until(self.limit, |h| {
+            let _ = h.writer().flush();
+            while next <= self.reader.len() {
+                match self.reader.record(next) {
+                    Ok(Some(record)) if self.is_mine(&record) && filter.matches(&record, &RowSet::default()) => {
+                        return Some(next);
+                    }
+                    Ok(_) => next += 1,
+                    Err(report) => {
+                        failed = Some(report);
+                        return Some(0);
+                    }
+                }
+            }
+            None
+        });
+        match (found, failed) {
+            (_, Some(report)) => Err(report),
+            (Some(seq), None) => {
+                self.seen = seq;
+                Ok(())
+            }
+            (None, None) => Err(Report::new(
+                "no-record",
+                "No such record came",
+                format!("Looked at records {} to {} for {} s.", self.seen + 1, self.reader.len(), self.limit.as_secs()),
+            )),
+        }
+    }
+
+    fn no_record(&self, filter: &Filter) -> Result<(), Report> {
+        self.headless.writer().flush()?;
+        for seq in self.from + 1..=self.reader.len() {
+            if let Some(record) = self.reader.record(seq)?
+                && self.is_mine(&record)
+                && filter.matches(&record, &RowSet::default())
+            {
+                let line = crate::dialect::line(&record);
+                let what = format!("Record {seq}: {} {}", line.name, line.text);
+                return Err(Report::new("a-record", "There is such a record", what));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_mine(&self, record: &Record) -> bool {
+        record.session == self.session || record.session == SessionId::NONE
+    }
+
+    /// The explanation of what failed last.
+    fn why(&self, _cause: &str) -> Result<(), Report> {
+        Err(Report::new("no-explanations", "Nothing explains this yet", "Explanations are not built in."))
+    }
+
+    /// Waits for a reply after the last one that was taken. One that comes late but was said earlier counts too: the
+    /// protocol does not promise an order.
+    fn hear(&mut self, fits: impl Fn(&str) -> bool) -> Result<(), Report> {
+        let outcome = self.headless.until(self.limit, |h| {
+            let view = h.view(self.session)?;
+            let all = replies(&view);
+            let found = all.iter().position(|r| !self.heard.contains(&r.0) && fits(&r.1));
+            match found {
+                Some(at) => Some(Ok(all.into_iter().take(at + 1).map(|r| r.0).collect::<Vec<_>>())),
+                None => self.ended(&view).map(|r| r.map(|()| Vec::new())),
+            }
+        });
+        match outcome {
+            Some(Ok(taken)) => {
+                self.heard.extend(taken);
+                Ok(())
+            }
+            Some(Err(report)) => Err(report),
+            None => Err(self.nothing_fits()),
+        }
+    }
+
+    fn nothing_fits(&self) -> Report {
+        let others: Vec<String> = self
+            .headless
+            .view(self.session)
+            .map(|v| replies(&v).into_iter().filter(|r| !self.heard.contains(&r.0)).map(|r| r.1).collect())
+            .unwrap_or_default();
+        let report = Report::new(
+            "no-reply",
+            "No such reply came",
+            format!("Waited {} s; other replies meanwhile: {}.", self.limit.as_secs(), others.len()),
+        );
+        others.into_iter().fold(report, |report, text| report.detail(format!("received: {text}")))
+    }
+
+    fn ended(&self, view: &Arc<SessionView>) -> Option<Result<(), Report>> {
+        match view.state.as_ref()? {
+            SessionState::Ended(end) => Some(Err(Report::new("ended", "The session ended", end.sentence()))),
+            _ => None,
+        }
+    }
+}
+
+/// Keys and texts of what the other side said, in the order of the conversation.
+fn replies(view: &SessionView) -> Vec<(String, String)> {
+    let reply = |entry: &Arc<Entry>| match &entry.what {
+        What::Message(m) if m.side != Side::Guest => m.text.clone().map(|text| (m.key.clone(), text)),
+        _ => None,
+    };
+    view.conversation.entries.iter().filter_map(reply).collect()
+}
+
+fn own_delivery(view: &SessionView, tracing: &str) -> Option<Delivery> {
+    let shown = view.conversation.entries.iter().rev().find_map(|entry| match (&entry.what, &entry.state) {
+        (What::Message(m), EntryState::Own(delivery, _)) if m.tracing.as_deref() == Some(tracing) => {
+            Some(delivery.clone())
+        }
+        _ => None,
+    });
+    // What never left has no frame to show.
+    let never_left = || view.not_sent.iter().find(|(t, _)| t == tracing).map(|(_, why)| why.clone());
+    shown.or_else(|| never_left().map(|why| Delivery::NotSent { why }))
+}

@@ -1,0 +1,226 @@
+//! The steps of a script, and how each is read.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::{self, IgnoredAny, MapAccess, Visitor};
+use serde_json::Value;
+
+use super::duration_secs;
+use super::script::{Pattern, Text};
+use crate::capture::Filter;
+use crate::dialect::{FlowWish, Wish};
+use crate::model::fact::ClockDeed;
+use crate::model::flows::SendForm;
+use crate::sandbox::Order;
+
+/// One step. The first three are those of other testers' scripts.
+#[derive(Debug)]
+pub enum Step {
+    Say(String),
+    /// The next reply that contains this, whatever the case.
+    Containing(String),
+    /// The next reply that matches.
+    Matching(Pattern),
+    /// A message whose fate is asked for by [`Step::Fate`], in a form of its own where one is named.
+    Send {
+        text: String,
+        form: Option<SendForm>,
+    },
+    /// What becomes of the last message: `delivered`, `refused`, `not-sent`, `unconfirmed`, and a part of why.
+    Fate {
+        word: String,
+        part: String,
+    },
+    /// What the sandbox shall do.
+    Order(Box<Order>),
+    /// Let so much time pass, for console and sandbox alike; whatever is due meanwhile happens.
+    Pass(Duration),
+    /// Move the clock at once; what was due meanwhile is due now.
+    Jump(Duration),
+    /// What the guest wants beside talking.
+    Do(Box<Wish>, String),
+    /// A state of the session, and a part of why it ended.
+    State {
+        word: String,
+        part: String,
+    },
+    /// A record that this filter shows, after the last one that was found.
+    Record(Box<Filter>),
+    /// No record of the scenario so far is shown by this filter.
+    NoRecord(Box<Filter>),
+    /// The explanation of what failed last names this cause.
+    Why(String),
+    /// Printed, to tell what follows.
+    Point(String),
+}
+
+/// Names of all steps, for whoever mistypes one.
+const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, fate, order, pass, jump, do, profile, \
+                     request, clock, state, record, noRecord, why, point";
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Say(text) => write!(f, "say: {text}"),
+            Self::Containing(text) => write!(f, "waitForReplyContaining: {text}"),
+            Self::Matching(pattern) => write!(f, "waitForReplyMatching: {}", pattern.source),
+            Self::Send { text, form: None } => write!(f, "send: {text}"),
+            Self::Send { text, form: Some(form) } => write!(f, "send: {text}, {}", form.title()),
+            Self::Fate { word, part } => write!(f, "fate: {word} {part}"),
+            Self::Order(order) => write!(f, "order: {}", serde_json::to_string(order).unwrap_or_default()),
+            Self::Pass(time) => write!(f, "pass: {} s", time.as_secs()),
+            Self::Jump(time) => write!(f, "jump: {} s", time.as_secs()),
+            Self::Do(_, name) => write!(f, "do: {name}"),
+            Self::State { word, part } => write!(f, "state: {word} {part}"),
+            Self::Record(filter) => write!(f, "record: {}", filter.text()),
+            Self::NoRecord(filter) => write!(f, "noRecord: {}", filter.text()),
+            Self::Why(cause) => write!(f, "why: {cause}"),
+            Self::Point(text) => f.write_str(text),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Step {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Step;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "a step: {KNOWN}")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Step, A::Error> {
+                let Some(Text(key)) = map.next_key()? else { return Err(de::Error::custom("an empty step")) };
+                let step = match key.as_str() {
+                    "send" => {
+                        let Send { text: Text(text), form } = map.next_value()?;
+                        Step::Send { text, form }
+                    }
+                    "order" => {
+                        let order: Value = map.next_value()?;
+                        let order = Order::parse(&order.to_string());
+                        Step::Order(Box::new(order.map_err(|e| de::Error::custom(format!("order: {e}")))?))
+                    }
+                    "profile" => {
+                        let Pairs(attributes) = map.next_value()?;
+                        Step::Do(Box::new(Wish::Flow(FlowWish::SyncProfile { attributes })), "profile".into())
+                    }
+                    "request" => {
+                        let Request { method, path, body } = map.next_value()?;
+                        let body = body.map(|b| b.to_string()).unwrap_or_default();
+                        let name = format!("{method} {path}");
+                        Step::Do(Box::new(Wish::Flow(FlowWish::Request { method, path, body })), name)
+                    }
+                    other => {
+                        let Text(value) = map.next_value()?;
+                        of_text(other, value).map_err(de::Error::custom)?
+                    }
+                };
+                if map.next_entry::<Text, IgnoredAny>()?.is_some() {
+                    return Err(de::Error::custom("a step has one key; begin each step with a dash"));
+                }
+                Ok(step)
+            }
+        }
+        d.deserialize_map(V)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Send {
+    text: Text,
+    #[serde(default)]
+    form: Option<SendForm>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    method: String,
+    path: String,
+    #[serde(default)]
+    body: Option<Value>,
+}
+
+/// A map of texts, in its order.
+pub struct Pairs(pub Vec<(String, String)>);
+
+impl<'de> Deserialize<'de> for Pairs {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Pairs;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names with their values")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Pairs, A::Error> {
+                let mut all = Vec::new();
+                while let Some((Text(name), Text(value))) = map.next_entry()? {
+                    all.push((name, value));
+                }
+                Ok(Pairs(all))
+            }
+        }
+        d.deserialize_map(V)
+    }
+}
+
+fn of_text(key: &str, value: String) -> Result<Step, String> {
+    let (word, part) = match value.trim().split_once(' ') {
+        Some((word, part)) => (word.to_owned(), part.trim().to_owned()),
+        None => (value.trim().to_owned(), String::new()),
+    };
+    let time = || duration_secs(&value).map(|s| Duration::from_secs(s.into())).map_err(|e| format!("{key}: {e}"));
+    let filter = || Filter::parse(&value).map(Box::new).map_err(|e| format!("{key}: {e}"));
+    Ok(match key {
+        "say" if value.is_empty() => return Err("say: the text is empty".into()),
+        "say" => Step::Say(value),
+        "waitForReplyContaining" => Step::Containing(value),
+        "waitForReplyMatching" => Step::Matching(
+            Pattern::new(value)
+                .map_err(|e| format!("waitForReplyMatching: not a JavaScript regular expression: {e}"))?,
+        ),
+        "fate" if !matches!(word.as_str(), "delivered" | "refused" | "not-sent" | "unconfirmed") => {
+            return Err(format!("fate: “{word}” is none of delivered, refused, not-sent, unconfirmed"));
+        }
+        "fate" => Step::Fate { word, part },
+        "state" => Step::State { word, part },
+        "pass" => Step::Pass(time()?),
+        "jump" => Step::Jump(time()?),
+        "do" => Step::Do(Box::new(wish(&value)?), value),
+        "clock" => Step::Do(Box::new(clock(&word, &part)?), format!("clock {value}")),
+        "record" => Step::Record(filter()?),
+        "noRecord" => Step::NoRecord(filter()?),
+        "why" => Step::Why(value),
+        "point" => Step::Point(value),
+        other => return Err(format!("unknown step “{other}”; known are {KNOWN}")),
+    })
+}
+
+fn wish(name: &str) -> Result<Wish, String> {
+    Ok(match name.trim() {
+        "connect" => Wish::Connect,
+        "leave" => Wish::Leave { code: 1000, reason: "closed by the user".into() },
+        "refresh" => Wish::Flow(FlowWish::Refresh { form: None }),
+        "heartbeat" => Wish::Flow(FlowWish::Heartbeat),
+        "check-queue" => Wish::Flow(FlowWish::CheckQueue),
+        other => return Err(format!("do: “{other}” is none of connect, leave, refresh, heartbeat, check-queue")),
+    })
+}
+
+fn clock(id: &str, deed: &str) -> Result<Wish, String> {
+    let deed = match deed {
+        "refresh" => ClockDeed::Refresh,
+        "expire" => ClockDeed::Expire,
+        "corrupt" => ClockDeed::Corrupt,
+        "forget" => ClockDeed::Forget,
+        other => return Err(format!("clock: “{other}” is none of refresh, expire, corrupt, forget")),
+    };
+    Ok(Wish::Clock { id: id.to_owned(), deed })
+}
