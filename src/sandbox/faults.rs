@@ -231,9 +231,8 @@ mod tests {
 
     #[test]
     fn answers_are_late_for_their_path() {
-        let mut f = Faults::default();
-        f.slow =
-            vec![Slow { path: Some("/crm".into()), count: 1, millis: 7 }, Slow { path: None, count: 1, millis: 9 }];
+        let slow = |path: Option<&str>, millis| Slow { path: path.map(str::to_owned), count: 1, millis };
+        let mut f = Faults { slow: vec![slow(Some("/crm"), 7), slow(None, 9)], ..Faults::default() };
         assert_eq!(f.slowness("/api/v2/guests"), Duration::from_millis(9));
         assert_eq!(f.slowness("/api/v2/guests"), Duration::ZERO);
         assert_eq!(f.slowness("/crm"), Duration::from_millis(7));

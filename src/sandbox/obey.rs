@@ -96,12 +96,12 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
             f.request_retry_after = retry_after;
             f.request_text = text;
         }
-        Order::RefuseRequests { count, path: Some(path), .. } if count == 0 => f.refusals.retain(|r| r.path != path),
+        Order::RefuseRequests { count: 0, path: Some(path), .. } => f.refusals.retain(|r| r.path != path),
         Order::RefuseRequests { count, status, retry_after, path: Some(path), text } => {
             room(f.refusals.len())?;
             f.refusals.push(Refusal { path, count, status, retry_after, text });
         }
-        Order::SlowRequests { count, path, .. } if count == 0 => f.slow.retain(|s| s.path != path),
+        Order::SlowRequests { count: 0, path, .. } => f.slow.retain(|s| s.path != path),
         Order::SlowRequests { count, millis, path } => {
             room(f.slow.len())?;
             f.slow.push(Slow { path, count, millis });

@@ -154,9 +154,8 @@ pub(super) struct State {
     /// Number of the newest session, contact or guest.
     last_number: u32,
     last_conn: u32,
-    /// When all was last looked at, and how long nothing can end after it.
-    pub(super) swept: Now,
-    pub(super) quiet: Option<Duration>,
+    /// Nothing is over before one of the clocks gets here; none where nothing ends.
+    pub(super) due: Option<Now>,
 }
 
 impl State {
@@ -181,8 +180,7 @@ impl State {
             stalled: watch::Sender::new(false),
             last_number: 0,
             last_conn: 0,
-            swept: Now::default(),
-            quiet: Some(Duration::ZERO),
+            due: None,
         }
     }
 

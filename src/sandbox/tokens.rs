@@ -43,8 +43,7 @@ impl Holder {
     }
 }
 
-/// What is known of a token.
-#[derive(Debug)]
+/// What is known of a token. Bears its value, so it has no `Debug`.
 pub(super) struct Token {
     /// `oauth-1`, `jwt-2`.
     pub(super) id: String,
@@ -217,12 +216,13 @@ mod tests {
         let mut tokens = Tokens::default();
         let value = tokens.issue_access(60, Scopes::ALL, at(1000));
         assert!(tokens.check(&value, at(1059)).is_ok());
-        assert_eq!(tokens.check(&value, at(1060)).unwrap_err(), Refused::Expired);
-        assert_eq!(tokens.check("other", at(1000)).unwrap_err(), Refused::Unknown);
+        assert_eq!(tokens.check(&value, at(1060)).err(), Some(Refused::Expired));
+        assert_eq!(tokens.check("other", at(1000)).err(), Some(Refused::Unknown));
         tokens.prune(at(1060));
-        assert_eq!(tokens.check(&value, at(1060)).unwrap_err(), Refused::Expired);
+        assert_eq!(tokens.check(&value, at(1060)).err(), Some(Refused::Expired));
         tokens.prune(at(9000));
-        assert_eq!(tokens.check(&value, at(9000)).unwrap_err(), Refused::Unknown);
+        assert_eq!(tokens.check(&value, at(9000)).err(), Some(Refused::Unknown));
+        assert!(tokens.by_end.is_empty() && tokens.by_value.is_empty());
     }
 
     #[test]
@@ -237,6 +237,22 @@ mod tests {
         assert!(tokens.check(&jwt, at(1059)).is_ok(), "lives by the true clock");
         assert_eq!(tokens.expire("oauth", at(0).wall), 0);
         assert_eq!(tokens.expire("jwt", at(1001).wall), 1);
-        assert_eq!(tokens.check(&jwt, at(1001)).unwrap_err(), Refused::Expired);
+        assert_eq!(tokens.check(&jwt, at(1001)).err(), Some(Refused::Expired));
+        assert_eq!(tokens.expire("jwt", at(2000).wall), 1);
+        assert_eq!(tokens.check(&jwt, at(1002)).err(), Some(Refused::Expired), "no order brings it back");
+    }
+
+    #[test]
+    fn the_token_that_ends_first_makes_room() {
+        let mut tokens = Tokens::default();
+        let long = tokens.issue_access(9000, Scopes::ALL, at(0));
+        let short = tokens.issue_access(100, Scopes::ALL, at(0));
+        for _ in 2..MANY {
+            tokens.issue_access(500, Scopes::ALL, at(0));
+        }
+        assert!(tokens.get(&short).is_some());
+        tokens.issue_access(500, Scopes::ALL, at(0));
+        assert!(tokens.get(&short).is_none() && tokens.get(&long).is_some());
+        assert_eq!((tokens.all.len(), tokens.by_end.len(), tokens.by_value.len()), (MANY, MANY, MANY));
     }
 }
