@@ -2,6 +2,9 @@
 //!
 //! A message is taken first and committed a moment later. Where the token of the socket's handshake is dead by then,
 //! the socket is closed with 1000 and without a word, and the message is gone.
+//!
+//! Assumed, since the description does not say: a refresh needs no open socket, so that one that was dropped can come
+//! back with the new token; a frame of the client is answered by an error; no scope is needed.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;

@@ -1,4 +1,7 @@
 //! Conversations whose id the client makes, kept alive by heartbeats and limited in time.
+//!
+//! Assumed, since the description does not say: sequences of heartbeats may have gaps; an id is used once, also after
+//! its conversation has ended, for as long as that is remembered; nobody says anything in these conversations.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,9 @@
 //! The client makes a conversation with its OAuth token and gets a short-lived session token for it. How a message is
 //! sent, and how the session token is renewed, is told differently by different people: all forms are taken, unless
 //! [`SendForm`] restricts them.
+//!
+//! Assumed, since the descriptions do not say: a text has as many bytes as in web messaging; nobody answers, since
+//! there is no way back to the guest; a bearer token that comes with a session token in the body must be good, too.
 
 use std::sync::Arc;
 

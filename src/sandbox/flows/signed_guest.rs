@@ -1,4 +1,7 @@
 //! Guests that bring a token of their own, signed with RS256, as contacts and then in conversations.
+//!
+//! Assumed, since the description does not say: queue look-ups and repeats count against the rate, too; the same guest
+//! may become a contact several times, and its address means the newest of them.
 
 use std::sync::Arc;
 

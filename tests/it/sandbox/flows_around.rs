@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
+use sessionscope::model::Clock;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::client::Rig;
-use super::flows::{Socket, read};
+use super::flows::{Socket, read, with};
 
 const BROKER: &str = "/broker/api/genesys/refresh";
 
@@ -249,6 +250,125 @@ async fn limits_of_the_deployment_end_no_socket_of_a_flow() {
     rig.clock.advance(Duration::from_secs(3600));
     rig.order(json!({ "do": "say", "text": "still here" }));
     assert_eq!(contact.next().await["text"], "still here");
+}
+
+/// Paths of all members of a value, with dots between.
+fn paths(value: &Value, before: &str, all: &mut Vec<String>) {
+    for (name, member) in value.as_object().into_iter().flatten() {
+        let path = if before.is_empty() { name.clone() } else { format!("{before}.{name}") };
+        paths(member, &path, all);
+        all.push(path);
+    }
+}
+
+#[tokio::test]
+async fn whatever_is_sent_gets_an_answer_in_the_platform_form() {
+    let rig = Rig::new().await;
+    let token = rig.token().await;
+    let queue = &rig.ready.queue_id;
+    let conversations = "/api/v2/webmessaging/conversations";
+    let made = rig.post(conversations, json!({})).bearer(&token).send().await.ok(200);
+    let (id, guest_id) = (made["conversationId"].as_str().unwrap(), &made["guestId"]);
+    let routing = json!({ "queue": { "id": queue }, "skill": { "id": "x" }, "language": "en" });
+    let guest = json!({ "name": "Ada", "attributes": { "a": "b" }, "routing": routing });
+    let made = rig.post("/api/v2/guests", guest.clone()).bearer(&token).send().await.ok(201);
+    let managed = uuid::Uuid::new_v4().to_string();
+    let calls = [
+        (Method::POST, conversations.to_owned(), json!({ "a": 1 })),
+        (Method::POST, format!("{conversations}/{id}/messages"), json!({ "text": "x", "sessionToken": "y" })),
+        (
+            Method::POST,
+            format!("{conversations}/{id}/messages"),
+            json!({ "text": "x", "type": "text", "conversationId": id, "guestId": guest_id }),
+        ),
+        (
+            Method::POST,
+            format!("{conversations}/{id}/guest-token"),
+            json!({ "conversationId": id, "guestId": guest_id }),
+        ),
+        (
+            Method::POST,
+            "/api/v2/conversations/messaging/external/contacts/c/messages".to_owned(),
+            json!({ "to": "a", "text": "b", "expires_in": 5 }),
+        ),
+        (
+            Method::POST,
+            "/api/v2/externalcontacts/contacts".to_owned(),
+            json!({ "type": "webchat", "address": "guest-1", "externalContactId": "1",
+                "customAttributes": { "guestToken": "eyJhIjoxfQ.eyJhIjoxfQ.eyJhIjoxfQ" } }),
+        ),
+        (
+            Method::POST,
+            "/api/v2/conversations/messaging".to_owned(),
+            json!({ "contactId": "guest-1", "routingData": { "queueId": queue, "skillRequirements": [] },
+                "customAttributes": { "sessionToken": "a.b.c", "routingTarget": queue } }),
+        ),
+        (
+            Method::POST,
+            "/api/v2/conversations/messaging".to_owned(),
+            json!({ "id": managed, "from": { "id": "g", "name": "n", "type": "user" },
+                "to": [{ "id": queue, "type": "queue" }], "type": "messaging", "channelAddress": "web",
+                "context": { "locale": "en", "capabilities": ["typing-indicator", "read-receipts"], "userAgent": "u" },
+                "metadata": { "sessionDurationLimit": 60, "guestIdToken": "t", "initiatedAt": "2026-01-06T13:26:15Z" } }),
+        ),
+        (
+            Method::PATCH,
+            format!("/api/v2/conversations/messaging/{managed}"),
+            json!({ "status": "x", "context": { "lastActivityTimestamp": "2026-01-06T13:26:15Z", "heartbeatSequence": 1 } }),
+        ),
+        (
+            Method::PUT,
+            format!("/api/v2/guests/{}", made["id"].as_str().unwrap()),
+            json!({ "attributes": { "c": "d" } }),
+        ),
+        (Method::POST, "/api/v2/guests".to_owned(), guest),
+        (Method::POST, BROKER.to_owned(), json!({})),
+        (Method::POST, "/crm".to_owned(), json!({ "a": "b" })),
+    ];
+    let junk = [
+        Value::Null,
+        json!(true),
+        json!(-1),
+        json!(1e300),
+        json!(u64::MAX),
+        json!(""),
+        json!("ä".repeat(3000)),
+        json!([]),
+        json!([[{}], null, 1]),
+        json!({}),
+        json!({ "id": { "id": [] } }),
+    ];
+    let mut k = 0;
+    for (method, path, body) in calls {
+        let mut bodies: Vec<Vec<u8>> =
+            ["", "{", "null", "[]", "7", "\u{feff}{}"].map(|t| t.as_bytes().to_vec()).to_vec();
+        bodies.push(vec![0xff, 0xfe]);
+        bodies.push("[".repeat(5000).into_bytes());
+        let mut members = Vec::new();
+        paths(&body, "", &mut members);
+        for path in members {
+            bodies.extend(junk.iter().map(|j| with(&body, &path, j.clone()).to_string().into_bytes()));
+        }
+        for body in bodies {
+            k += 1;
+            // No limit on a rate shall hide what lies behind it.
+            rig.clock.advance(Duration::from_millis(301));
+            let shown = String::from_utf8_lossy(&body).chars().take(300).collect::<String>();
+            let call = rig.http.request(method.clone(), format!("{}{path}", rig.ready.api)).bearer_auth(&token);
+            let call = call.header("content-type", "application/json").header("idempotency-key", k.to_string());
+            let answer = read(call.body(body).send().await.unwrap()).await;
+            match answer.status {
+                200 | 201 | 202 | 204 => {}
+                400 | 401 | 403 | 404 | 409 | 413 => {
+                    assert_eq!(answer.body["status"], answer.status, "{method} {path} {shown}");
+                    assert!(!answer.message().is_empty() && !answer.code().is_empty(), "{method} {path} {shown}");
+                }
+                _ => panic!("{method} {path} {shown}: {answer:?}"),
+            }
+        }
+    }
+    assert!(k > 500, "{k}");
+    assert!(rig.clock.now().mono.0 < 900_000_000, "the token lived all the time");
 }
 
 /// An HTTP connection that is kept.
