@@ -69,6 +69,8 @@ pub(super) struct Tokens {
     all: BTreeMap<u32, Token>,
     by_end: BTreeSet<(Wall, u32)>,
     last: u32,
+    /// How many went before their time.
+    pub(super) forgotten: u64,
 }
 
 /// A JWT in its compact form. The signature is random: only this sandbox checks it, by remembering the whole.
@@ -113,6 +115,7 @@ impl Tokens {
             && let Some((_, number)) = self.by_end.first().copied()
         {
             self.remove(number);
+            self.forgotten += 1;
         }
         self.last += 1;
         let id = format!("{}-{}", holder.kind(), self.last);
@@ -254,5 +257,6 @@ mod tests {
         tokens.issue_access(500, Scopes::ALL, at(0));
         assert!(tokens.get(&short).is_none() && tokens.get(&long).is_some());
         assert_eq!((tokens.all.len(), tokens.by_end.len(), tokens.by_value.len()), (MANY, MANY, MANY));
+        assert_eq!(tokens.forgotten, 1);
     }
 }

@@ -231,10 +231,10 @@ fn fresh(state: &mut State, id: &str, guest_id: &str, now: Now) -> Answer {
     Ok(server::json(StatusCode::OK, &body))
 }
 
-/// `live`, or `expired` where its session token is dead.
-pub(super) fn state_of(state: &State, conversation: &Conversation, now: Now) -> &'static str {
+/// `live`, or `expired` where its session token is dead; and the short id of that token.
+pub(super) fn stands(state: &State, conversation: &Conversation, now: Now) -> (&'static str, Option<String>) {
     match state.tokens.get(&conversation.token) {
-        Some(token) if token.expires > now.wall => "live",
-        _ => "expired",
+        Some(token) if token.expires > now.wall => ("live", Some(token.id.clone())),
+        other => ("expired", other.map(|t| t.id.clone())),
     }
 }

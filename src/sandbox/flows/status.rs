@@ -28,7 +28,7 @@ pub struct FlowStatus {
     pub kept_answers: u64,
     /// Messages to external contacts that were taken and never committed.
     pub lost_messages: u64,
-    /// Conversations, contacts, guests, answers and events that had to go for newer ones.
+    /// Tokens, conversations, contacts, guests, answers and events that had to go for newer ones.
     pub forgotten: u64,
 }
 
@@ -41,6 +41,8 @@ pub struct ConversationStatus {
     pub state: String,
     /// Id of its guest or contact.
     pub guest: String,
+    /// Short id of its session token (`session-token-3`), for the order that lets it die.
+    pub token: Option<String>,
     /// Messages, or heartbeats.
     pub count: u64,
     pub age_seconds: u64,
@@ -89,12 +91,14 @@ impl FlowStatus {
             flow: flow.to_owned(),
             state: state.to_owned(),
             guest: guest.to_owned(),
+            token: None,
             count,
             age_seconds: age(opened),
         };
         let spoken = f.conversations.iter().map(|(_, id, c)| {
-            let state = session_token::state_of(state, c, now);
-            conversation(id, "session-token", state, &c.guest_id, c.messages, c.opened)
+            let (stands, token) = session_token::stands(state, c, now);
+            let told = conversation(id, "session-token", stands, &c.guest_id, c.messages, c.opened);
+            ConversationStatus { token, ..told }
         });
         let signed = f
             .signed_conversations
@@ -134,6 +138,7 @@ impl FlowStatus {
             + f.managed.forgotten
             + f.guests.forgotten
             + f.answers.forgotten
+            + state.tokens.forgotten
             + f.crm.forgotten;
         Self {
             client_scopes: f.client_scopes.names().into_iter().map(str::to_owned).collect(),

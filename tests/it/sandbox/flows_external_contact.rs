@@ -174,7 +174,7 @@ async fn only_the_session_may_be_posted_to_where_that_is_ordered() {
 #[tokio::test]
 async fn a_token_that_dies_before_the_commit_closes_with_1000_and_without_a_word() {
     let rig = Rig::new().await;
-    rig.order(json!({ "do": "set_flows", "commit_millis": 400 }));
+    rig.order(json!({ "do": "set_flows", "commit_millis": 1500 }));
     rig.order(json!({ "do": "set_lifetimes", "oauth_secs": 60 }));
     let token = rig.token().await;
     let (mut socket, id) = open(&rig, &token).await;

@@ -208,6 +208,9 @@ async fn a_handshake_must_come_in_time() {
     let guest = Guest::new(&rig, &rig.token().await).await;
     let mut late = guest.open(&rig).await;
     let mut shaken = guest.shaken(&rig).await;
+    while rig.sandbox.status().connections.len() < 2 {
+        tokio::task::yield_now().await;
+    }
     rig.clock.advance(Duration::from_millis(9_999));
     let mut soon = guest.open(&rig).await;
     rig.clock.advance(Duration::from_millis(1));

@@ -83,6 +83,7 @@ async fn a_conversation_has_a_token_of_fifteen_minutes() {
     );
     assert!(!serde_json::to_string(&status).unwrap().contains(&talk.token), "the status never tells a token");
     assert_eq!(rig.sandbox.find(&talk.token).unwrap(), "session-token-2");
+    assert_eq!(told.token.as_deref(), Some("session-token-2"));
 }
 
 #[tokio::test]
