@@ -1,4 +1,4 @@
-//! The platform's REST services: tokens and the guest's history.
+//! The platform's REST services: tokens and the guest's history, and the form of its errors.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,13 +11,14 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::attach;
-use super::faults::Faults;
+use super::faults::{Faults, Refusal};
+use super::flows::Scopes;
 use super::ids;
 use super::limits::MINUTE;
 use super::server;
 use super::shared::Shared;
 use super::state::State;
-use super::tokens::{Holder, Refused};
+use super::tokens::{Holder, Refused, Token};
 use crate::model::Now;
 
 /// Header with the id of an answer, on every answer of the API.
@@ -27,11 +28,36 @@ const PER_TOKEN: u32 = 300;
 /// Largest page of the history. Assumed: no source names one.
 const PAGE: usize = 500;
 
+/// What is wrong with a field.
+pub(super) struct Fault {
+    pub(super) field: String,
+    pub(super) text: String,
+}
+
 /// An error in the platform's form. Its `contextId` is the correlation id.
-fn error(status: u16, code: &str, message: &str) -> Response {
+pub(super) fn error(status: u16, code: &str, message: &str) -> Response {
+    detailed(status, code, message, &[])
+}
+
+/// A 400 for these faults: the first in the message, all in the details.
+pub(super) fn faulty(code: &str, faults: &[Fault]) -> Response {
+    let message = faults.first().map(|f| format!("{}: {}", f.field, f.text)).unwrap_or_default();
+    let details: Vec<Value> = faults
+        .iter()
+        .map(|f| json!({ "errorCode": code, "fieldName": f.field, "message": format!("{}: {}", f.field, f.text) }))
+        .collect();
+    detailed(400, code, &message, &details)
+}
+
+/// As [`faulty`], for values that no rule allows.
+pub(super) fn invalid(faults: &[Fault]) -> Response {
+    faulty("invalid.value", faults)
+}
+
+fn detailed(status: u16, code: &str, message: &str, details: &[Value]) -> Response {
     let context = ids::uuid();
     let body = json!({
-        "message": message, "code": code, "status": status, "contextId": context, "details": [], "errors": [],
+        "message": message, "code": code, "status": status, "contextId": context, "details": details, "errors": [],
     });
     let mut response = server::json(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), &body);
     if let Ok(id) = HeaderValue::from_str(&context) {
@@ -55,12 +81,9 @@ pub(super) async fn not_allowed() -> Response {
     error(405, "method.not.allowed", "The method is not allowed for this resource")
 }
 
-/// A refusal that was ordered.
-fn ordered(state: &mut State) -> Option<Response> {
-    if !Faults::spend(&mut state.faults.refuse_requests) {
-        return None;
-    }
-    let status = state.faults.request_status;
+/// A refusal that was ordered for this path.
+pub(super) fn ordered(faults: &mut Faults, path: &str) -> Option<Response> {
+    let Refusal { status, retry_after, text, .. } = faults.refuse(path)?;
     let code = match status {
         401 => "bad.credentials",
         403 => "not.authorized",
@@ -70,8 +93,8 @@ fn ordered(state: &mut State) -> Option<Response> {
         400..500 => "bad.request",
         _ => "internal.server.error",
     };
-    let mut response = error(status, code, "Refused by order");
-    if let Some(wait) = state.faults.request_retry_after {
+    let mut response = error(status, code, text.as_deref().unwrap_or("Refused by order"));
+    if let Some(wait) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
     }
     Some(response)
@@ -81,31 +104,38 @@ fn ordered(state: &mut State) -> Option<Response> {
 struct Bearer {
     value: String,
     holder: Holder,
+    scopes: Scopes,
     /// Requests so far in its window and seconds until the window moves on.
     level: (usize, u32),
 }
 
-/// Checks the bearer token; the error is the whole answer.
+/// The token that a request bears.
+pub(super) fn bearer_value(headers: &HeaderMap) -> Option<String> {
+    let (scheme, value) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| value.trim().to_owned()).filter(|v| !v.is_empty())
+}
+
+/// Checks the bearer token and counts the request; the error is the whole answer.
 fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result<Bearer, Box<Response>> {
-    if let Some(response) = ordered(state) {
-        return Err(Box::new(response));
-    }
-    let value = headers.get(header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| {
-        let (scheme, value) = v.split_once(' ')?;
-        scheme.eq_ignore_ascii_case("bearer").then(|| value.trim().to_owned()).filter(|v| !v.is_empty())
-    });
+    let value = bearer_value(headers);
+    let token = authenticate(state, value.as_deref(), now)?;
+    token.requests.take(PER_TOKEN, MINUTE, now.mono).map_err(|wait| Box::new(too_many(PER_TOKEN, wait)))?;
+    let level = token.requests.level(MINUTE, now.mono);
+    Ok(Bearer { holder: token.holder, scopes: token.scopes, level, value: value.unwrap_or_default() })
+}
+
+/// The live token with this value; the error is the whole answer.
+pub(super) fn authenticate<'a>(
+    state: &'a mut State,
+    value: Option<&str>,
+    now: Now,
+) -> Result<&'a mut Token, Box<Response>> {
     let Some(value) = value else {
         let text = "No authentication bearer token specified in authorization header.";
         return Err(Box::new(error(401, "authentication.required", text)));
     };
-    match state.tokens.check(&value, now) {
-        Ok(token) => match token.requests.take(PER_TOKEN, MINUTE, now.mono) {
-            Ok(()) => {
-                let level = token.requests.level(MINUTE, now.mono);
-                Ok(Bearer { holder: token.holder, level, value })
-            }
-            Err(wait) => Err(Box::new(too_many(PER_TOKEN, wait))),
-        },
+    match state.tokens.check(value, now) {
+        Ok(token) => Ok(token),
         Err(Refused::Expired) => Err(Box::new(error(401, "credentials.expired", "The supplied token has expired"))),
         Err(Refused::Unknown) => Err(Box::new(error(401, "bad.credentials", "Invalid login credentials."))),
     }
@@ -120,7 +150,7 @@ fn rated(mut response: Response, level: (usize, u32)) -> Response {
     response
 }
 
-/// `POST /oauth/token`, grant `client_credentials`; the client by Basic or in the form.
+/// `POST /oauth/token` and `/api/v2/oauth/token`, grant `client_credentials`; the client by Basic or in the form.
 pub(super) async fn token(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
     let form: HashMap<String, String> =
         url::form_urlencoded::parse(body.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
@@ -131,18 +161,25 @@ pub(super) async fn token(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMa
     let client = basic(&headers)
         .or_else(|| Some((form.get("client_id")?.clone(), form.get("client_secret")?.clone())))
         .unwrap_or_default();
-    let ttl = shared.token_ttl_secs;
     shared.act(|state, now| {
-        if let Some(response) = ordered(state) {
-            return response;
-        }
         if client.0 != state.me.client_id || client.1 != *state.me.client_secret.expose() {
             return refuse(StatusCode::BAD_REQUEST, "invalid_client", "client not found: invalid_client");
         }
         match form.get("grant_type").map(String::as_str) {
             Some("client_credentials") => {
-                let value = state.tokens.issue_access(ttl, now);
-                let body = json!({ "access_token": value, "token_type": "bearer", "expires_in": ttl });
+                let wished = form.get("scope").map(|s| s.trim()).filter(|s| !s.is_empty());
+                let all = state.flows.client_scopes;
+                let granted = wished.map_or(all, |w| Scopes::known(w.split_whitespace()).and(all));
+                if granted.is_empty() {
+                    let text = "none of the requested scopes is granted to this client";
+                    return refuse(StatusCode::BAD_REQUEST, "invalid_scope", text);
+                }
+                let ttl = state.flows.lifetimes.oauth_secs;
+                let value = state.tokens.issue_access(ttl, granted, now);
+                let body = json!({
+                    "access_token": &*value, "token_type": "bearer", "expires_in": ttl,
+                    "scope": granted.names().join(" "),
+                });
                 server::json(StatusCode::OK, &body)
             }
             None => refuse(StatusCode::BAD_REQUEST, "invalid_request", "grant_type is missing"),
@@ -167,11 +204,11 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
 /// `GET` and `HEAD /api/v2/tokens/me`.
 pub(super) async fn token_info(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap) -> Response {
     shared.act(|state, now| match bearer(state, &headers, now) {
-        Ok(Bearer { holder: Holder::Client, level, .. }) => {
+        Ok(Bearer { holder: Holder::Client, scopes, level, .. }) => {
             let body = json!({
                 "organization": { "id": state.me.organization_id },
                 "homeOrganization": { "id": state.me.organization_id },
-                "authorizedScope": [],
+                "authorizedScope": scopes.names(),
                 "OAuthClient": { "id": state.me.client_id, "organization": { "id": state.me.organization_id } },
             });
             rated(server::json(StatusCode::OK, &body), level)

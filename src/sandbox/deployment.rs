@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::change::change;
 use super::frame::{AllowedMedia, Configuration, FileType, Inbound};
 use crate::model::environment::Limits;
 
@@ -107,24 +108,6 @@ impl Deployment {
             session_duration_seconds: self.session_secs,
         }
     }
-}
-
-macro_rules! change {
-    ($(#[$doc:meta])* $name:ident of $whole:ident { $($field:ident: $kind:ty),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-        #[serde(default, deny_unknown_fields)]
-        pub struct $name {
-            $(#[serde(skip_serializing_if = "Option::is_none")] pub $field: Option<$kind>,)*
-        }
-
-        impl $name {
-            /// Takes over what is given.
-            pub(super) fn apply(self, whole: &mut $whole) {
-                $(if let Some(value) = self.$field { whole.$field = value; })*
-            }
-        }
-    };
 }
 
 change! {

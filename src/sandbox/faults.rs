@@ -27,10 +27,41 @@ pub struct Faults {
     pub refuse_requests: u32,
     pub request_status: u16,
     pub request_retry_after: Option<u32>,
+    pub request_text: Option<String>,
+    /// Refusals of requests to some paths only; the first that fits is spent.
+    pub refusals: Vec<Refusal>,
+    /// Requests that are answered late; the first that fits is spent.
+    pub slow: Vec<Slow>,
+    /// Messages to external contacts whose handshake's token dies before they are committed.
+    pub expire_before_commit: u32,
+    /// Handshakes of the flows' sockets that end without a close frame.
+    pub break_handshakes: u32,
+    /// Session tokens are refused so many seconds after their issue, 0 for never before their end.
+    pub refuse_session_tokens_after: u32,
     /// Error code of every upload, 0 for none.
     pub reject_upload: u16,
     pub clock_skew_seconds: i32,
     pub partner_paused: bool,
+}
+
+/// A refusal of requests whose path contains a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Refusal {
+    pub path: String,
+    pub count: u32,
+    pub status: u16,
+    pub retry_after: Option<u32>,
+    pub text: Option<String>,
+}
+
+/// Answers that come late, to all requests or to those whose path contains a text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Slow {
+    pub path: Option<String>,
+    pub count: u32,
+    pub millis: u32,
 }
 
 /// Frames held back until [`Faults::reorder`] is zero.
@@ -77,8 +108,12 @@ impl Faults {
             self.refuse_upgrades,
             self.refuse_requests,
             u32::from(self.reject_upload),
+            self.expire_before_commit,
+            self.break_handshakes,
+            self.refuse_session_tokens_after,
         ];
-        counted.iter().any(|n| *n > 0) || self.stop_pongs || self.stall || self.clock_skew_seconds != 0
+        let listed = !self.refusals.is_empty() || !self.slow.is_empty();
+        listed || counted.iter().any(|n| *n > 0) || self.stop_pongs || self.stall || self.clock_skew_seconds != 0
     }
 
     /// Takes one off a counter. True where there was one.
@@ -86,6 +121,34 @@ impl Faults {
         let had = *counter > 0;
         *counter = counter.saturating_sub(1);
         had
+    }
+
+    /// Spends a refusal of a request to this path. One that is for all paths is for the API and the token endpoint.
+    pub(super) fn refuse(&mut self, path: &str) -> Option<Refusal> {
+        if let Some(k) = self.refusals.iter().position(|r| path.contains(&r.path)) {
+            let refusal = self.refusals.get_mut(k)?;
+            refusal.count = refusal.count.saturating_sub(1);
+            let spent = refusal.clone();
+            self.refusals.retain(|r| r.count > 0);
+            return Some(spent);
+        }
+        let in_api = path.starts_with("/api/") || path.starts_with("/oauth/");
+        (in_api && Self::spend(&mut self.refuse_requests)).then(|| Refusal {
+            status: self.request_status,
+            retry_after: self.request_retry_after,
+            text: self.request_text.clone(),
+            ..Refusal::default()
+        })
+    }
+
+    /// Spends a delay of the answer to a request to this path.
+    pub(super) fn slowness(&mut self, path: &str) -> Duration {
+        let fits = |s: &Slow| s.path.as_ref().is_none_or(|p| path.contains(p));
+        let Some(slow) = self.slow.iter_mut().find(|s| fits(s)) else { return Duration::ZERO };
+        slow.count = slow.count.saturating_sub(1);
+        let late = Duration::from_millis(slow.millis.into());
+        self.slow.retain(|s| s.count > 0);
+        late
     }
 
     /// What becomes of a frame: cut, doubled, held back, late.
@@ -146,6 +209,33 @@ mod tests {
         assert!(f.outgoing(&mut held, 1, "one", false).is_empty());
         assert!(f.outgoing(&mut held, 2, "two", false).is_empty());
         assert_eq!(texts(f.outgoing(&mut held, 1, "three", false)), ["three", "two", "one"]);
+        assert!(!f.any());
+    }
+
+    #[test]
+    fn refusals_stand_side_by_side_each_for_its_path() {
+        let refusal = |path: &str, count, status| Refusal { path: path.into(), count, status, ..Refusal::default() };
+        let mut f = Faults { refuse_requests: 1, request_status: 503, ..Faults::default() };
+        f.refusals = vec![refusal("/guests", 2, 429), refusal("refresh", 1, 401), refusal("/guests", 1, 500)];
+        assert!(f.any());
+        let mut status = |path: &str| f.refuse(path).map(|r| r.status);
+        assert_eq!(status("/api/v2/guests/1/refresh"), Some(429), "the first that fits");
+        assert_eq!(status("/crm"), None, "one for all paths is not for what lies outside the API");
+        assert_eq!(status("/api/v2/x/refresh"), Some(401));
+        assert_eq!(status("/api/v2/guests"), Some(429));
+        assert_eq!(status("/api/v2/guests"), Some(500), "the next one of the path once that is spent");
+        assert_eq!(status("/oauth/token"), Some(503));
+        assert_eq!(status("/oauth/token"), None);
+        assert!(!f.any());
+    }
+
+    #[test]
+    fn answers_are_late_for_their_path() {
+        let slow = |path: Option<&str>, millis| Slow { path: path.map(str::to_owned), count: 1, millis };
+        let mut f = Faults { slow: vec![slow(Some("/crm"), 7), slow(None, 9)], ..Faults::default() };
+        assert_eq!(f.slowness("/api/v2/guests"), Duration::from_millis(9));
+        assert_eq!(f.slowness("/api/v2/guests"), Duration::ZERO);
+        assert_eq!(f.slowness("/crm"), Duration::from_millis(7));
         assert!(!f.any());
     }
 

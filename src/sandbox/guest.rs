@@ -319,7 +319,7 @@ mod tests {
             client_secret: Secret::from("x"),
             queue_id: "q1".into(),
         };
-        State::new(me, 100, 60)
+        State::new(me, 100, 60, 900)
     }
 
     fn frames(items: &mut mpsc::Receiver<Item>) -> Vec<Value> {
@@ -415,7 +415,7 @@ mod tests {
             state.limits.messages_per_second = 1000;
             let at = |secs: u64| Now { wall: Wall::from_secs(secs as i64), mono: Mono(secs * 1_000_000) };
             let configure = json!({ "action": "configureSession", "deploymentId": "d1", "token": "t", "startNew": true });
-            let (mut conn, mut items, _stop) = state.open_conn(None, None, at(0));
+            let (mut conn, mut items, _stop) = state.open_conn(None, None, None, at(0));
             take(&mut state, conn, configure.to_string().as_bytes(), at(0));
             prop_assert_eq!(frames(&mut items).len(), 1);
             for (k, mut request) in requests.into_iter().enumerate() {
@@ -426,7 +426,7 @@ mod tests {
                 prop_assert_eq!(own, 1, "{} got {:?}", request, answers);
                 if state.conns[&conn].closing {
                     // Cleared: a new connection takes its place.
-                    (conn, items, _) = state.open_conn(None, None, at(1));
+                    (conn, items, _) = state.open_conn(None, None, None, at(1));
                 }
                 if state.conns[&conn].session.is_none() {
                     take(&mut state, conn, configure.to_string().as_bytes(), at(1));
@@ -438,7 +438,7 @@ mod tests {
         #[test]
         fn any_bytes_are_answered_by_one_error(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let mut state = state();
-            let (conn, mut items, _stop) = state.open_conn(None, None, Now::default());
+            let (conn, mut items, _stop) = state.open_conn(None, None, None, Now::default());
             take(&mut state, conn, &bytes, Now::default());
             let answers = frames(&mut items);
             prop_assert_eq!(answers.len(), 1);

@@ -1,18 +1,22 @@
 //! An embedded server on the loopback interface that speaks the server's side of every dialect, with faults on
 //! demand. Written from the protocol facts alone: it never imports a dialect.
 //!
-//! One listener serves all: the guest's socket at `/v1`, the token endpoint, the API, the deployment's public
-//! files, uploads and downloads, and `/control`, where it takes [`Order`]s and tells its [`Status`].
+//! One listener serves all: the guest's socket at `/v1`, the token endpoint, the API with the sockets of its other
+//! flows, the deployment's public files, uploads and downloads, a token broker (`/broker`), a CRM (`/crm`), and
+//! `/control`, where it takes [`Order`]s and tells its [`Status`].
 //!
 //! Who reads this for the first time: `server` accepts and guards, `socket` turns a request into a connection,
-//! `guest` does what clients ask, `state` holds everything behind one lock (in `shared`), `partner` answers.
+//! `guest` does what clients of web messaging ask, `flows` holds what other clients do, `state` holds everything behind one lock (in `shared`), `partner` answers.
 
 mod api;
 mod attach;
+mod change;
 mod control;
 mod deployment;
+mod descriptors;
 mod faults;
 mod files;
+mod flows;
 mod frame;
 mod guard;
 mod guest;
@@ -31,6 +35,7 @@ mod speech;
 mod state;
 mod status;
 mod storage;
+mod sweep;
 mod tokens;
 mod wire;
 
@@ -42,7 +47,11 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 pub use deployment::{Deployment, DeploymentChange, DisconnectMode, LimitChange};
-pub use faults::Faults;
+pub use faults::{Faults, Refusal, Slow};
+pub use flows::{
+    ContactRule, ContactStatus, ConversationStatus, CrmEvent, FlowChange, FlowStatus, FlowSwitches, GuestTokenFlaw,
+    LifetimeChange, Lifetimes, ResourceStatus, SendForm,
+};
 pub use order::{MOST, Order};
 pub use status::{ConnStatus, GuestStatus, Status, TokenStatus};
 
@@ -147,8 +156,8 @@ impl Sandbox {
             client_secret: me.client_secret.expose().clone(),
             queue_id: me.queue_id.clone(),
         };
-        let state = State::new(me, options.session_ttl_secs, options.jwt_ttl_secs);
-        let (shared, ended) = Shared::new(state, clock, options.allow_origins, options.token_ttl_secs);
+        let state = State::new(me, options.session_ttl_secs, options.jwt_ttl_secs, options.token_ttl_secs);
+        let (shared, ended) = Shared::new(state, clock, options.allow_origins);
         shared.spawn(Arc::clone(&shared).sweep());
         shared.spawn(server::serve(listener, Arc::clone(&shared)));
         Ok(Self { shared, ready, ended })
@@ -193,7 +202,7 @@ impl Sandbox {
         self.shared.act(|state, now| Status::of(state, now))
     }
 
-    /// The short id (`s1`, `oauth-2`, `jwt-3`) of what a secret belongs to: a session's token, an access token, a
+    /// The short id (`s1`, `oauth-2`, `jwt-3`, `session-token-4`, `guest-token-5`) of what a secret belongs to: a session's token, an access token, a
     /// JWT. With it, an order can be about this one.
     pub fn find(&self, secret: &str) -> Option<String> {
         self.shared.act(|state, _| match state.find_session(secret) {

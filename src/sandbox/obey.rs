@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::faults::{Refusal, Slow};
+use super::flows::{self, Scopes};
 use super::frame::Entity;
 use super::order::Order;
 use super::partner;
-use super::state::{State, Stop};
+use super::state::{Peer, State, Stop};
 use crate::model::{Now, Wall};
+
+/// Refusals, or delays, that may stand side by side.
+const LISTED: usize = 16;
 
 /// Does what was ordered, or says which field stands in the way.
 pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), String> {
@@ -60,21 +65,23 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
             state.release_held(now);
         }
         Order::SendFrame { session, frame } => {
-            let id = newest(state, session.as_deref())?;
             let text = match frame {
                 Value::String(raw) => raw,
                 value => value.to_string(),
             };
-            state.broadcast(id, &text, now);
+            match listener(state, session.as_deref())? {
+                Listener::Session(id) => state.broadcast(id, &text, now),
+                Listener::Peer(peer) => state.tell(peer, &text, now),
+            }
         }
-        Order::Say { session, text } => {
-            let id = newest(state, session.as_deref())?;
-            partner::say(state, id, &text, Entity::Human, now);
-        }
-        Order::Typing { session } => {
-            let id = newest(state, session.as_deref())?;
-            state.push_typing(id, now);
-        }
+        Order::Say { session, text } => match listener(state, session.as_deref())? {
+            Listener::Session(id) => partner::say(state, id, &text, Entity::Human, now),
+            Listener::Peer(peer) => flows::say(state, peer, &text, now),
+        },
+        Order::Typing { session } => match listener(state, session.as_deref())? {
+            Listener::Session(id) => state.push_typing(id, now),
+            Listener::Peer(peer) => flows::typing(state, peer, now),
+        },
         Order::Disconnect { session, read_only } => {
             let id = newest(state, session.as_deref())?;
             state.push_disconnect(id, read_only, now);
@@ -83,10 +90,21 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
             f.refuse_upgrades = count;
             f.upgrade_status = status;
         }
-        Order::RefuseRequests { count, status, retry_after } => {
+        Order::RefuseRequests { count, status, retry_after, path: None, text } => {
             f.refuse_requests = count;
             f.request_status = status;
             f.request_retry_after = retry_after;
+            f.request_text = text;
+        }
+        Order::RefuseRequests { count: 0, path: Some(path), .. } => f.refusals.retain(|r| r.path != path),
+        Order::RefuseRequests { count, status, retry_after, path: Some(path), text } => {
+            room(f.refusals.len())?;
+            f.refusals.push(Refusal { path, count, status, retry_after, text });
+        }
+        Order::SlowRequests { count: 0, path, .. } => f.slow.retain(|s| s.path != path),
+        Order::SlowRequests { count, millis, path } => {
+            room(f.slow.len())?;
+            f.slow.push(Slow { path, count, millis });
         }
         Order::Malformed { count } => f.malformed = count,
         Order::HoldSessionResponse { millis } => f.hold_session_response_millis = millis,
@@ -97,10 +115,27 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
         Order::SetLimits(change) => change.apply(&mut state.limits),
         Order::ClockSkew { seconds } => f.clock_skew_seconds = seconds,
         Order::PausePartner { on } => f.partner_paused = on,
+        Order::SetClient { scopes } => {
+            state.flows.client_scopes = Scopes::known(scopes.iter().map(String::as_str));
+        }
+        Order::SetLifetimes(change) => change.apply(&mut state.flows.lifetimes),
+        Order::SetFlows(change) => change.apply(&mut state.flows.switches),
+        Order::SpellConversationsId { on } => state.flows.switches.spell_conversations_id = on,
+        Order::SetGuestKey { kid, public_key } => state.flows.keys.set(&kid, &public_key)?,
+        Order::RemoveGuestKey { kid } => state.flows.keys.remove(&kid)?,
+        Order::ExpireBeforeCommit { count } => f.expire_before_commit = count,
+        Order::RefuseSessionTokensAfter { seconds } => f.refuse_session_tokens_after = seconds,
+        Order::BreakHandshakes { count } => f.break_handshakes = count,
+        Order::ForgetGuests => state.flows.guests.clear(),
     }
     // What was made to end now has ended when the order is answered.
-    state.sweep(now);
+    state.sweep_all(now);
     Ok(())
+}
+
+/// Refuses one more of what is listed.
+fn room(listed: usize) -> Result<(), String> {
+    if listed < LISTED { Ok(()) } else { Err(format!("path: {LISTED} such orders stand already")) }
 }
 
 fn later(in_seconds: Option<u32>, now: Now) -> Wall {
@@ -116,6 +151,45 @@ fn numbered(name: &str, letter: char, field: &str) -> Result<u32, String> {
     name.strip_prefix(letter)
         .and_then(|n| n.parse().ok())
         .ok_or_else(|| format!("{field}: “{}” is not an id such as {letter}1", shown(name)))
+}
+
+/// Who hears what is said by order.
+enum Listener {
+    Session(u32),
+    Peer(Peer),
+}
+
+/// One session, contact or guest, or the newest that hears anything.
+fn listener(state: &State, session: Option<&str>) -> Result<Listener, String> {
+    if let Some(name) = session {
+        return match peer(state, name)? {
+            Some(peer) if state.conns_of_peer(peer).is_empty() => Err(format!("session: {name} has no open socket")),
+            Some(peer) => Ok(Listener::Peer(peer)),
+            None => newest(state, session).map(Listener::Session),
+        };
+    }
+    let session = state.sessions.keys().next_back().map(|n| (*n, Listener::Session(*n)));
+    let contact = state.flows.contacts.iter().next_back().map(|(n, _)| (n, Listener::Peer(Peer::Contact(n))));
+    let guest = state.flows.guests.iter().rev().find(|(_, _, g)| !g.conns.is_empty());
+    let guest = guest.map(|(n, ..)| (n, Listener::Peer(Peer::Guest(n))));
+    let newest = [session, contact, guest].into_iter().flatten().max_by_key(|(n, _)| *n);
+    newest.map(|(_, listener)| listener).ok_or_else(|| "session: there is none yet".to_owned())
+}
+
+/// The contact or guest of a name such as `x1` or `g2`; none for that of a session.
+fn peer(state: &State, name: &str) -> Result<Option<Peer>, String> {
+    let (peer, known) = match name.chars().next() {
+        Some('x') => {
+            let id = numbered(name, 'x', "session")?;
+            (Peer::Contact(id), state.flows.contacts.at(id).is_some())
+        }
+        Some('g') => {
+            let id = numbered(name, 'g', "session")?;
+            (Peer::Guest(id), state.flows.guests.at(id).is_some())
+        }
+        _ => return Ok(None),
+    };
+    if known { Ok(Some(peer)) } else { Err(format!("session: there is no {name}")) }
 }
 
 /// One session, or all.
@@ -147,7 +221,11 @@ fn conns(state: &State, session: Option<&str>, conn: Option<&str>) -> Result<Vec
         };
     }
     match session {
-        Some(_) => Ok(state.conns_of(newest(state, session)?)),
+        Some(name) => Ok(match peer(state, name)? {
+            // With those whose handshake is still awaited.
+            Some(peer) => state.conns.iter().filter(|(_, c)| c.peer == Some(peer)).map(|(id, _)| *id).collect(),
+            None => state.conns_of(newest(state, session)?),
+        }),
         None => Ok(state.conns.keys().copied().collect()),
     }
 }

@@ -10,10 +10,13 @@
 //! {"do": "close", "session": "s1", "code": 1001, "reason": "maintenance"}
 //! {"do": "send_frame", "frame": {"type": "message", "class": "Novelty", "code": 200, "body": {}}}
 //! {"do": "set_deployment", "conversation_clear": false}
+//! {"do": "refuse_requests", "count": 3, "status": 429, "path": "/messages", "text": "slow down"}
+//! {"do": "set_client", "scopes": ["guest:create", "guest:read"]}
 //! ```
 //!
-//! Sessions and connections go by the short ids of the status (`s1`, `c4`). Where `session` is left out, an order
-//! that breaks something means all sessions, and one that says something means the newest.
+//! Sessions and connections go by the short ids of the status: `s1` of web messaging, `x2` of external contacts, `g3`
+//! of guests that are resources, `c4`. Where `session` is left out, an order that breaks something means all, and one
+//! that says something means the newest.
 //! Lifetimes go by the clock that the sandbox was given; pauses (`delay`, `hold_session_response`, the partner's
 //! typing) by the computer's own.
 
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::deployment::{DeploymentChange, LimitChange};
+use super::flows::{FlowChange, LifetimeChange, Scopes};
 
 /// An order. Counted faults add up to no more than [`MOST`] and end by themselves; switches last until they are
 /// turned off or [`Order::Reset`].
@@ -29,7 +33,8 @@ use super::deployment::{DeploymentChange, LimitChange};
 pub enum Order {
     /// Forget all faults and sessions, close their connections, and set the deployment and limits as at the start.
     Reset,
-    /// Let a token die: `"oauth"` or `"jwt"` for all of a kind, or one by its id in the status.
+    /// Let a token die: `"oauth"`, `"jwt"`, `"session-token"` or `"guest-token"` for all of a kind, or one by its id
+    /// in the status.
     ExpireToken {
         token: String,
         /// Now where left out.
@@ -118,6 +123,21 @@ pub enum Order {
         /// Seconds, as a `Retry-After` header.
         #[serde(default)]
         retry_after: Option<u32>,
+        /// Only requests whose path contains this; the broker and the CRM as well. Such orders stand side by side
+        /// and come one after the other; a count of 0 ends those of this path.
+        #[serde(default)]
+        path: Option<String>,
+        /// The message.
+        #[serde(default)]
+        text: Option<String>,
+    },
+    /// Answer the next `count` requests so much later; 0 ends it.
+    SlowRequests {
+        count: u32,
+        millis: u32,
+        /// Only requests whose path contains this.
+        #[serde(default)]
+        path: Option<String>,
     },
     /// Cut each of the next `count` frames in half, so that they are not JSON.
     Malformed { count: u32 },
@@ -137,10 +157,37 @@ pub enum Order {
     ClockSkew { seconds: i32 },
     /// Keep the scripted partner quiet.
     PausePartner { on: bool },
+    /// Let the client have these scopes only, for tokens from now on.
+    SetClient { scopes: Vec<String> },
+    /// Change how long tokens live from now on.
+    SetLifetimes(LifetimeChange),
+    /// Change switches of the flows.
+    SetFlows(FlowChange),
+    /// Call the id of a session-token conversation `conversationsId`.
+    SpellConversationsId { on: bool },
+    /// Take tokens of guests that were signed with this key, beside those of other keys.
+    SetGuestKey {
+        kid: String,
+        /// SPKI in PEM: RSA with at least 2048 bits.
+        public_key: String,
+    },
+    /// Take no tokens of this key any more.
+    RemoveGuestKey { kid: String },
+    /// Let the handshake's token die between taking and committing each of the next `count` messages to external
+    /// contacts.
+    ExpireBeforeCommit { count: u32 },
+    /// Refuse a session token so long after its issue, though it says that it lives longer; 0 ends it.
+    RefuseSessionTokensAfter { seconds: u32 },
+    /// End the next `count` handshakes on sockets of contacts and guests without a close frame.
+    BreakHandshakes { count: u32 },
+    /// Forget all guests that are resources.
+    ForgetGuests,
 }
 
 /// The highest count that an order takes.
 pub const MOST: u32 = 1000;
+/// The longest delay in milliseconds.
+const LATEST: u32 = 600_000;
 
 impl Order {
     /// Reads an order, or says which field is at fault.
@@ -163,7 +210,7 @@ impl Order {
             }
         };
         // An order without members lets any through by itself.
-        let bare = matches!(order, Self::Reset | Self::StaleLinks);
+        let bare = matches!(order, Self::Reset | Self::StaleLinks | Self::ForgetGuests);
         if let Some(extra) = members.keys().find(|k| bare && *k != "do") {
             return Err(format!("{extra}: this order has no such member"));
         }
@@ -180,6 +227,9 @@ impl Order {
             | Self::Reorder { count }
             | Self::RefuseUpgrades { count, .. }
             | Self::RefuseRequests { count, .. }
+            | Self::SlowRequests { count, .. }
+            | Self::ExpireBeforeCommit { count }
+            | Self::BreakHandshakes { count }
             | Self::Malformed { count }
             | Self::DropEcho { count } => *count,
             _ => 0,
@@ -199,6 +249,21 @@ impl Order {
             {
                 Err(format!("status: {status} is not between 400 and 599"))
             }
+            Self::RefuseRequests { path: Some(path), .. } | Self::SlowRequests { path: Some(path), .. }
+                if path.is_empty() =>
+            {
+                Err("path: it is empty, which is in every path; leave it out instead".to_owned())
+            }
+            Self::SlowRequests { millis, .. } if *millis > LATEST => {
+                Err(format!("millis: {millis} is more than {LATEST}"))
+            }
+            Self::SetFlows(FlowChange { commit_millis: Some(millis), .. }) if *millis > LATEST => {
+                Err(format!("commit_millis: {millis} is more than {LATEST}"))
+            }
+            Self::SetClient { scopes } => match scopes.iter().find(|s| !Scopes::is_known(s)) {
+                Some(unknown) => Err(format!("scopes: there is no “{unknown}”")),
+                None => Ok(()),
+            },
             _ => Ok(()),
         }
     }
@@ -240,6 +305,13 @@ mod tests {
             (r#"{"do":"refuse_upgrades","count":1,"status":200}"#, "status: "),
             (r#"{"do":"set_deployment","auto_start":3}"#, "auto_start: "),
             (r#"{"do":"set_deployment","nonsense":true}"#, "nonsense"),
+            (r#"{"do":"refuse_requests","count":1,"status":401,"path":""}"#, "path: "),
+            (r#"{"do":"slow_requests","count":1,"millis":600001}"#, "millis: "),
+            (r#"{"do":"set_client","scopes":["guest:create","nonsense"]}"#, "scopes: "),
+            (r#"{"do":"set_flows","send_form":"e"}"#, "send_form: "),
+            (r#"{"do":"set_flows","commit_millis":600001}"#, "commit_millis: "),
+            (r#"{"do":"set_lifetimes","oauth_secs":-1}"#, "oauth_secs: "),
+            (r#"{"do":"forget_guests","extra":2}"#, "extra: "),
         ] {
             assert!(error(text).contains(part), "{text}: {}", error(text));
         }

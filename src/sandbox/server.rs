@@ -18,23 +18,23 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{self, Origin};
 use super::shared::Shared;
-use super::{api, control, socket, storage};
+use super::{api, control, descriptors, flows, socket, storage};
 
-/// Connections at once; more wait to be accepted.
-const CONNECTIONS: usize = 512;
-/// How long a client may take to send the head of a request.
-const HEAD: Duration = Duration::from_secs(15);
+/// How long a client may take to send the head of a request. So long may a kept connection rest, too: longer than
+/// any heartbeat's interval, or it would be closed in the moment in which it is used again.
+const HEAD: Duration = Duration::from_secs(75);
 /// Largest body of a request other than an upload.
 const BODY: usize = 512_000;
 
-/// A place among the [`CONNECTIONS`], free again once nobody holds it.
+/// A place among the connections, free again once nobody holds it.
 #[derive(Clone)]
 pub(super) struct Permit(#[expect(dead_code, reason = "held, never looked at")] Arc<OwnedSemaphorePermit>);
 
 /// Serves until [`Shared::end`]. Each connection holds a permit, also after its upgrade to a socket.
 pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     let router = routes(&shared);
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    // More wait to be accepted.
+    let permits = Arc::new(Semaphore::new(descriptors::connections()));
     let mut pause = Duration::from_millis(10);
     loop {
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
@@ -78,6 +78,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .route("/v1", any(socket::upgrade))
         .route("/v1/", any(socket::upgrade))
         .route("/oauth/token", post(api::token))
+        .route("/api/v2/oauth/token", post(api::token))
         .route("/api/v2/tokens/me", get(api::token_info).delete(api::revoke))
         .route("/api/v2/webmessaging/messages", get(api::history))
         .route("/webdeployments/v1/deployments/{id}/config.json", get(storage::config))
@@ -85,6 +86,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .route("/upload/{key}", put(storage::upload).layer(DefaultBodyLimit::disable()))
         .route("/dl/{key}", get(storage::download))
         .route("/control", get(control::status).post(control::order))
+        .merge(flows::routes())
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(BODY))
@@ -107,12 +109,28 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
         Ok(Some(Origin::Page(page))) => HeaderValue::from_str(page).ok(),
         _ => None,
     };
-    let in_api = request.uri().path().starts_with("/api/") || request.uri().path().starts_with("/oauth/");
+    let path = request.uri().path().to_owned();
+    let in_api = path.starts_with("/api/") || path.starts_with("/oauth/");
+    // Sockets are refused by orders of their own.
+    let refusable =
+        (in_api || path.starts_with("/broker/") || path == "/crm") && !headers.contains_key(header::UPGRADE);
     let preflight = request.method() == Method::OPTIONS && page.is_some();
     let wished = headers.get(header::ACCESS_CONTROL_REQUEST_HEADERS).cloned();
     let mut response = match checked {
         Err(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
         Ok(_) if preflight => StatusCode::NO_CONTENT.into_response(),
+        Ok(_) if refusable => {
+            let (refused, late) =
+                shared.act(|state, _| (api::ordered(&mut state.faults, &path), state.faults.slowness(&path)));
+            let response = match refused {
+                Some(response) => response,
+                None => next.run(request).await,
+            };
+            if !late.is_zero() {
+                tokio::time::sleep(late).await;
+            }
+            response
+        }
         Ok(_) => next.run(request).await,
     };
     let out = response.headers_mut();
@@ -122,15 +140,15 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
         out.insert(
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             HeaderValue::from_static(
-                "ININ-Correlation-Id, Retry-After, inin-ratelimit-count, inin-ratelimit-allowed, inin-ratelimit-reset",
+                "ININ-Correlation-Id, Retry-After, Idempotency-Replayed, inin-ratelimit-count, inin-ratelimit-allowed, inin-ratelimit-reset",
             ),
         );
         if preflight {
             out.insert(
                 header::ACCESS_CONTROL_ALLOW_METHODS,
-                HeaderValue::from_static("GET, HEAD, POST, PUT, DELETE, OPTIONS"),
+                HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),
             );
-            let any = HeaderValue::from_static("authorization, content-type, x-amz-tagging");
+            let any = HeaderValue::from_static("authorization, content-type, idempotency-key, x-amz-tagging");
             out.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, wished.unwrap_or(any));
             out.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600"));
             // Asked for by browsers before a public page may speak to this computer.

@@ -23,7 +23,6 @@ pub(super) struct Shared {
     alive: Mutex<Option<mpsc::Sender<()>>>,
     pub(super) port: u16,
     pub(super) allow_origins: Vec<String>,
-    pub(super) token_ttl_secs: u32,
 }
 
 impl Shared {
@@ -32,7 +31,6 @@ impl Shared {
         state: State,
         clock: Arc<dyn Clock>,
         allow_origins: Vec<String>,
-        token_ttl_secs: u32,
     ) -> (Arc<Self>, mpsc::Receiver<()>) {
         let (alive, ended) = mpsc::channel(1);
         let rearm = Arc::new(Notify::new());
@@ -47,7 +45,6 @@ impl Shared {
             stop: watch::Sender::new(false),
             alive: Mutex::new(Some(alive)),
             allow_origins,
-            token_ttl_secs,
         });
         (shared, ended)
     }

@@ -1,4 +1,4 @@
-//! The guest's socket: from the upgrade to the last frame.
+//! Sockets, of web messaging and of the flows: from the upgrade to the last frame.
 //!
 //! The upgrade is answered by hand, so that its 101 bears our `Date` and that any other status can be sent instead.
 
@@ -20,12 +20,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::faults::Faults;
+use super::flows;
 use super::guard::{self, Origin};
 use super::guest;
 use super::server::Permit;
 use super::shared::Shared;
-use super::state::{Item, Out, Stop};
+use super::state::{Item, Opened, Out, Peer, State, Stop};
 use super::wire::{self, Incoming, WireError, WireReader};
+use crate::model::Now;
 
 /// A longer message is refused with 1009. The vendor's limit is not known; this is that of the gateway which it
 /// looks like.
@@ -35,42 +37,73 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// Bytes of frames that are written at once.
 const BATCH: usize = 64 * 1024;
 
+/// Who was let in, before the connection is one.
+pub(super) enum Admitted {
+    /// A guest of web messaging, with the application that it says it is.
+    Web(Option<String>),
+    /// An external contact, with the token of its handshake.
+    Contact(Arc<str>),
+    /// A guest that is a resource, by its number.
+    Guest(u32),
+}
+
+/// The guest's socket of web messaging.
 pub(super) async fn upgrade(
     Shares(shared): Shares<Arc<Shared>>,
     Extension(permit): Extension<Permit>,
-    Query(query): Query<HashMap<String, String>>,
+    Query(mut query): Query<HashMap<String, String>>,
+    request: Request,
+) -> Response {
+    let origin = origin(&shared, request.headers());
+    accept(&shared, permit, request, |state, _| {
+        let deployment = &state.deployment;
+        let known = query.get("deploymentId") == Some(&state.me.deployment_id) && deployment.active;
+        let host = origin.as_ref().map(Origin::host);
+        let allowed = deployment.allow_all_domains || host.is_some_and(|h| deployment.allows_host(&h));
+        match known && allowed {
+            true => Ok(Admitted::Web(query.remove("application"))),
+            false => Err(StatusCode::FORBIDDEN.into_response().into()),
+        }
+    })
+}
+
+fn origin(shared: &Shared, headers: &HeaderMap) -> Option<Origin> {
+    let origin = headers.get(header::ORIGIN).and_then(|o| o.to_str().ok());
+    guard::check_origin(origin, &shared.allow_origins).unwrap_or_default()
+}
+
+/// Answers an upgrade: whom `admit` lets in becomes a connection.
+pub(super) fn accept(
+    shared: &Arc<Shared>,
+    permit: Permit,
     mut request: Request,
+    admit: impl FnOnce(&mut State, Now) -> Result<Admitted, Box<Response>>,
 ) -> Response {
     let key = match handshake_key(request.headers()) {
         Ok(key) => key,
         Err((status, text)) => return (status, text).into_response(),
     };
-    let origin = request.headers().get(header::ORIGIN).and_then(|o| o.to_str().ok());
-    let origin = guard::check_origin(origin, &shared.allow_origins).unwrap_or_default();
-    let refused = shared.act(|state, _| {
+    let admitted = shared.act(|state, now| {
         if Faults::spend(&mut state.faults.refuse_upgrades) {
-            return Some(state.faults.upgrade_status);
+            let status = StatusCode::from_u16(state.faults.upgrade_status).unwrap_or(StatusCode::FORBIDDEN);
+            return Err(status.into_response().into());
         }
-        let deployment = &state.deployment;
-        let known = query.get("deploymentId") == Some(&state.me.deployment_id) && deployment.active;
-        let host = origin.as_ref().map(Origin::host);
-        let allowed = deployment.allow_all_domains || host.is_some_and(|h| deployment.allows_host(&h));
-        (!known || !allowed).then_some(403)
+        admit(state, now)
     });
-    if let Some(status) = refused {
-        return StatusCode::from_u16(status).unwrap_or(StatusCode::FORBIDDEN).into_response();
-    }
+    let admitted = match admitted {
+        Ok(admitted) => admitted,
+        Err(response) => return *response,
+    };
+    let origin = origin(shared, request.headers()).map(|o| match o {
+        Origin::Page(o) | Origin::Bare(o) => o,
+    });
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "This connection cannot be upgraded").into_response();
     };
-    let origin = origin.map(|o| match o {
-        Origin::Page(o) | Origin::Bare(o) => o,
-    });
-    let application = query.get("application").cloned();
-    let task = Arc::clone(&shared);
+    let task = Arc::clone(shared);
     shared.spawn(async move {
         if let Ok(upgraded) = on_upgrade.await {
-            serve(task, upgraded, origin, application).await;
+            serve(task, upgraded, origin, admitted).await;
         }
         drop(permit);
     });
@@ -104,8 +137,30 @@ fn handshake_key(headers: &HeaderMap) -> Result<String, (StatusCode, &'static st
     }
 }
 
-async fn serve(shared: Arc<Shared>, upgraded: Upgraded, origin: Option<String>, application: Option<String>) {
-    let (conn, items, stop) = shared.act(|state, now| state.open_conn(origin, application, now));
+/// Takes in a connection. None where it shall end before any frame.
+fn open(state: &mut State, origin: Option<String>, admitted: Admitted, now: Now) -> Option<Opened> {
+    match admitted {
+        Admitted::Web(application) => Some(state.open_conn(None, origin, application, now)),
+        Admitted::Contact(token) => {
+            let number = state.next_number();
+            let opened = state.open_conn(Some(Peer::Contact(number)), origin, None, now);
+            if flows::contact_opened(state, opened.0, number, token, now) {
+                return Some(opened);
+            }
+            state.forget_conn(opened.0);
+            None
+        }
+        Admitted::Guest(number) => {
+            let opened = state.open_conn(Some(Peer::Guest(number)), origin, None, now);
+            flows::guest_opened(state, opened.0, now);
+            Some(opened)
+        }
+    }
+}
+
+async fn serve(shared: Arc<Shared>, upgraded: Upgraded, origin: Option<String>, admitted: Admitted) {
+    let opened = shared.act(|state, now| open(state, origin, admitted, now));
+    let Some((conn, items, stop)) = opened else { return };
     let (read, write) = tokio::io::split(TokioIo::new(upgraded));
     let (pongs_in, pongs) = mpsc::channel(8);
     let mut reading = std::pin::pin!(read_all(&shared, conn, WireReader::new(read, LARGEST), pongs_in));
@@ -189,7 +244,7 @@ async fn dropped(stop: &mut watch::Receiver<Stop>) {
     let _ = stop.wait_for(|s| *s == Stop::Now).await;
 }
 
-fn touch(state: &mut super::state::State, conn: u32, now: crate::model::Now) {
+fn touch(state: &mut State, conn: u32, now: Now) {
     if let Some(c) = state.conns.get_mut(&conn) {
         c.active = now.mono;
     }
@@ -199,8 +254,11 @@ fn take(shared: &Arc<Shared>, conn: u32, text: &[u8]) {
     shared.act(|state, now| {
         touch(state, conn, now);
         // What comes after our close frame is not heard.
-        if state.conns.get(&conn).is_some_and(|c| !c.closing) {
-            guest::take(state, conn, text, now);
+        let Some(peer) = state.conns.get(&conn).filter(|c| !c.closing).map(|c| c.peer) else { return };
+        match peer {
+            None => guest::take(state, conn, text, now),
+            Some(Peer::Contact(_)) => flows::contact_heard(state, conn, now),
+            Some(Peer::Guest(number)) => flows::guest_heard(state, conn, number, text, now),
         }
     });
 }

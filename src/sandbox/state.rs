@@ -1,6 +1,8 @@
 //! All that a sandbox knows, behind one lock. Nothing here waits; what is to be sent goes into bounded queues.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::hash::BuildHasher;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,7 +13,8 @@ use tokio::time::Instant;
 use super::deployment::Deployment;
 use super::faults::{Faults, Held};
 use super::files::Files;
-use super::frame::{self, Envelope, Structured};
+use super::flows::Flows;
+use super::frame::Structured;
 use super::limits::Window;
 use super::partner::Said;
 use super::tokens::Tokens;
@@ -63,7 +66,24 @@ pub(super) enum Stop {
     Now,
 }
 
+/// Who is at the other end of a flow's socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Peer {
+    /// An external contact: `x1`.
+    Contact(u32),
+    /// A guest that is a resource: `g1`.
+    Guest(u32),
+}
+
+/// A new connection: its number, what to write, and orders that overtake that.
+pub(super) type Opened = (u32, mpsc::Receiver<Item>, watch::Receiver<Stop>);
+
 pub(super) struct Conn {
+    /// None for web messaging.
+    pub(super) peer: Option<Peer>,
+    /// A guest's handshake is awaited until then.
+    pub(super) handshake_by: Option<Mono>,
+    /// The session of web messaging that it has configured.
     pub(super) session: Option<u32>,
     pub(super) opened: Mono,
     /// When a frame last went either way.
@@ -119,20 +139,27 @@ pub(super) struct State {
     pub(super) faults: Faults,
     held: Held,
     pub(super) sessions: BTreeMap<u32, Session>,
+    /// Sessions by a hash of their token, which is kept once.
+    by_token: HashMap<u64, Vec<u32>>,
+    hasher: RandomState,
     pub(super) conns: BTreeMap<u32, Conn>,
     pub(super) files: Files,
     pub(super) tokens: Tokens,
+    pub(super) flows: Flows,
     /// Sessions whose partner is not at work yet.
     pub(super) born: Vec<(u32, mpsc::Receiver<Said>)>,
     /// Connections cut off because they did not read.
     pub(super) cut_off: u64,
     pub(super) stalled: watch::Sender<bool>,
-    last_session: u32,
+    /// Number of the newest session, contact or guest.
+    last_number: u32,
     last_conn: u32,
+    /// Nothing is over before one of the clocks gets here; none where nothing ends.
+    pub(super) due: Option<Now>,
 }
 
 impl State {
-    pub(super) fn new(me: Identity, session_ttl_secs: u32, jwt_ttl_secs: u32) -> Self {
+    pub(super) fn new(me: Identity, session_ttl_secs: u32, jwt_ttl_secs: u32, oauth_secs: u32) -> Self {
         Self {
             me,
             deployment: Deployment::new(session_ttl_secs),
@@ -142,14 +169,18 @@ impl State {
             faults: Faults::default(),
             held: Held::default(),
             sessions: BTreeMap::new(),
+            by_token: HashMap::new(),
+            hasher: RandomState::new(),
             conns: BTreeMap::new(),
             files: Files::default(),
             tokens: Tokens::default(),
+            flows: Flows::new(oauth_secs),
             born: Vec::new(),
             cut_off: 0,
             stalled: watch::Sender::new(false),
-            last_session: 0,
+            last_number: 0,
             last_conn: 0,
+            due: None,
         }
     }
 
@@ -173,14 +204,17 @@ impl State {
     /// Takes in a new connection.
     pub(super) fn open_conn(
         &mut self,
+        peer: Option<Peer>,
         origin: Option<String>,
         application: Option<String>,
         now: Now,
-    ) -> (u32, mpsc::Receiver<Item>, watch::Receiver<Stop>) {
+    ) -> Opened {
         let (queue, items) = mpsc::channel(QUEUE);
         let (stop, stopped) = watch::channel(Stop::Not);
         self.last_conn += 1;
         let conn = Conn {
+            peer,
+            handshake_by: None,
             session: None,
             opened: now.mono,
             active: now.mono,
@@ -193,6 +227,10 @@ impl State {
             stop,
         };
         self.conns.insert(self.last_conn, conn);
+        if peer.is_none() {
+            let (idle, life) = (self.deployment.idle_secs, self.deployment.connection_secs);
+            self.ends_within(Duration::from_secs(idle.min(life).into()), now);
+        }
         (self.last_conn, items, stopped)
     }
 
@@ -201,8 +239,17 @@ impl State {
         self.conns.remove(&id);
     }
 
-    /// Takes a connection out of its session.
+    /// Takes a connection out of its session, or away from its peer.
     pub(super) fn detach(&mut self, id: u32) {
+        match self.conns.get(&id).and_then(|c| c.peer) {
+            Some(Peer::Contact(number)) => self.flows.contacts.remove(number),
+            Some(Peer::Guest(number)) => {
+                if let Some(guest) = self.flows.guests.at_mut(number) {
+                    guest.conns.retain(|c| *c != id);
+                }
+            }
+            None => {}
+        }
         let session = self.conns.get_mut(&id).and_then(|c| c.session.take());
         if let Some(s) = session.and_then(|session| self.sessions.get_mut(&session)) {
             s.conns.retain(|c| *c != id);
@@ -266,22 +313,30 @@ impl State {
     // Sessions.
 
     pub(super) fn find_session(&self, token: &str) -> Option<u32> {
-        // Few sessions: a walk is cheap, and the token is not kept twice.
-        self.sessions.iter().rev().find(|(_, s)| s.token.expose() == token).map(|(id, _)| *id)
+        let ids = self.by_token.get(&self.hasher.hash_one(token))?;
+        ids.iter().rev().find(|id| self.sessions.get(id).is_some_and(|s| s.token.expose() == token)).copied()
+    }
+
+    /// The number of a new session, contact or guest: the highest is the newest of them all.
+    pub(super) fn next_number(&mut self) -> u32 {
+        self.last_number += 1;
+        self.last_number
     }
 
     pub(super) fn open_session(&mut self, token: &str, deployment_id: &str, configures: Window, now: Now) -> u32 {
-        let idle = self.sessions.iter().find(|(_, s)| s.conns.is_empty()).map(|(id, _)| *id);
-        if let Some(id) = idle.filter(|_| self.sessions.len() >= SESSIONS) {
+        if self.sessions.len() >= SESSIONS
+            && let Some(id) = self.sessions.iter().find(|(_, s)| s.conns.is_empty()).map(|(id, _)| *id)
+        {
             self.forget_session(id);
         }
         let (partner, said) = mpsc::channel(UNANSWERED);
-        self.last_session += 1;
+        let number = self.next_number();
+        let life = Duration::from_secs(self.deployment.session_secs.into());
         let session = Session {
             token: Secret::from(token),
             deployment_id: deployment_id.to_owned(),
             opened: now.mono,
-            expires: now.wall + Duration::from_secs(self.deployment.session_secs.into()),
+            expires: now.wall + life,
             doom: None,
             expired: false,
             read_only: false,
@@ -296,14 +351,23 @@ impl State {
             history_calls: Window::default(),
             partner,
         };
-        self.sessions.insert(self.last_session, session);
-        self.born.push((self.last_session, said));
-        self.last_session
+        self.sessions.insert(number, session);
+        self.by_token.entry(self.hasher.hash_one(token)).or_default().push(number);
+        self.born.push((number, said));
+        self.ends_within(life, now);
+        number
     }
 
     /// Forgets a session with its files and tokens. Its connections stay, without one.
     pub(super) fn forget_session(&mut self, id: u32) {
         if let Some(session) = self.sessions.remove(&id) {
+            let hash = self.hasher.hash_one(session.token.expose().as_str());
+            if let Some(ids) = self.by_token.get_mut(&hash) {
+                ids.retain(|i| *i != id);
+                if ids.is_empty() {
+                    self.by_token.remove(&hash);
+                }
+            }
             for conn in session.conns {
                 if let Some(c) = self.conns.get_mut(&conn) {
                     c.session = None;
@@ -319,6 +383,7 @@ impl State {
         let life = Duration::from_secs(self.deployment.session_secs.into());
         if let Some(s) = self.sessions.get_mut(&id) {
             s.expires = now.wall + life;
+            self.ends_within(life, now);
         }
     }
 
@@ -327,6 +392,21 @@ impl State {
         for conn in self.conns_of(id) {
             self.post(conn, text, now);
         }
+    }
+
+    /// Sends a frame to all connections of a peer.
+    pub(super) fn tell(&mut self, peer: Peer, text: &str, now: Now) {
+        for conn in self.conns_of_peer(peer) {
+            self.post(conn, text, now);
+        }
+    }
+
+    pub(super) fn conns_of_peer(&self, peer: Peer) -> Vec<u32> {
+        match peer {
+            Peer::Contact(number) => self.flows.contacts.at(number).map(|c| vec![c.conn]),
+            Peer::Guest(number) => self.flows.guests.at(number).map(|g| g.conns.clone()),
+        }
+        .unwrap_or_default()
     }
 
     pub(super) fn conns_of(&self, id: u32) -> Vec<u32> {
@@ -343,47 +423,6 @@ impl State {
         }
     }
 
-    // Time.
-
-    /// Ends what is over at `now`; the time until the next end, if any.
-    pub(super) fn sweep(&mut self, now: Now) -> Option<Duration> {
-        let ended: Vec<u32> =
-            self.sessions.iter().filter(|(_, s)| !s.expired && s.ends() <= now.wall).map(|(id, _)| *id).collect();
-        for id in ended {
-            if let Some(s) = self.sessions.get_mut(&id) {
-                s.expired = true;
-            }
-            self.broadcast(id, &frame::session_expired(Envelope::Message, None), now);
-        }
-        let idle = Duration::from_secs(self.deployment.idle_secs.into());
-        let life = Duration::from_secs(self.deployment.connection_secs.into());
-        let old: Vec<(u32, &'static str)> = self
-            .conns
-            .iter()
-            .filter(|(_, c)| !c.closing)
-            .filter_map(|(id, c)| match () {
-                () if now.mono.since(c.opened) >= life => Some((*id, "Maximum connection life reached")),
-                () if now.mono.since(c.active) >= idle => Some((*id, "Idle for too long")),
-                () => None,
-            })
-            .collect();
-        for (id, reason) in old {
-            self.close_conn(id, 1001, reason, now);
-        }
-        self.files.prune(now);
-        self.tokens.prune(now);
-        let sessions = self
-            .sessions
-            .values()
-            .filter(|s| !s.expired)
-            .map(|s| Duration::from_micros(s.ends().micros_since(now.wall).max(0) as u64));
-        let conns = self.conns.values().filter(|c| !c.closing).map(|c| {
-            let by_life = life.saturating_sub(now.mono.since(c.opened));
-            by_life.min(idle.saturating_sub(now.mono.since(c.active)))
-        });
-        sessions.chain(conns).min()
-    }
-
     /// As at the start, apart from the identity. Connections are closed.
     pub(super) fn reset(&mut self, now: Now) {
         self.faults = Faults::default();
@@ -393,6 +432,8 @@ impl State {
             self.close_conn(conn, 1001, "Sandbox was reset", now);
         }
         self.sessions.clear();
+        self.by_token.clear();
+        self.flows.reset();
         self.files = Files::default();
         self.tokens = Tokens::default();
         self.limits = Limits::default();

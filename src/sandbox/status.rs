@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::deployment::Deployment;
 use super::faults::Faults;
-use super::state::State;
+use super::flows::FlowStatus;
+use super::state::{Peer, State};
 use super::tokens::Holder;
 use crate::model::Now;
 use crate::model::environment::Limits;
@@ -25,6 +26,8 @@ pub struct Status {
     pub limits: Limits,
     /// Connections cut off because they did not read what was sent.
     pub cut_off: u64,
+    #[serde(default)]
+    pub flows: FlowStatus,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,7 +51,7 @@ pub struct GuestStatus {
 pub struct ConnStatus {
     /// `c1`, counted from the start.
     pub id: String,
-    /// Its session, none before it configured one.
+    /// Its session, contact or guest; none before it configured one.
     pub session: Option<String>,
     pub age_seconds: u64,
     /// Since a frame went either way.
@@ -63,9 +66,9 @@ pub struct ConnStatus {
 pub struct TokenStatus {
     /// `oauth-1`, `jwt-2`.
     pub id: String,
-    /// `oauth` or `jwt`.
+    /// `oauth`, `jwt`, `session-token` or `guest-token`.
     pub kind: String,
-    /// The session of a JWT.
+    /// The session of a JWT, the guest of a guest token.
     pub session: Option<String>,
     /// Until it expires; negative once it has.
     pub remaining_seconds: i64,
@@ -73,6 +76,14 @@ pub struct TokenStatus {
 
 pub(super) fn session_id(id: u32) -> String {
     format!("s{id}")
+}
+
+pub(super) fn contact_id(id: u32) -> String {
+    format!("x{id}")
+}
+
+pub(super) fn resource_id(id: u32) -> String {
+    format!("g{id}")
 }
 
 pub(super) fn conn_id(id: u32) -> String {
@@ -99,18 +110,23 @@ impl Status {
         });
         let connections = state.conns.iter().map(|(id, c)| ConnStatus {
             id: conn_id(*id),
-            session: c.session.map(session_id),
+            session: match c.peer {
+                None => c.session.map(session_id),
+                Some(Peer::Contact(id)) => Some(contact_id(id)),
+                Some(Peer::Guest(id)) => Some(resource_id(id)),
+            },
             age_seconds: now.mono.since(c.opened).as_secs(),
             quiet_seconds: now.mono.since(c.active).as_secs(),
             state: if c.closing { "closing" } else { "open" }.to_owned(),
             origin: c.origin.clone(),
             application: c.application.clone(),
         });
-        let tokens = state.tokens.list().into_iter().map(|t| TokenStatus {
+        let tokens = state.tokens.list().map(|t| TokenStatus {
             id: t.id.clone(),
             kind: t.holder.kind().to_owned(),
             session: match t.holder {
-                Holder::Client => None,
+                Holder::Client | Holder::Conversation(_) => None,
+                Holder::Resource(id) => Some(resource_id(id)),
                 Holder::Guest(id) => Some(session_id(id)),
             },
             remaining_seconds: left(t.expires),
@@ -126,6 +142,7 @@ impl Status {
             deployment: Some(state.deployment.clone()),
             limits: state.limits.clone(),
             cut_off: state.cut_off,
+            flows: FlowStatus::of(state, now),
         }
     }
 }

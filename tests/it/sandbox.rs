@@ -3,6 +3,13 @@
 mod client;
 mod conversation;
 mod files;
+mod flows;
+mod flows_around;
+mod flows_external_contact;
+mod flows_guest_resource;
+mod flows_managed_conversation;
+mod flows_session_token;
+mod flows_signed_guest;
 mod guards;
 mod lifetimes;
 mod limits;

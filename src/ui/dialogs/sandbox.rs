@@ -248,6 +248,16 @@ pub fn at_work(f: &Faults) -> Vec<String> {
     count(held, format!("SessionResponse held for {held} ms"));
     count(f.refuse_upgrades, format!("next {} upgrades refused with {}", f.refuse_upgrades, f.upgrade_status));
     count(f.refuse_requests, format!("next {} requests refused with {}", f.refuse_requests, f.request_status));
+    for r in &f.refusals {
+        count(r.count, format!("next {} requests to …{}… refused with {}", r.count, r.path, r.status));
+    }
+    for s in &f.slow {
+        count(s.count, format!("next {} requests answered {} ms late", s.count, s.millis));
+    }
+    count(f.expire_before_commit, format!("next {} messages never committed", f.expire_before_commit));
+    count(f.break_handshakes, format!("next {} handshakes broken", f.break_handshakes));
+    let early = f.refuse_session_tokens_after;
+    count(early, format!("session tokens refused after {early} s"));
     count(u32::from(f.reject_upload), format!("uploads fail with {}", f.reject_upload));
     count(f.clock_skew_seconds.unsigned_abs(), format!("clock wrong by {} s", f.clock_skew_seconds));
     count(u32::from(f.stop_pongs), "pings unanswered".into());
