@@ -36,6 +36,8 @@ pub struct Stage<'a> {
 impl Stage<'_> {
     pub fn play(&mut self, out: &mut Out, name: &str, scenario: &Scenario) -> Result<(), Ended> {
         let environment = self.environment_of(scenario)?;
+        let mut form = scenario.form.clone();
+        form.queue_id = form.queue_id.replace("{queue}", environment.queue_id.as_deref().unwrap_or_default());
         let from = self.headless.writer().status().records;
         let spec = SessionSpec {
             name: name.to_owned(),
@@ -43,7 +45,7 @@ impl Stage<'_> {
             environment,
             token: None,
             kept: None,
-            form: scenario.form.clone(),
+            form,
         };
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
         let result = self.opened(out, session, scenario.connect).and_then(|()| {

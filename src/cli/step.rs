@@ -131,10 +131,39 @@ impl<'de> Deserialize<'de> for Step {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Send {
+struct SendMap {
     text: Text,
     #[serde(default)]
     form: Option<SendForm>,
+}
+
+/// A text, or a map with a text and its form.
+struct Send {
+    text: Text,
+    form: Option<SendForm>,
+}
+
+impl<'de> Deserialize<'de> for Send {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        struct V;
+        impl<'de> Visitor<'de> for V {
+            type Value = Send;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text, or a map of text and form")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Send, E> {
+                Ok(Send { text: Text(text.to_owned()), form: None })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Send, A::Error> {
+                let SendMap { text, form } = SendMap::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                Ok(Send { text, form })
+            }
+        }
+        d.deserialize_any(V)
+    }
 }
 
 #[derive(Deserialize)]

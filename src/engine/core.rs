@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::command::{Command, SessionSpec, Ticket};
@@ -56,6 +56,7 @@ enum Done {
     Keys {
         environment_id: String,
         result: Result<(Vec<KeyInfo>, String), Report>,
+        registered: Option<oneshot::Sender<()>>,
     },
 }
 
@@ -199,7 +200,16 @@ impl Core {
                 let result = result.map(|prepared| self.open(prepared, connect));
                 self.emit(Event::SessionMade { ticket, result }).await;
             }
-            Done::Keys { environment_id, result } => self.emit(Event::Keys { environment_id, result }).await,
+            Done::Keys { environment_id, result, registered } => {
+                if environment_id == SANDBOX_ID {
+                    self.register_keys();
+                }
+                // Whoever signs with a new key waits until the sandbox knows it.
+                if let Some(told) = registered {
+                    let _ = told.send(());
+                }
+                self.emit(Event::Keys { environment_id, result }).await;
+            }
             Done::SandboxStarted(result) => self.sandbox_started(*result).await,
             Done::SandboxStopped => {
                 if let Slot::Stopping(next) = std::mem::take(&mut self.sandbox) {
@@ -362,7 +372,21 @@ impl Core {
     /// Signs with the key that the environment names as active.
     fn signer(&self, environment: &Arc<Environment>) -> Signer {
         let (environment, place, log) = (environment.clone(), self.key_place(&environment.id), self.log.clone());
-        Arc::new(move |claims| keys::sign(&log, &place, &environment, claims))
+        let done = self.done.clone();
+        Arc::new(move |claims| {
+            // The sandbox needs nothing prepared: its first key is made when one is needed.
+            if place.wants_first_key() {
+                let order = KeyOrder::Generate { kid: "sandbox-key-1".into(), overlap: None };
+                let made = keys::obey(&log, &place, &environment, order)?;
+                let (told, heard) = oneshot::channel();
+                let result = Ok((made.0, String::new()));
+                let news = Done::Keys { environment_id: environment.id.clone(), result, registered: Some(told) };
+                if done.blocking_send(news).is_ok() {
+                    let _ = heard.blocking_recv();
+                }
+            }
+            keys::sign(&log, &place, &environment, claims)
+        })
     }
 
     fn export_audit(&self, job: super::JobId, to: std::path::PathBuf) {
@@ -389,7 +413,7 @@ impl Core {
         let (place, log, done) = (self.key_place(&environment.id), self.log.clone(), self.done.clone());
         tokio::task::spawn_blocking(move || {
             let result = keys::obey(&log, &place, &environment, order);
-            let _ = done.blocking_send(Done::Keys { environment_id: environment.id, result });
+            let _ = done.blocking_send(Done::Keys { environment_id: environment.id, result, registered: None });
         });
     }
 
@@ -407,6 +431,22 @@ impl Core {
                     let _ = done.send(Done::SandboxStarted(Box::new(result))).await;
                 });
             }
+        }
+    }
+
+    /// Tells the sandbox which keys are good.
+    fn register_keys(&self) {
+        let Slot::On(sandbox) = &self.sandbox else { return };
+        let now = self.log.now().wall;
+        let keys = self.sandbox_keys.keys();
+        let good = |kid: &str| keys.iter().any(|k| k.kid == kid && k.is_good(now));
+        for kid in sandbox.status().flows.guest_keys.into_iter().filter(|kid| !good(kid)) {
+            // It knows it, or did a moment ago.
+            let _ = sandbox.order(sandbox::Order::RemoveGuestKey { kid });
+        }
+        for key in keys.iter().filter(|k| k.is_good(now)) {
+            let (kid, public_key) = (key.kid.clone(), key.public_pem.clone());
+            let _ = sandbox.order(sandbox::Order::SetGuestKey { kid, public_key });
         }
     }
 
@@ -455,11 +495,15 @@ impl Core {
     }
 
     async fn order(&mut self, order: sandbox::Order) {
+        let reset = order == sandbox::Order::Reset;
         let result = match &self.sandbox {
             Slot::On(sandbox) => sandbox.order(order),
             _ => Err(Report::new("no-sandbox", "The sandbox is not running", "Nobody could take the order.")
                 .remedy("Start the sandbox first.")),
         };
+        if reset {
+            self.register_keys();
+        }
         match result {
             Ok(()) => self.tell_sandbox().await,
             Err(report) => self.emit(Event::Fault(report)).await,

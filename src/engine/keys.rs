@@ -84,6 +84,11 @@ pub enum Place {
 }
 
 impl Place {
+    /// It is the sandbox's, and there is no key yet.
+    pub fn wants_first_key(&self) -> bool {
+        matches!(self, Self::Sandbox(keys) if keys.keys().is_empty())
+    }
+
     fn vault(&self) -> &Vault {
         match self {
             Self::Kept(vault) => vault,

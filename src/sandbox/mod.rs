@@ -55,6 +55,7 @@ pub use flows::{
 pub use order::{MOST, Order};
 pub use status::{ConnStatus, GuestStatus, Status, TokenStatus};
 
+use crate::model::flows::{Flows, Webhook};
 use crate::model::{Clock, Environment, Report, Secret};
 use shared::Shared;
 use state::{Identity, State};
@@ -182,6 +183,10 @@ impl Sandbox {
             deployment_id: r.deployment_id,
             client_id: Some(r.client_id),
             queue_id: Some(r.queue_id),
+            flows: Flows {
+                webhook: Webhook { url: format!("{}/crm", self.ready.api), ..Webhook::default() },
+                ..Flows::default()
+            },
             // Its deployment starts conversations by itself.
             auto_join: true,
             ..Environment::default()

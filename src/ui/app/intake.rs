@@ -135,7 +135,9 @@ impl App {
                     Some(environment) => environment.signing_keys = keys,
                     None => self.book.sandbox_keys = keys,
                 }
-                self.toasts.info(text);
+                if !text.is_empty() {
+                    self.toasts.info(text);
+                }
             }
             Err(report) => self.toasts.report(report),
         }
