@@ -39,14 +39,8 @@ impl Stage<'_> {
         let mut form = scenario.form.clone();
         form.queue_id = form.queue_id.replace("{queue}", environment.queue_id.as_deref().unwrap_or_default());
         let from = self.headless.writer().status().records;
-        let spec = SessionSpec {
-            name: name.to_owned(),
-            dialect: scenario.flow,
-            environment,
-            token: None,
-            kept: None,
-            form,
-        };
+        let spec =
+            SessionSpec { name: name.to_owned(), dialect: scenario.flow, environment, token: None, kept: None, form };
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
         let result = self.opened(out, session, scenario.connect).and_then(|()| {
             let reader = Reader::attach(&self.headless.writer().opened())?;

@@ -233,30 +233,35 @@ impl Writer {
     }
 
     fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        if self.size + bytes.len() as u64 > ROTATE_AT && self.size > 0 {
+        let mut file = self.open()?;
+        if self.size > 0 && self.size + bytes.len() as u64 > ROTATE_AT {
+            drop(file);
             self.rotate()?;
+            file = self.open()?;
         }
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                make_folder(&self.folder)?;
-                let mut options = OpenOptions::new();
-                options.append(true).create(true);
-                #[cfg(unix)]
-                std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-                let mut file = options.open(self.folder.join(FILE))?;
-                self.size = file.seek(SeekFrom::End(0))?;
-                self.file.insert(file)
-            }
-        };
         file.write_all(bytes)?;
         self.size += bytes.len() as u64;
+        self.file = Some(file);
         Ok(())
+    }
+
+    /// The file at its end; whoever takes it puts it back.
+    fn open(&mut self) -> io::Result<File> {
+        if let Some(file) = self.file.take() {
+            return Ok(file);
+        }
+        make_folder(&self.folder)?;
+        let mut options = OpenOptions::new();
+        options.append(true).create(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(self.folder.join(FILE))?;
+        self.size = file.seek(SeekFrom::End(0))?;
+        Ok(file)
     }
 
     /// Puts the file aside, and removes the oldest of those put aside.
     fn rotate(&mut self) -> io::Result<()> {
-        self.file = None;
         self.size = 0;
         let stamp = jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%S%.3fZ");
         std::fs::rename(self.folder.join(FILE), self.folder.join(format!("audit-{stamp}.jsonl")))?;

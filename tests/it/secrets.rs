@@ -394,10 +394,13 @@ fn no_secret_reaches_the_terminal() {
         .output()
         .unwrap();
     let text = said(&output);
-    assert!(find(&text, b"session configured") && find(&text, b"FAILS"), "{}", String::from_utf8_lossy(&text));
+    assert!(find(&text, b"session ready") && find(&text, b"FAILS"), "{}", String::from_utf8_lossy(&text));
     assert!(!secrets.others.lock().unwrap().is_empty(), "the token was seen");
     let mut leaks = secrets.leaks("terminal", &text);
     leaks.extend(secrets.leaks("capture", &std::fs::read(&capture).unwrap()));
+    let audit = std::fs::read(home.path().join("audit/audit.jsonl")).unwrap();
+    assert!(find(&audit, b"\"event\":\"state\""));
+    leaks.extend(secrets.leaks("audit log", &audit));
     // The client made a token of its own. What the server calls one here is to the client a UUID like any other.
     leaks.retain(|leak| !leak.contains(": session token, "));
     // And a sandbox of its own: the one secret that is told is in the ready line.
