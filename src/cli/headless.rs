@@ -1,5 +1,6 @@
 //! The engine without a window: for scripts and for the first conversation in a terminal.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,8 @@ pub struct Headless {
     pub console: Console,
     signal: Arc<(Mutex<u64>, Condvar)>,
     tickets: u64,
+    /// Key of what a session kept last.
+    kept: RefCell<Option<String>>,
 }
 
 impl Headless {
@@ -37,7 +40,7 @@ impl Headless {
             told.1.notify_all();
         });
         let console = Console::start(ConsoleOptions { wake, ..options })?;
-        Ok(Self { console, signal, tickets: 0 })
+        Ok(Self { console, signal, tickets: 0, kept: RefCell::default() })
     }
 
     pub fn writer(&self) -> &Writer {
@@ -76,6 +79,7 @@ impl Headless {
     ) -> Result<T, Report> {
         let found = self.until(limit, |h| {
             while let Some(event) = h.console.engine.poll() {
+                h.note(&event);
                 if let Event::Fault(report) = event {
                     return Some(Err(report));
                 }
@@ -98,6 +102,20 @@ impl Headless {
             Event::Sandbox(SandboxState::Failed(report)) => Some(Err(report)),
             _ => None,
         })
+    }
+
+    fn note(&self, event: &Event) {
+        if let Event::Kept { key, kept, .. } = event {
+            *self.kept.borrow_mut() = kept.then(|| key.clone());
+        }
+    }
+
+    /// Key of what a session kept last, of all that was told so far.
+    pub fn kept(&self) -> Option<String> {
+        while let Some(event) = self.console.engine.poll() {
+            self.note(&event);
+        }
+        self.kept.borrow().clone()
     }
 
     /// Gives the sandbox an order, and waits until it is carried out.

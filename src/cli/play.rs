@@ -15,14 +15,16 @@ use crate::dialect::{FlowWish, Wish};
 use crate::engine::{Command, SessionSpec};
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
-use crate::model::{Environment, Record, Report, SessionId, SteppedClock};
+use crate::model::{Environment, Kind, Record, Report, SessionId, SteppedClock};
 use crate::projection::{Entry, EntryState, SessionView, What};
 
 const CONNECT: Duration = Duration::from_secs(30);
 /// Time passes in pieces of at most this, so that what is due in between happens in between.
 const PIECE: Duration = Duration::from_secs(5);
-/// After each piece, console and sandbox have so long for what is due.
-const REST: Duration = Duration::from_millis(4);
+/// After each piece, what is due is waited for: until nothing is under way and nothing was recorded for so long.
+const QUIET: Duration = Duration::from_millis(6);
+/// But no longer than this.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What scenarios are played with.
 pub struct Stage<'a> {
@@ -39,8 +41,8 @@ impl Stage<'_> {
         let mut form = scenario.form.clone();
         form.queue_id = form.queue_id.replace("{queue}", environment.queue_id.as_deref().unwrap_or_default());
         let from = self.headless.writer().status().records;
-        let spec =
-            SessionSpec { name: name.to_owned(), dialect: scenario.flow, environment, token: None, kept: None, form };
+        let kept = if scenario.resume { self.headless.kept() } else { None };
+        let spec = SessionSpec { name: name.to_owned(), dialect: scenario.flow, environment, token: None, kept, form };
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
         let result = self.opened(out, session, scenario.connect).and_then(|()| {
             let reader = Reader::attach(&self.headless.writer().opened())?;
@@ -56,6 +58,8 @@ impl Stage<'_> {
                 from,
                 seen: from,
                 last: String::new(),
+                settled: from,
+                calls: 0,
             };
             scenario.steps.iter().try_for_each(|step| player.step(out, step))
         });
@@ -129,6 +133,9 @@ struct Player<'a> {
     seen: u64,
     /// Tracing id of the last message.
     last: String,
+    /// Records up to this one were looked at for calls, and how many calls are unanswered.
+    settled: u64,
+    calls: i64,
 }
 
 impl Player<'_> {
@@ -162,7 +169,7 @@ impl Player<'_> {
             Step::Do(wish, _) => self.wish(wish.as_ref().clone()),
             Step::State { word, part } => self.state(word, part),
             Step::Record(filter) => self.record(filter),
-            Step::NoRecord(filter) => self.no_record(filter),
+            Step::Count(n, filter) => self.count(*n, filter),
             Step::Why(cause) => self.why(cause),
             Step::Point(_) => Ok(()),
         }
@@ -234,8 +241,8 @@ impl Player<'_> {
     }
 
     /// Lets time pass, in pieces.
-    fn pass(&self, time: Duration, piece: Duration) -> Result<(), Report> {
-        let Some(clock) = &self.clock else {
+    fn pass(&mut self, time: Duration, piece: Duration) -> Result<(), Report> {
+        let Some(clock) = self.clock.clone() else {
             return Err(Report::new("no-clock", "Time cannot be let pass here", "Only the sandbox shares our clock.")
                 .remedy("Run the script with --sandbox."));
         };
@@ -244,10 +251,28 @@ impl Player<'_> {
             let step = left.min(piece);
             clock.step(step);
             left -= step;
-            std::thread::sleep(REST);
+            self.settle()?;
         }
-        // What was due at the end.
-        std::thread::sleep(REST * 10);
+        Ok(())
+    }
+
+    /// Waits until all calls are answered and nothing happens any more.
+    fn settle(&mut self) -> Result<(), Report> {
+        let until = Instant::now() + PATIENCE;
+        let mut still = Instant::now();
+        while Instant::now() < until && (self.calls > 0 || still.elapsed() < QUIET) {
+            std::thread::sleep(Duration::from_millis(1));
+            self.headless.writer().flush()?;
+            while self.settled < self.reader.len() {
+                self.settled += 1;
+                still = Instant::now();
+                match self.reader.record(self.settled)?.map(|r| r.kind) {
+                    Some(Kind::HttpRequest) => self.calls += 1,
+                    Some(Kind::HttpResponse | Kind::HttpFailed) => self.calls -= 1,
+                    _ => {}
+                }
+            }
+        }
         Ok(())
     }
 
@@ -306,19 +331,26 @@ impl Player<'_> {
         }
     }
 
-    fn no_record(&self, filter: &Filter) -> Result<(), Report> {
+    fn count(&self, wanted: usize, filter: &Filter) -> Result<(), Report> {
         self.headless.writer().flush()?;
+        let mut found = Vec::new();
         for seq in self.from + 1..=self.reader.len() {
             if let Some(record) = self.reader.record(seq)?
                 && self.is_mine(&record)
                 && filter.matches(&record, &RowSet::default())
             {
-                let line = crate::dialect::line(&record);
-                let what = format!("Record {seq}: {} {}", line.name, line.text);
-                return Err(Report::new("a-record", "There is such a record", what));
+                found.push(record);
             }
         }
-        Ok(())
+        if found.len() == wanted {
+            return Ok(());
+        }
+        let what = format!("There are {} of them, not {wanted}.", found.len());
+        let report = Report::new("other-count", "Another number of records", what);
+        Err(found.iter().take(10).fold(report, |report, record| {
+            let line = crate::dialect::line(record);
+            report.detail(format!("record {}: {} {}", record.seq, line.name, line.text))
+        }))
     }
 
     fn is_mine(&self, record: &Record) -> bool {

@@ -74,8 +74,8 @@ fn play_all(
     let limit = Duration::from_secs(args.timeout.into());
     for (name, scenario) in &script.scenarios.0 {
         writeln!(out, "\n{name}")?;
-        if clock.is_some() {
-            // What an earlier scenario ordered is over.
+        if clock.is_some() && !scenario.resume {
+            // What an earlier scenario ordered is over, and what it made is gone.
             headless.order(&Order::Reset)?;
         }
         let mut stage = Stage { headless, environment, clock: clock.clone(), limit };

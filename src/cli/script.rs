@@ -122,6 +122,8 @@ pub struct Scenario {
     /// The dialect, by its name.
     pub flow: DialectId,
     pub form: GuestForm,
+    /// Goes on with what an earlier scenario's session kept last.
+    pub resume: bool,
     /// Members of the environment that are otherwise for this scenario. `{api}` and `{queue}` are filled in.
     pub settings: Option<Value>,
     /// Whether the session is opened at the begin, and what is waited for then.

@@ -48,8 +48,8 @@ pub enum Step {
     },
     /// A record that this filter shows, after the last one that was found.
     Record(Box<Filter>),
-    /// No record of the scenario so far is shown by this filter.
-    NoRecord(Box<Filter>),
+    /// So many records of the scenario so far are shown by this filter.
+    Count(usize, Box<Filter>),
     /// The explanation of what failed last names this cause.
     Why(String),
     /// Printed, to tell what follows.
@@ -58,7 +58,7 @@ pub enum Step {
 
 /// Names of all steps, for whoever mistypes one.
 const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, fate, order, pass, jump, do, profile, \
-                     request, clock, state, record, noRecord, why, point";
+                     request, clock, state, record, count, why, point";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,7 +75,7 @@ impl fmt::Display for Step {
             Self::Do(_, name) => write!(f, "do: {name}"),
             Self::State { word, part } => write!(f, "state: {word} {part}"),
             Self::Record(filter) => write!(f, "record: {}", filter.text()),
-            Self::NoRecord(filter) => write!(f, "noRecord: {}", filter.text()),
+            Self::Count(n, filter) => write!(f, "count: {n} {}", filter.text()),
             Self::Why(cause) => write!(f, "why: {cause}"),
             Self::Point(text) => f.write_str(text),
         }
@@ -225,7 +225,10 @@ fn of_text(key: &str, value: String) -> Result<Step, String> {
         "do" => Step::Do(Box::new(wish(&value)?), value),
         "clock" => Step::Do(Box::new(clock(&word, &part)?), format!("clock {value}")),
         "record" => Step::Record(filter()?),
-        "noRecord" => Step::NoRecord(filter()?),
+        "count" => {
+            let n = word.parse().map_err(|_| format!("count: “{word}” is no number; write a number, then a filter"))?;
+            Step::Count(n, Filter::parse(&part).map(Box::new).map_err(|e| format!("count: {e}"))?)
+        }
         "why" => Step::Why(value),
         "point" => Step::Point(value),
         other => return Err(format!("unknown step “{other}”; known are {KNOWN}")),

@@ -18,6 +18,7 @@ use super::session::{Credentials, FromSession, Session, Signer};
 use super::{Parts, dialects, oauth, probe};
 use crate::dialect::{BearerNews, Dialect, Wish, flow};
 use crate::model::environment::ClientSecret;
+use crate::model::fact::ClockDeed;
 use crate::model::record::SessionStart;
 use crate::model::{Direction, Draft, Environment, Fact, Flags, KeyInfo, Kind, Report, Secret, SecretKind, SessionId};
 use crate::sandbox::{self, Sandbox};
@@ -503,6 +504,10 @@ impl Core {
         };
         if reset {
             self.register_keys();
+            // It knows none of the tokens that it gave any more.
+            for kept in self.sign_ins.values().filter(|kept| kept.is_at(SANDBOX_ID)) {
+                let _ = kept.order(oauth::Order::Deed(ClockDeed::Forget));
+            }
         }
         match result {
             Ok(()) => self.tell_sandbox().await,
