@@ -154,7 +154,8 @@ impl Finding {
                 continue;
             }
             let unknown = holds.iter().filter(|h| **h == Holds::Unknown).count();
-            let sure = (holds.len() - unknown) * 4;
+            let guards = cause.needs.iter().filter(|c| c.is_guard()).count();
+            let sure = (holds.len() - unknown).saturating_sub(guards) * 4;
             let weight = sure
                 + 4 * usize::from(!cause.text.is_empty())
                 + usize::from(!cause.dialects.is_empty())
@@ -184,6 +185,11 @@ impl Finding {
             tracing: None,
             token: None,
         }
+    }
+
+    /// Nothing is known that could explain it.
+    pub fn is_empty(&self) -> bool {
+        self.verdicts.is_empty() && self.undecided.is_empty()
     }
 
     /// It explains this record.
@@ -274,6 +280,8 @@ pub struct Findings {
     pub list: Vec<Arc<Finding>>,
     /// All there ever were.
     pub told: u64,
+    /// Tokens, calls and bodies that were let go before they could explain anything, because there were too many.
+    pub forgotten: u64,
 }
 
 impl Findings {

@@ -331,10 +331,10 @@ mod tests {
         }
         assert_eq!(rates.within("h", at(9_900), 1.0), Some(10));
         assert_eq!(rates.within("h", at(9_900), 60.0), Some(100));
-        assert_eq!(rates.within("h", at(65_000), 60.0), Some(44), "those before have left");
+        assert_eq!(rates.within("h", at(65_000), 60.0), Some(49), "those before have left");
         rates.count("h", at(500_000));
         assert_eq!(rates.within("h", at(500_000), 60.0), Some(1));
-        rates.count("h", at(1), );
+        rates.count("h", at(1));
         assert_eq!(rates.within("h", at(500_000), 60.0), Some(1), "one of long ago");
         assert_eq!(rates.within("other", at(0), 1.0), None);
         assert_eq!(rates.within("h", at(0), 1.0), Some(0));

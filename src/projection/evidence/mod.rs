@@ -72,6 +72,8 @@ pub(super) struct Evidence {
 struct Post {
     sent: Moment,
     answered: Option<(u64, i32)>,
+    /// By which the server's frames speak of it.
+    id: Option<Box<str>>,
     tracing: Option<Box<str>>,
     confirmed: bool,
 }
@@ -102,7 +104,14 @@ impl Scene<'_> {
         finding.about.extend(about.into_iter().filter(|seq| *seq != 0 && *seq != self.record.seq));
         finding.tracing = tracing.map(Into::into);
         finding.token = token.map(|t| t.to_string());
-        self.view.findings_mut().add(finding);
+        let told_elsewhere = matches!(
+            finding.subject,
+            Subject::NotSent | Subject::Refused | Subject::Unconfirmed | Subject::Fault { .. } | Subject::Ended
+        );
+        // What became of a message is told with it; only what explains it is worth a finding.
+        if !told_elsewhere || !finding.is_empty() {
+            self.view.findings_mut().add(finding);
+        }
     }
 }
 
@@ -125,6 +134,10 @@ impl Evidence {
                 }
             }
         }
+        let forgotten = self.tokens.dropped + self.calls.dropped;
+        if forgotten != scene.view.findings.forgotten {
+            scene.view.findings_mut().forgotten = forgotten;
+        }
     }
 
     fn request(&mut self, scene: &mut Scene<'_>) {
@@ -140,7 +153,7 @@ impl Evidence {
         }
         if call.is_post() {
             let tracing = call.tracing.clone();
-            self.post = Some(Post { sent: call.sent, answered: None, tracing, confirmed: false });
+            self.post = Some(Post { sent: call.sent, answered: None, id: None, tracing, confirmed: false });
         }
         self.calls.begin(call);
     }
@@ -153,6 +166,7 @@ impl Evidence {
             && post.sent.seq == call.sent.seq
         {
             post.answered = Some((record.seq, record.code));
+            post.id = words::id_of(&record.body);
         }
         if record.code < 400 {
             if let (Some(call), 200..300) = (&call, record.code) {
@@ -249,8 +263,12 @@ impl Evidence {
         if record.direction != Direction::Received {
             return;
         }
-        if let Some(post) = &mut self.post {
-            post.confirmed = true;
+        if let Some(post) = &mut self.post
+            && !post.confirmed
+            && post.answered.is_some()
+        {
+            let id = post.id.as_deref();
+            post.confirmed = id.is_none_or(|id| memchr::memmem::find(&record.body, id.as_bytes()).is_some());
         }
         let dialect = scene.view.start.as_ref().map(|s| s.dialect).unwrap_or_default();
         let error = match dialect {
@@ -261,9 +279,6 @@ impl Evidence {
         };
         let Some(error) = error else { return };
         let now = scene.now();
-        if let Some(post) = &mut self.post {
-            post.confirmed = false;
-        }
         if let Some(socket) = self.sockets.get_mut(record.conn) {
             socket.error = Some((now, error.text.as_str().into()));
         }

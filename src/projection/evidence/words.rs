@@ -69,6 +69,14 @@ pub fn frame_error(record: &Record) -> Option<FrameError> {
     Some(FrameError { code, text: text.to_owned(), retry_after })
 }
 
+/// `id` of a small answer.
+pub fn id_of(body: &[u8]) -> Option<Box<str>> {
+    if body.len() > 4096 {
+        return None;
+    }
+    json(body)?.get("id")?.as_str().filter(|id| !id.is_empty()).map(Into::into)
+}
+
 /// `scope` of a token request's form.
 pub fn scope_asked(form: &[u8]) -> Option<String> {
     url::form_urlencoded::parse(form).find(|(name, _)| name == "scope").map(|(_, value)| value.into_owned())

@@ -122,6 +122,11 @@ impl Condition {
         all
     }
 
+    /// It asks only for what is not told. That is no evidence of anything.
+    pub fn is_guard(&self) -> bool {
+        self.any.iter().any(|c| c.test == Test::Known { not: true })
+    }
+
     /// Every name in it.
     pub fn names(&self) -> impl Iterator<Item = NameId> + '_ {
         self.any.iter().flat_map(|c| {

@@ -50,6 +50,57 @@ const FILES: [(&str, &str); 8] = [
 /// The largest file of a tester that is read.
 const LARGEST: u64 = 1 << 20;
 
+/// The causes that the descriptions of the unverified flows list, so that a test can make each of them happen.
+pub const DESCRIBED: [&str; 47] = [
+    "session-token-as-bearer",
+    "idempotency-key-missing",
+    "idempotency-key-too-old",
+    "idempotency-key-reused",
+    "attributes-refused",
+    "attributes-too-large",
+    "capabilities-missing",
+    "duration-out-of-range",
+    "session-token-expired",
+    "session-token-revoked",
+    "refresh-won-the-race",
+    "refused-token-sent-again",
+    "conversation-id-stale",
+    "guest-id-wrong",
+    "refresh-refused",
+    "oauth-token-expired",
+    "no-bearer",
+    "client-credentials-wrong",
+    "scope-missing",
+    "queue-forbidden",
+    "guest-gone",
+    "queue-unknown",
+    "conversation-idle-ended",
+    "contact-not-session",
+    "rate-limit-reached",
+    "rate-limit-unnamed",
+    "retry-after-not-obeyed",
+    "retry-after-obeyed",
+    "concurrent-sessions",
+    "server-error",
+    "close-1000-token-died-before-commit",
+    "close-1000-before-commit",
+    "close-by-us",
+    "lost-handshake-token-dead",
+    "lost-handshake-scope",
+    "lost-at-handshake",
+    "lost-network",
+    "lost-network-many",
+    "heartbeats-failed",
+    "key-unknown",
+    "key-signature",
+    "key-rotated",
+    "clock-drift-token-dead",
+    "signed-token-from-the-future",
+    "signed-token-expired",
+    "guest-token-flawed",
+    "payload-too-large",
+];
+
 /// Causes in the order of their files.
 #[derive(Clone, Debug, Default)]
 pub struct Knowledge {
