@@ -79,6 +79,11 @@ impl Subject {
         }
     }
 
+    /// Something that came from a server, or did not.
+    pub(super) fn is_traffic(&self) -> bool {
+        !matches!(self, Self::Fault { .. } | Self::NotSent | Self::Refused | Self::Unconfirmed | Self::Ended)
+    }
+
     /// How closely a cause is made for this: zero for not at all.
     fn fits(&self, of: &Of) -> u8 {
         use super::knowledge::Code;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::clocks::{self, ClockView};
 use super::conversation::{Conversation, What};
-use super::finding::Findings;
+use super::finding::{Finding, Findings};
 use super::latency::Latencies;
 use super::meters::Meters;
 use super::thread::{Thread, Told};
@@ -58,6 +58,12 @@ impl SessionView {
 
     pub(super) fn findings_mut(&mut self) -> &mut Findings {
         Arc::make_mut(&mut self.findings)
+    }
+
+    /// A record speaks of the newest finding that is meant; false where there is none.
+    pub(super) fn join(&mut self, record: &Record, meant: impl Fn(&Finding) -> bool) -> bool {
+        // Looked for first: what stays as it is stays shared.
+        self.findings.list.iter().any(|f| meant(f)) && self.findings_mut().join(record, meant)
     }
 
     /// The server's clock at a local instant: the local wall clock where no skew is known. As in

@@ -21,6 +21,7 @@ const PATHS_KEPT: usize = 200;
 /// So many of the newest 429 answers, idempotency keys.
 const LIMITED_KEPT: usize = 16;
 const KEYS_KEPT: usize = 16;
+const FAILING_KEPT: usize = 8;
 
 const MINUTE: u64 = 60_000_000;
 
@@ -173,6 +174,8 @@ pub struct Calls {
     paths: VecDeque<(u64, Mono)>,
     pub limited: VecDeque<Limited>,
     keys: VecDeque<Key>,
+    /// Paths that failed last, and how often in a row.
+    failing: VecDeque<(u64, u32)>,
     /// Calls that were forgotten before their answer, and bodies that were let go.
     pub dropped: u64,
 }
@@ -219,8 +222,31 @@ impl Calls {
         Some(self.open.remove(n))
     }
 
-    pub fn open(&self) -> &[Call] {
-        &self.open
+    /// A call failed, or did not.
+    pub fn outcome(&mut self, call: &Call, failed: bool) {
+        let path = hash(call.path());
+        let known = self.failing.iter().position(|(p, _)| *p == path);
+        match (known, failed) {
+            (Some(n), true) => {
+                if let Some((_, times)) = self.failing.get_mut(n) {
+                    *times = times.saturating_add(1);
+                }
+            }
+            (Some(n), false) => _ = self.failing.remove(n),
+            (None, true) => {
+                if self.failing.len() == FAILING_KEPT {
+                    self.failing.pop_front();
+                }
+                self.failing.push_back((path, 1));
+            }
+            (None, false) => {}
+        }
+    }
+
+    /// How often the call's path failed in a row.
+    pub fn failures(&self, call: &Call) -> u32 {
+        let path = hash(call.path());
+        self.failing.iter().find(|(p, _)| *p == path).map_or(0, |(_, times)| *times)
     }
 
     /// The first use of a call's key, this one or an earlier.

@@ -218,7 +218,6 @@ fn common(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, skew: Option<Skew
     let now = scene.now();
     if let Some(skew) = skew {
         g.number("skew_s", skew.secs, 0);
-        g.number("skew.uncertainty_s", skew.uncertainty, 0);
         let far = skew.secs.abs();
         let ours = match skew.secs {
             _ if far <= skew.uncertainty.max(0.5) => "ours agrees with it".to_owned(),
@@ -288,7 +287,7 @@ fn request(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, call: &Call) {
     g.flag("refresh.is_this", call.is_refresh(), seq);
     g.flag("signin.is_this", call.is_signin(), seq);
     g.flag("heartbeat.is_this", call.is_heartbeat(), seq);
-    g.flag("refresh.running", own.calls.open().iter().any(Call::is_refresh), 0);
+    g.number("request.failures", f64::from(own.calls.failures(call)), seq);
     g.flag("idempotency.sent", call.key.is_some(), seq);
     if let (Some(text), Some(key)) = (&call.key, own.calls.key(call)) {
         g.text("idempotency.key", text, seq);
@@ -533,7 +532,6 @@ fn socket(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>) {
     if let Some(last) = last {
         g.number("socket.idle_s", ago(last), last.seq);
     }
-    g.number("socket.frames", f64::from(socket.received), socket.last_received.map_or(0, |m| m.seq));
     g.flag("socket.hello_sent", socket.hello.is_some(), socket.hello.map_or(0, |m| m.seq));
     g.flag("socket.confirmed", socket.confirmed.is_some(), socket.confirmed.map_or(0, |m| m.seq));
     last_words(g, socket, now);

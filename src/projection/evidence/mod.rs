@@ -19,7 +19,7 @@ use self::tokens::{Moment, TokenRef, Tokens};
 use super::finding::{Finding, Subject};
 use super::knowledge::Knowledge;
 use super::session::SessionView;
-use crate::model::fact::{Delivery, DeliveryChange, Expiry, NamedId, SessionState};
+use crate::model::fact::{AuditOutcome, Delivery, DeliveryChange, Expiry, NamedId, SessionState};
 use crate::model::{DialectId, Direction, Fact, Flags, Kind, Now, Record, SessionId};
 
 /// Clocks of a guest's own token.
@@ -32,6 +32,18 @@ const IDS_KEPT: usize = 8;
 const KIDS_KEPT: usize = 16;
 /// What follows a failure within this many microseconds speaks of it.
 const FOLLOWS: u64 = 2_000_000;
+/// Faults that dialects state after a failure that is a record of its own.
+const ECHOES: [&str; 9] = [
+    "sign-in-failed",
+    "no-session-token",
+    "session-not-made",
+    "not-opened",
+    "connection-lost",
+    "history-refused",
+    "history-failed",
+    "refused",
+    "too-many-requests",
+];
 
 /// What all sessions share.
 #[derive(Clone, Debug, Default)]
@@ -162,6 +174,9 @@ impl Evidence {
         let (record, now) = (scene.record, scene.now());
         scene.common.around.answered = Some(now);
         let call = self.calls.end(record.reply_to);
+        if let Some(call) = &call {
+            self.calls.outcome(call, record.code >= 400);
+        }
         if let (Some(post), Some(call)) = (&mut self.post, &call)
             && post.sent.seq == call.sent.seq
         {
@@ -216,6 +231,9 @@ impl Evidence {
         let now = scene.now();
         scene.common.around.call_failed(now.at);
         let call = self.calls.end(scene.record.reply_to);
+        if let Some(call) = &call {
+            self.calls.outcome(call, true);
+        }
         let beat = call.as_ref().is_some_and(Call::is_heartbeat);
         self.beats.failures = self.beats.failures.saturating_add(u32::from(beat));
         let found = gather::no_answer(self, scene, call.as_ref(), fact);
@@ -338,12 +356,27 @@ impl Evidence {
             Fact::Id(id) => self.id(scene, id),
             Fact::State(change) => self.state(scene, &change.to),
             Fact::Delivery(change) => self.delivery(scene, change),
+            Fact::Audit(audit) if audit.outcome != AuditOutcome::Success => {
+                let (at, status) = (scene.record.at, audit.status.map(i32::from));
+                scene.view.join(scene.record, |f| {
+                    let same = match &f.subject {
+                        Subject::Http { status: told } => Some(*told) == status,
+                        Subject::NoAnswer => status.is_none(),
+                        _ => false,
+                    };
+                    same && f.was_before(at, FOLLOWS)
+                });
+            }
             Fact::Fault(report) => {
                 if matches!(report.code.as_str(), "origin-not-allowed" | "inactive-deployment" | "wrong-region" | "no-such-deployment") {
                     scene.common.probe = Some((now.seq, report.code.as_str().into()));
                 }
-                let of = scene.record.reply_to;
-                if of != 0 && scene.view.findings_mut().join(scene.record, |f| f.is_about(of)) {
+                let (of, at) = (scene.record.reply_to, scene.record.at);
+                let meant = |f: &Finding| match of {
+                    0 => ECHOES.contains(&report.code.as_str()) && f.subject.is_traffic() && f.was_before(at, FOLLOWS),
+                    of => f.is_about(of),
+                };
+                if scene.view.join(scene.record, meant) {
                     return;
                 }
                 if scene.knowledge.knows_fault(&report.code) {
@@ -374,7 +407,7 @@ impl Evidence {
         {
             let at = scene.record.at;
             let follows = |f: &Finding| f.token.as_deref() == Some(token) && f.was_before(at, FOLLOWS);
-            scene.view.findings_mut().join(scene.record, follows);
+            scene.view.join(scene.record, follows);
         }
     }
 
@@ -407,7 +440,7 @@ impl Evidence {
         }
         let SessionState::Ended(end) = to else { return };
         let at = scene.record.at;
-        let joined = scene.view.findings_mut().join(scene.record, |f| f.was_before(at, FOLLOWS));
+        let joined = scene.view.join(scene.record, |f| f.was_before(at, FOLLOWS));
         let found = gather::ended(self, scene, end);
         let finding = Finding::weigh(scene.knowledge, scene.record, Subject::Ended, Some(dialect), &found);
         // The end of a session is a failure only where something says so.
@@ -423,7 +456,7 @@ impl Evidence {
             Delivery::NotSent { why } => (Subject::NotSent, why),
             Delivery::Unconfirmed { why } => (Subject::Unconfirmed, why),
             Delivery::Retrying { .. } => {
-                scene.view.findings_mut().join(scene.record, |f| f.tracing.as_deref() == Some(&change.tracing));
+                scene.view.join(scene.record, |f| f.tracing.as_deref() == Some(&change.tracing));
                 return;
             }
             Delivery::Sent | Delivery::Delivered => return,
@@ -433,9 +466,9 @@ impl Evidence {
             matches!(f.subject, Subject::Close { .. } | Subject::Lost) && f.was_before(at, 5 * FOLLOWS)
         };
         let view = &mut scene.view;
-        let joined = view.findings_mut().join(scene.record, same)
-            || (subject == Subject::Unconfirmed && view.findings_mut().join(scene.record, ended))
-            || (subject == Subject::Refused && view.findings_mut().join(scene.record, |f| {
+        let joined = view.join(scene.record, same)
+            || (subject == Subject::Unconfirmed && view.join(scene.record, ended))
+            || (subject == Subject::Refused && view.join(scene.record, |f| {
                 matches!(f.subject, Subject::Frame { .. }) && f.was_before(at, FOLLOWS)
             }));
         if !joined {

@@ -25,7 +25,6 @@ pub struct Socket {
     pub hello: Option<Moment>,
     /// The first frame received after the handshake.
     pub confirmed: Option<Moment>,
-    pub received: u32,
     pub sent: u32,
     pub last_received: Option<Moment>,
     pub last_sent: Option<Moment>,
@@ -57,7 +56,6 @@ impl Sockets {
             token: token.map(|t| (t, now)),
             hello: None,
             confirmed: None,
-            received: 0,
             sent: 0,
             last_received: None,
             last_sent: None,
@@ -109,7 +107,6 @@ impl Sockets {
                 }
             }
             _ => {
-                socket.received = socket.received.saturating_add(1);
                 socket.last_received = Some(now);
                 if socket.confirmed.is_none() && (socket.hello.is_some() || socket.sent == 0) {
                     socket.confirmed = Some(now);

@@ -156,6 +156,8 @@ const TABLE: &[Case] = &[
     ("oauth-token-of-unknown-origin", ManagedConversation, |s| { s.call("POST", CONVERSATIONS, BEARER, json!({})).error(401, "bad.credentials", "Invalid login credentials."); }),
     ("no-bearer", ManagedConversation, |s| { s.call("POST", CONVERSATIONS, "", json!({})).error(401, "authentication.required", "No authentication bearer token"); }),
     ("client-credentials-wrong", GuestResource, |s| sign_in(s, 401, "invalid_client")),
+    ("broker-refused", ExternalContact, |s| { s.session(0).request_with("POST", "https://broker.example/api/genesys/refresh", &[], Value::Null, "token, by broker").answer(418, json!({"message": "no"})); }),
+    ("refresh-had-failed", ExternalContact, |s| { contact(s, 1800); s.call("POST", CONTACT, BEARER, json!({"expires_in": 60})).error(403, "", "no").wait(9_000).received(json!({"type": "typing"})).close(Direction::Received, 1000, ""); }),
     ("no-oauth-token", GuestResource, |s| { s.delivery(Delivery::NotSent { why: "no OAuth token: refused".into() }); }),
     ("no-session-token", SessionToken, |s| { s.fault("no-session-token", "The session token could not be renewed."); }),
     ("clock-drift-token-dead", SessionToken, |s| { s.skew(90); conversation(s, 900); s.wait(850_000); message(s); token_refused(s); }),
@@ -239,6 +241,8 @@ const TABLE: &[Case] = &[
     // Never left
     ("refused-here", ManagedConversation, |s| { s.delivery(Delivery::NotSent { why: "text: 5000 bytes – at most 4096 bytes of UTF-8".into() }); }),
     ("unconfirmed", WebMessaging, |s| { s.delivery(Delivery::Unconfirmed { why: "no echo came".into() }); }),
+    ("refused-here", ManagedConversation, |s| { s.state(SessionState::Ended(End::Invalid { why: "metadata.sessionDurationLimit: 3600 – 1 to 2700 seconds".into() })); }),
+    ("concurrent-sessions", ManagedConversation, |s| { s.state(SessionState::Ended(End::Invalid { why: "concurrent sessions: 500 – at most 500".into() })); }),
     ("session-not-ready", SessionToken, |s| { s.delivery(Delivery::NotSent { why: "there is no conversation".into() }); }),
     // Frames of the vendor's socket
     ("message-too-long", WebMessaging, |s| { socket_message(s); s.frame_error(4011, "Message length 5000 is larger than 4096"); }),
