@@ -37,23 +37,13 @@ pub struct Finding {
 /// What failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
-    Http {
-        status: i32,
-    },
+    Http { status: i32 },
     NoAnswer,
-    Upgrade {
-        status: Option<i32>,
-    },
-    Close {
-        code: i32,
-    },
+    Upgrade { status: Option<i32> },
+    Close { code: i32 },
     Lost,
-    Frame {
-        code: i32,
-    },
-    Fault {
-        code: String,
-    },
+    Frame { code: i32 },
+    Fault { code: String },
     NotSent,
     Refused,
     Unconfirmed,
@@ -220,7 +210,10 @@ impl Finding {
         }
         for d in &self.undecided {
             let missing = d.missing.join(", ");
-            out.push_str(&format!("  perhaps: {} ({}) – missing: {missing}\n    {}\n", d.title, d.cause, d.would_decide));
+            out.push_str(&format!(
+                "  perhaps: {} ({}) – missing: {missing}\n    {}\n",
+                d.title, d.cause, d.would_decide
+            ));
         }
         out
     }

@@ -194,7 +194,12 @@ impl Calls {
                         self.keys.pop_front();
                         self.dropped += 1;
                     }
-                    self.keys.push_back(Key { key: key.clone(), first: call.sent, body: hash(&call.body[..]), uses: 1 });
+                    self.keys.push_back(Key {
+                        key: key.clone(),
+                        first: call.sent,
+                        body: hash(&call.body[..]),
+                        uses: 1,
+                    });
                 }
             }
         }

@@ -110,7 +110,14 @@ impl Scene<'_> {
     }
 
     /// Weighs the evidence and keeps what was found.
-    fn conclude(&mut self, subject: Subject, about: Vec<u64>, tracing: Option<&str>, token: Option<TokenRef>, found: &Gathered) {
+    fn conclude(
+        &mut self,
+        subject: Subject,
+        about: Vec<u64>,
+        tracing: Option<&str>,
+        token: Option<TokenRef>,
+        found: &Gathered,
+    ) {
         let dialect = self.view.start.as_ref().map(|s| s.dialect);
         let mut finding = Finding::weigh(self.knowledge, self.record, subject, dialect, found);
         finding.about.extend(about.into_iter().filter(|seq| *seq != 0 && *seq != self.record.seq));
@@ -368,7 +375,10 @@ impl Evidence {
                 });
             }
             Fact::Fault(report) => {
-                if matches!(report.code.as_str(), "origin-not-allowed" | "inactive-deployment" | "wrong-region" | "no-such-deployment") {
+                if matches!(
+                    report.code.as_str(),
+                    "origin-not-allowed" | "inactive-deployment" | "wrong-region" | "no-such-deployment"
+                ) {
                     scene.common.probe = Some((now.seq, report.code.as_str().into()));
                 }
                 let (of, at) = (scene.record.reply_to, scene.record.at);
@@ -462,15 +472,14 @@ impl Evidence {
             Delivery::Sent | Delivery::Delivered => return,
         };
         let same = |f: &Finding| f.tracing.as_deref() == Some(&change.tracing);
-        let ended = |f: &Finding| {
-            matches!(f.subject, Subject::Close { .. } | Subject::Lost) && f.was_before(at, 5 * FOLLOWS)
-        };
+        let ended =
+            |f: &Finding| matches!(f.subject, Subject::Close { .. } | Subject::Lost) && f.was_before(at, 5 * FOLLOWS);
         let view = &mut scene.view;
         let joined = view.join(scene.record, same)
             || (subject == Subject::Unconfirmed && view.join(scene.record, ended))
-            || (subject == Subject::Refused && view.join(scene.record, |f| {
-                matches!(f.subject, Subject::Frame { .. }) && f.was_before(at, FOLLOWS)
-            }));
+            || (subject == Subject::Refused
+                && view
+                    .join(scene.record, |f| matches!(f.subject, Subject::Frame { .. }) && f.was_before(at, FOLLOWS)));
         if !joined {
             let found = gather::delivery(self, scene, why);
             scene.conclude(subject, Vec::new(), Some(&change.tracing), None, &found);

@@ -99,7 +99,8 @@ impl Sockets {
             Direction::Sent => {
                 socket.sent = socket.sent.saturating_add(1);
                 socket.last_sent = Some(now);
-                if socket.sent <= 2 && socket.hello.is_none()
+                if socket.sent <= 2
+                    && socket.hello.is_none()
                     && let Some(token) = TokenRef::find(&record.body)
                 {
                     socket.hello = Some(now);
@@ -111,8 +112,7 @@ impl Sockets {
                 if socket.confirmed.is_none() && (socket.hello.is_some() || socket.sent == 0) {
                     socket.confirmed = Some(now);
                 }
-                socket.last_frame =
-                    if record.body.len() <= FRAME_LONGEST { record.body.clone() } else { Bytes::new() };
+                socket.last_frame = if record.body.len() <= FRAME_LONGEST { record.body.clone() } else { Bytes::new() };
             }
         }
     }

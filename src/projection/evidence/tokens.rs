@@ -41,7 +41,10 @@ impl TokenRef {
 
     /// Not what opens doors of another sort.
     fn is_token(self) -> bool {
-        !matches!(self.kind, SecretKind::Signature | SecretKind::Cookie | SecretKind::Password | SecretKind::ClientSecret)
+        !matches!(
+            self.kind,
+            SecretKind::Signature | SecretKind::Cookie | SecretKind::Password | SecretKind::ClientSecret
+        )
     }
 }
 
@@ -150,7 +153,8 @@ impl Tokens {
             let word = |part: &str, name: &str| claims.get(part)?.get(name)?.as_str().map(Into::into);
             token.kid = word("header", "kid");
             token.guest = word("claims", "guestId").or_else(|| word("claims", "sub"));
-            token.issued = claims.get("claims").and_then(|c| c.get("iat")).and_then(Value::as_f64).map(|s| Wall((s * 1e6) as i64));
+            token.issued =
+                claims.get("claims").and_then(|c| c.get("iat")).and_then(Value::as_f64).map(|s| Wall((s * 1e6) as i64));
         }
         match fact.event {
             ExpiryEvent::Refused => token.refused = token.refused.or(Some(now)),

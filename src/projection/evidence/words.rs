@@ -29,7 +29,8 @@ pub fn json(body: &[u8]) -> Option<Value> {
 /// The body of a refusal: in the platform's form, in that of OAuth, or plain text.
 pub fn told(body: &[u8]) -> Told {
     let Some(json) = json(body) else {
-        let text: String = String::from_utf8_lossy(body.get(..LONGEST.min(body.len())).unwrap_or_default()).into_owned();
+        let text: String =
+            String::from_utf8_lossy(body.get(..LONGEST.min(body.len())).unwrap_or_default()).into_owned();
         return Told { text: text.trim().to_owned(), ..Told::default() };
     };
     let word = |name: &str| json.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -90,7 +91,10 @@ pub fn scopes_named(text: &str) -> Vec<String> {
     let stops = |c: char| c.is_whitespace() || matches!(c, ',' | ';' | '(' | ')' | '[' | ']' | '"' | '\'' | '“' | '”');
     let is_scope = |w: &&str| {
         let parts: Vec<&str> = w.split(':').collect();
-        parts.len() >= 2 && parts.iter().all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'))
+        parts.len() >= 2
+            && parts
+                .iter()
+                .all(|p| !p.is_empty() && p.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_'))
     };
     after.split(stops).map(|w| w.trim_matches('.')).filter(is_scope).map(str::to_owned).collect()
 }
@@ -147,8 +151,14 @@ mod tests {
     fn fields_scopes_and_numbers_are_read_from_refusals() {
         let body = br#"{"message":"from.id: is missing","code":"invalid.value","details":[{"fieldName":"from.id"}]}"#;
         let t = told(body);
-        assert_eq!((t.text.as_str(), t.code.as_str(), t.field.as_deref()), ("from.id: is missing", "invalid.value", Some("from.id")));
-        assert_eq!(told(br#"{"message":"Idempotency-Key: the header is missing"}"#).field.as_deref(), Some("Idempotency-Key"));
+        assert_eq!(
+            (t.text.as_str(), t.code.as_str(), t.field.as_deref()),
+            ("from.id: is missing", "invalid.value", Some("from.id"))
+        );
+        assert_eq!(
+            told(br#"{"message":"Idempotency-Key: the header is missing"}"#).field.as_deref(),
+            Some("Idempotency-Key")
+        );
         assert_eq!(told(b"Guest not found: x").field, None);
         assert_eq!(told(br#"{"error":"invalid_client","error_description":"no"}"#).code, "invalid_client");
         assert_eq!(scopes_named("Missing required scope: guest:create"), ["guest:create"]);

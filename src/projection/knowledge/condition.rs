@@ -326,7 +326,7 @@ fn clause(tokens: &[Token<'_>]) -> Result<Clause, Wrong> {
             }
             Test::OneOf(values)
         }
-        Token::Word(test @ ("contains" | "begins")) if !abs && !(not && test == "begins") => {
+        Token::Word(test @ ("contains" | "begins")) if !abs && (!not || test == "contains") => {
             if !is_text || (test == "begins" && sort == Sort::List) {
                 return Err(wrong());
             }

@@ -354,7 +354,8 @@ fn wrong(file: &str, at: &Spanned<String>, id: &str, why: &str) -> Report {
 fn cause(file: &str, shape: CauseShape) -> Result<Cause, Report> {
     let id = shape.id.value.clone();
     let wrong = |at: &Spanned<String>, why: &str| wrong(file, at, &id, why);
-    let is_word = |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let is_word =
+        |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !is_word(&id) {
         return Err(wrong(&shape.id, "an id is of small letters, digits and hyphens"));
     }

@@ -64,8 +64,12 @@ pub struct Name {
     pub title: String,
 }
 
-const GROUPS: [(&str, &str); 4] =
-    [("token", "the token"), ("bearer", "the bearer"), ("guest", "the guest's token"), ("handshake", "the socket's token")];
+const GROUPS: [(&str, &str); 4] = [
+    ("token", "the token"),
+    ("bearer", "the bearer"),
+    ("guest", "the guest's token"),
+    ("handshake", "the socket's token"),
+];
 
 use Sort::{Bytes, Flag, List, Millis, Plain, Seconds, Text};
 

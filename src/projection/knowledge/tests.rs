@@ -3,16 +3,16 @@ use super::names::{NameId, Value};
 use super::*;
 
 /// Some evidence, by name.
-struct Some_(Vec<(&'static str, Value)>);
+struct Told(Vec<(&'static str, Value)>);
 
-impl Look for Some_ {
+impl Look for Told {
     fn look(&self, name: NameId) -> Option<&Value> {
         self.0.iter().find(|(key, _)| names::find(key) == Some(name)).map(|(_, v)| v)
     }
 }
 
-fn evidence() -> Some_ {
-    Some_(vec![
+fn evidence() -> Told {
+    Told(vec![
         ("token.dead_by_s", Value::Number(12.4)),
         ("skew_s", Value::Number(-3.1)),
         ("answer.text", Value::Text("Session token is INVALID; it's over".into())),
@@ -69,7 +69,9 @@ fn conditions_hold_fail_or_are_open() {
     ] {
         assert_eq!(holds(text), Holds::No, "{text}");
     }
-    for text in ["token.left_s > 0", "token.dead_by_s > token.left_s", "token.name empty", "token.left_s > 0 or skew_s > 0"] {
+    for text in
+        ["token.left_s > 0", "token.dead_by_s > token.left_s", "token.name empty", "token.left_s > 0 or skew_s > 0"]
+    {
         assert_eq!(holds(text), Holds::Unknown, "{text}");
     }
 }
@@ -100,7 +102,16 @@ fn conditions_that_say_nothing_are_refused() {
     ] {
         assert!(matches!(wrong(text), Wrong::WrongSort { .. }), "{text}: {}", wrong(text));
     }
-    for text in ["or", "a or", "> 3", "token.name in", "token.name in ('a'", "token.name in ('a' 'b')", "!!", "token.name = 'a'"] {
+    for text in [
+        "or",
+        "a or",
+        "> 3",
+        "token.name in",
+        "token.name in ('a'",
+        "token.name in ('a' 'b')",
+        "!!",
+        "token.name = 'a'",
+    ] {
         wrong(text);
     }
 }
@@ -135,6 +146,22 @@ fn every_cause_that_comes_with_the_program_can_be_read_and_mended() {
             assert!(ids.contains(other), "{} yields to {other}, which is not there", cause.id);
         }
     }
+}
+
+#[test]
+fn the_page_for_testers_names_all_evidence_and_its_example_is_read() {
+    let page = include_str!("../../../assets/knowledge/README.md");
+    for name in names::all() {
+        let group = ["bearer.", "guest.", "handshake."].iter().any(|g| name.key.starts_with(g));
+        assert!(group || page.contains(&format!("| `{}` |", name.key)), "{} is not told there", name.key);
+    }
+    let told = page.lines().filter_map(|l| l.strip_prefix("| `")?.split_once("` | ")?.0.split_once('.').map(|_| l));
+    for line in told.filter(|l| l.matches('|').count() == 4) {
+        let key = line.trim_start_matches("| `").split('`').next().unwrap_or_default();
+        assert!(names::find(key).is_some(), "{key} is told there, and not known");
+    }
+    let example = page.split("```yaml").nth(1).and_then(|t| t.split("```").next()).unwrap();
+    assert_eq!(read("README.md", example).unwrap().len(), 1);
 }
 
 const OWN: &str = "causes:

@@ -36,7 +36,12 @@ fn times_are_told_as_people_read_them_and_proved_by_records() {
     let says = "[session-token#1] was dead for 12.4 s when it was sent, by the server's clock; ours is 3.0 s behind.";
     assert!(first.says.starts_with(says), "{}", first.says);
     assert_eq!(first.records, [told, answer - 1, answer]);
-    assert!(first.evidence.contains(&("the token: dead for, when it was sent (below zero: alive for so long)".into(), "12.4 s".into())));
+    assert!(
+        first.evidence.contains(&(
+            "the token: dead for, when it was sent (below zero: alive for so long)".into(),
+            "12.4 s".into()
+        ))
+    );
     assert!(!finding.is_harmless() && finding.told().contains("→ Refresh the session token"));
 }
 
@@ -67,7 +72,13 @@ fn a_message_that_a_close_took_with_it_leads_to_the_close() {
     let mut s = Script::new(DialectId::ExternalContact);
     s.oauth("[access-token#1]", 60, "");
     s.open("/api/v2/conversations/messaging/external/contacts", BEARER).received(json!({"type": "greeting"}));
-    s.wait(59_000).request_with("POST", "/x/contacts/k/messages", &[("authorization", BEARER)], json!({"text": "a"}), "message");
+    s.wait(59_000).request_with(
+        "POST",
+        "/x/contacts/k/messages",
+        &[("authorization", BEARER)],
+        json!({"text": "a"}),
+        "message",
+    );
     s.answer(202, json!({"id": "m1"}));
     // What was said before comes back after it: that confirms nothing.
     s.received(json!({"type": "message", "id": "m0", "from": "guest"}));
@@ -80,7 +91,13 @@ fn a_message_that_a_close_took_with_it_leads_to_the_close() {
     let mut s = Script::new(DialectId::ExternalContact);
     s.oauth("[access-token#1]", 60, "");
     s.open("/api/v2/conversations/messaging/external/contacts", BEARER).received(json!({"type": "greeting"}));
-    s.wait(59_000).request_with("POST", "/x/contacts/k/messages", &[("authorization", BEARER)], json!({"text": "a"}), "message");
+    s.wait(59_000).request_with(
+        "POST",
+        "/x/contacts/k/messages",
+        &[("authorization", BEARER)],
+        json!({"text": "a"}),
+        "message",
+    );
     s.answer(202, json!({"id": "m1"})).received(json!({"type": "message", "id": "m1", "from": "guest"}));
     s.wait(1_000).close(Direction::Received, 1000, "");
     assert_eq!(s.finding().verdicts[0].cause, "close-1000-by-server", "it was committed");
@@ -133,7 +150,12 @@ fn a_sign_in_remembers_what_was_asked_for() {
     s.session(1).oauth("[access-token#1]", 900, "guest:read").call("POST", "/api/v2/guests", BEARER, Value::Null);
     s.error(403, "not.authorized", "Missing required scope: guest:create");
     let says = &s.finding().verdicts[0].says;
-    for part in ["Needed: guest:create.", "Granted: guest:read.", "Missing: guest:create.", "Asked for: guest:create, guest:read."] {
+    for part in [
+        "Needed: guest:create.",
+        "Granted: guest:read.",
+        "Missing: guest:create.",
+        "Asked for: guest:create, guest:read.",
+    ] {
         assert!(says.contains(part), "{says}");
     }
 }

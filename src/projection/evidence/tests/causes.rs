@@ -56,7 +56,8 @@ fn accepted(s: &mut Script) {
 fn signed(s: &mut Script, key: &str, attributes: Value) {
     let mut attributes = attributes;
     attributes["guestToken"] = json!("[jwt#1]");
-    let body = json!({"type": "webchat", "address": "guest-g1", "externalContactId": "g1", "customAttributes": attributes});
+    let body =
+        json!({"type": "webchat", "address": "guest-g1", "externalContactId": "g1", "customAttributes": attributes});
     let headers = [("authorization", BEARER), ("idempotency-key", key)];
     s.oauth("[access-token#1]", 1800, "externalcontacts:create conversations:messaging");
     s.request_with("POST", CONTACTS, &headers, body, "contact");

@@ -3,9 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::model::environment::Limits;
-use crate::model::fact::{
-    Delivery, DeliveryChange, Expiry, ExpiryEvent, NamedId, SessionState, Skew, StateChange,
-};
+use crate::model::fact::{Delivery, DeliveryChange, Expiry, ExpiryEvent, NamedId, SessionState, Skew, StateChange};
 use crate::model::record::{HttpRequest, HttpResponse, SessionStart};
 use crate::model::{DialectId, Direction, Draft, Fact, Flags, Hosts, Kind, Mono, Now, Record, Report, SessionId, Wall};
 use crate::projection::{Board, Finding};
