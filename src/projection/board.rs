@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::session::{SessionFold, SessionView};
+use super::evidence::{Common, Evidence, Scene};
+use super::finding::Finding;
+use super::knowledge::Knowledge;
+use super::session::{SessionFold, SessionView, fact_of};
 use crate::model::{Fact, Happening, Kind, Now, Record, SessionId};
 
 /// What the window shows of a whole capture, and the fold that keeps it.
@@ -33,15 +36,30 @@ pub struct Board {
 enum Fold {
     Going {
         by_id: HashMap<SessionId, usize>,
-        sessions: Vec<SessionFold>,
-        general: Box<SessionFold>,
+        sessions: Vec<Folding>,
+        general: Box<Folding>,
+        common: Box<Common>,
+        knowledge: Arc<Knowledge>,
         told: Vec<Happening>,
     },
     Snapshot,
 }
 
+#[derive(Clone, Debug, Default)]
+struct Folding {
+    session: SessionFold,
+    evidence: Evidence,
+}
+
 impl Default for Board {
     fn default() -> Self {
+        Self::knowing(Knowledge::embedded())
+    }
+}
+
+impl Board {
+    /// An empty board that explains failures by this.
+    pub fn knowing(knowledge: Arc<Knowledge>) -> Self {
         Self {
             sessions: Vec::new(),
             general: Arc::new(SessionView::new(SessionId::NONE)),
@@ -54,13 +72,13 @@ impl Default for Board {
                 by_id: HashMap::new(),
                 sessions: Vec::new(),
                 general: Box::default(),
+                common: Box::default(),
+                knowledge,
                 told: Vec::new(),
             },
         }
     }
-}
 
-impl Board {
     /// Takes the next record. Records must come in order; gaps are allowed (noise is not needed), and a record that
     /// was folded before is passed over.
     pub fn fold(&mut self, record: &Record) {
@@ -72,13 +90,17 @@ impl Board {
         if matches!(record.kind, Kind::Mark | Kind::Note | Kind::LeftOut) {
             self.fold_whole(record);
         }
-        self.with(record, true, SessionFold::fold);
+        self.with(record, true, |folding, common, knowledge, view, told| {
+            let fact = fact_of(record);
+            folding.evidence.take(&mut Scene { common, knowledge, view, record }, fact.as_ref());
+            folding.session.take(view, record, fact, told);
+        });
     }
 
     /// Takes what passes from one of the newest records that is no part of the story: who types. Such records may be
     /// read after later ones were folded.
     pub fn fold_live(&mut self, record: &Record) {
-        self.with(record, false, SessionFold::fold_live);
+        self.with(record, false, |folding, _, _, view, told| folding.session.fold_live(view, record, told));
     }
 
     /// What is shown now, to be handed to another thread. It shares everything and cannot be folded on.
@@ -106,6 +128,11 @@ impl Board {
         if id == SessionId::NONE { Some(&self.general) } else { self.session(id) }
     }
 
+    /// What explains a record of a session: a failure itself, its request, or a fact about it.
+    pub fn finding(&self, session: SessionId, seq: u64) -> Option<&Arc<Finding>> {
+        self.view(session)?.findings.about(seq)
+    }
+
     fn fold_whole(&mut self, record: &Record) {
         let on = record.reply_to;
         match record.fact() {
@@ -130,28 +157,28 @@ impl Board {
         &mut self,
         record: &Record,
         make: bool,
-        deed: impl FnOnce(&mut SessionFold, &mut SessionView, &Record, &mut Vec<Happening>),
+        deed: impl FnOnce(&mut Folding, &mut Common, &Knowledge, &mut SessionView, &mut Vec<Happening>),
     ) {
-        let Fold::Going { by_id, sessions, general, told } = &mut self.fold else {
+        let Fold::Going { by_id, sessions, general, common, knowledge, told } = &mut self.fold else {
             debug_assert!(false, "a snapshot is for looking at");
             return;
         };
         let id = record.session;
         if id == SessionId::NONE {
-            return deed(general, Arc::make_mut(&mut self.general), record, told);
+            return deed(general, common, knowledge, Arc::make_mut(&mut self.general), told);
         }
         let place = match by_id.get(&id) {
             Some(place) => *place,
             None if !make => return,
             None => {
                 by_id.insert(id, sessions.len());
-                sessions.push(SessionFold::default());
+                sessions.push(Folding::default());
                 self.sessions.push(Arc::new(SessionView::new(id)));
                 sessions.len() - 1
             }
         };
         if let (Some(fold), Some(view)) = (sessions.get_mut(place), self.sessions.get_mut(place)) {
-            deed(fold, Arc::make_mut(view), record, told);
+            deed(fold, common, knowledge, Arc::make_mut(view), told);
         }
     }
 }

@@ -3,14 +3,20 @@
 //!
 //! [`Board`] is the pure fold; [`Projector`] runs it on a thread of its own behind a capture and publishes snapshots.
 //!
+//! Failures are explained from the evidence: what is known of causes is data ([`knowledge`]), and a fold remembers what
+//! decides between them ([`Finding`]).
+//!
 //! Everything here is bounded, and what is bounded is counted: entries of a conversation ([`KEPT`]), names by which
-//! messages are known again, faults, latencies, clocks. The log itself keeps all.
+//! messages are known again, faults, latencies, clocks, findings. The log itself keeps all.
 
 mod board;
 pub mod causality;
 mod clocks;
 mod conversation;
+mod evidence;
+pub mod finding;
 mod identity;
+pub mod knowledge;
 mod label;
 mod latency;
 mod markdown;
@@ -26,6 +32,8 @@ mod weight;
 pub use board::Board;
 pub use clocks::{ClockPhase, ClockView, in_order};
 pub use conversation::{Conversation, Entry, EntryState, KEPT, What};
+pub use finding::{Doubt, Finding, Findings, Subject, Verdict};
+pub use knowledge::Knowledge;
 pub use latency::{Latencies, LatencyFigures};
 pub use meters::{Meter, Meters};
 pub use projector::Projector;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 
-use super::Board;
+use super::{Board, Knowledge};
 use crate::capture::Reader;
 use crate::model::{Direction, Flags, Report};
 
@@ -62,6 +62,11 @@ impl Shared {
 impl Projector {
     /// `wake` is called after a new board was published, from the projector's thread.
     pub fn start(reader: Reader, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+        Self::knowing(Knowledge::embedded(), reader, wake)
+    }
+
+    /// The same, with causes of a tester's own.
+    pub fn knowing(knowledge: Arc<Knowledge>, reader: Reader, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         let shared = Arc::new(Shared {
             board: ArcSwap::from_pointee(Board::default().snapshot()),
             failed: ArcSwapOption::empty(),
@@ -70,7 +75,7 @@ impl Projector {
             signal: Mutex::new(Signal { grown: true, stop: false }),
             wakeup: Condvar::new(),
         });
-        let worker = Worker::new(Arc::clone(&shared), reader, wake);
+        let worker = Worker::new(Arc::clone(&shared), knowledge, reader, wake);
         let spawned = std::thread::Builder::new().name("projector".into()).spawn(move || worker.run());
         let thread = match spawned {
             Ok(thread) => Some(thread),
@@ -144,9 +149,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(shared: Arc<Shared>, reader: Reader, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
+    fn new(shared: Arc<Shared>, knowledge: Arc<Knowledge>, reader: Reader, wake: Arc<dyn Fn() + Send + Sync>) -> Self {
         let looked_at = reader.len();
-        Self { shared, reader, wake, board: Board::default(), looked_at, published: None, changed: false }
+        Self { shared, reader, wake, board: Board::knowing(knowledge), looked_at, published: None, changed: false }
     }
 
     fn run(mut self) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::clocks::{self, ClockView};
 use super::conversation::{Conversation, What};
+use super::finding::{Finding, Findings};
 use super::latency::Latencies;
 use super::meters::Meters;
 use super::thread::{Thread, Told};
@@ -38,6 +39,8 @@ pub struct SessionView {
     pub faults: Vec<(u64, Arc<Report>)>,
     /// All faults there ever were.
     pub faults_told: u64,
+    /// What explains its failures.
+    pub findings: Arc<Findings>,
     /// Tracing ids of messages that never left, and why: they have no frame to show. The newest few.
     pub not_sent: Vec<(String, String)>,
     /// Names by which servers know it, the newest of each.
@@ -51,6 +54,16 @@ pub struct SessionView {
 impl SessionView {
     pub(super) fn new(id: SessionId) -> Self {
         Self { id, meters: Meters::of(&Limits::default()), ..Self::default() }
+    }
+
+    pub(super) fn findings_mut(&mut self) -> &mut Findings {
+        Arc::make_mut(&mut self.findings)
+    }
+
+    /// A record speaks of the newest finding that is meant; false where there is none.
+    pub(super) fn join(&mut self, record: &Record, meant: impl Fn(&Finding) -> bool) -> bool {
+        // Looked for first: what stays as it is stays shared.
+        self.findings.list.iter().any(|f| meant(f)) && self.findings_mut().join(record, meant)
     }
 
     /// The server's clock at a local instant: the local wall clock where no skew is known. As in
@@ -93,6 +106,11 @@ impl SessionFold {
 
     /// Folds one record of this session. `told` is a buffer.
     pub fn fold(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>) {
+        self.take(view, record, fact_of(record), told);
+    }
+
+    /// The same, of a record whose fact was read already.
+    pub fn take(&mut self, view: &mut SessionView, record: &Record, fact: Option<Fact>, told: &mut Vec<Happening>) {
         view.records += 1;
         if view.records == 1 {
             view.started = record.at;
@@ -117,14 +135,12 @@ impl SessionFold {
             | Kind::Id
             | Kind::Waiting
             | Kind::Summary => {
-                if let Some(fact) = record.fact() {
+                if let Some(fact) = fact {
                     self.fact(view, record, fact);
                 }
             }
             _ => {
-                if matches!(record.kind, Kind::HttpFailed | Kind::SocketRefused | Kind::SocketLost)
-                    && let Some(Fact::Fault(report)) = record.fact()
-                {
+                if let Some(Fact::Fault(report)) = fact {
                     fault(view, record.seq, report);
                 }
                 view.meters.count(record, &mut self.open);
@@ -247,6 +263,16 @@ impl SessionFold {
             Fact::Summary(summary) => view.summary = Some(Arc::new(summary)),
             Fact::Mark { .. } | Fact::Audit(_) => {}
         }
+    }
+}
+
+/// What a record states, where its kind states something.
+pub(super) fn fact_of(record: &Record) -> Option<Fact> {
+    match record.kind {
+        Kind::HttpFailed | Kind::SocketRefused | Kind::SocketLost => record.fact(),
+        Kind::SessionStart => None,
+        kind if kind.lane() == Lane::Lifecycle => record.fact(),
+        _ => None,
     }
 }
 

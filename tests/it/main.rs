@@ -4,6 +4,7 @@ mod architecture;
 mod capture;
 mod cli;
 mod engine;
+mod engine_explain;
 mod engine_flood;
 mod engine_sign_in;
 mod fuzz;

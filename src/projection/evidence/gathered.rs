@@ -1,0 +1,66 @@
+//! The evidence of one failure, by name.
+
+use super::tokens::TokenRef;
+use crate::projection::knowledge::condition::Look;
+use crate::projection::knowledge::names::{self, NameId, Value};
+
+/// Longer texts are cut.
+const LONGEST: usize = 300;
+
+pub struct Gathered {
+    values: Vec<Option<(Value, u64)>>,
+    /// What the answer says, in lower case.
+    pub text: String,
+    pub retry_after: Option<f64>,
+    /// The token that the failure is about.
+    pub token: Option<TokenRef>,
+}
+
+impl Gathered {
+    pub fn new() -> Self {
+        Self { values: vec![None; names::all().len()], text: String::new(), retry_after: None, token: None }
+    }
+
+    /// `seq`: the record that shows it; zero for none.
+    pub fn set(&mut self, key: &str, value: Value, seq: u64) {
+        let known = names::find(key);
+        debug_assert!(known.is_some(), "no such evidence: {key}");
+        if let Some(slot) = known.and_then(|id| self.values.get_mut(id.place())) {
+            *slot = Some((value, seq));
+        }
+    }
+
+    pub fn number(&mut self, key: &str, number: f64, seq: u64) {
+        if number.is_finite() {
+            self.set(key, Value::Number(number), seq);
+        }
+    }
+
+    pub fn text(&mut self, key: &str, text: &str, seq: u64) {
+        let text = match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+            None => text.to_owned(),
+        };
+        self.set(key, Value::Text(text), seq);
+    }
+
+    pub fn list(&mut self, key: &str, list: Vec<String>, seq: u64) {
+        self.set(key, Value::List(list), seq);
+    }
+
+    pub fn flag(&mut self, key: &str, flag: bool, seq: u64) {
+        self.set(key, Value::Flag(flag), seq);
+    }
+
+    /// The record that shows a name.
+    pub fn seq(&self, name: NameId) -> Option<u64> {
+        let (_, seq) = self.values.get(name.place())?.as_ref()?;
+        Some(*seq).filter(|seq| *seq != 0)
+    }
+}
+
+impl Look for Gathered {
+    fn look(&self, name: NameId) -> Option<&Value> {
+        self.values.get(name.place())?.as_ref().map(|(value, _)| value)
+    }
+}
