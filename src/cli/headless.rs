@@ -207,6 +207,9 @@ pub fn with_console<T, E: From<Report>>(
     };
     let mut headless = Headless::start(options)?;
     out.redact_by(&headless.console.redactor);
+    for report in std::mem::take(&mut headless.console.reports) {
+        out.complain(&report.text());
+    }
     let now = headless.console.clock.now().wall;
     // Old captures go while other things are waited for.
     let sweep =

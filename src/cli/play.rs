@@ -358,8 +358,18 @@ impl Player<'_> {
     }
 
     /// The explanation of what failed last.
-    fn why(&self, _cause: &str) -> Result<(), Report> {
-        Err(Report::new("no-explanations", "Nothing explains this yet", "Explanations are not built in."))
+    fn why(&self, cause: &str) -> Result<(), Report> {
+        let named = |view: &SessionView| {
+            let all = view.findings.list.iter().flat_map(|f| &f.verdicts);
+            all.filter(|v| v.cause == cause).count() > 0
+        };
+        let found = self.headless.until(self.limit, |h| h.view(self.session).filter(|v| named(v)));
+        found.map(drop).ok_or_else(|| {
+            let view = self.headless.view(self.session);
+            let findings = view.iter().flat_map(|v| v.findings.list.iter().rev().take(5));
+            let what = format!("No failure of this session was explained by {cause}.");
+            findings.fold(Report::new("other-cause", "Another cause was found", what), |r, f| r.detail(f.told()))
+        })
     }
 
     /// Waits for a reply after the last one that was taken. One that comes late but was said earlier counts too: the

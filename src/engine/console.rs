@@ -9,7 +9,7 @@ use super::places::Places;
 use super::{Engine, LazyVault, Parts};
 use crate::capture::{Opened, Reader, Writer};
 use crate::model::{Clock, Report, SystemClock};
-use crate::projection::Projector;
+use crate::projection::{Knowledge, Projector};
 use crate::vault::{Redactor, Vault};
 
 /// Where the capture of this run goes.
@@ -53,6 +53,10 @@ pub struct Console {
     pub audit: Option<AuditLog>,
     pub clock: Arc<dyn Clock>,
     pub places: Places,
+    /// Causes of failures, with those that a tester added.
+    pub knowledge: Arc<Knowledge>,
+    /// What went wrong and does not keep it from working.
+    pub reports: Vec<Report>,
 }
 
 impl Console {
@@ -77,7 +81,9 @@ impl Console {
         let redactor = Redactor::default();
         let own = options.vault;
         let vault: Arc<LazyVault> = Arc::new(LazyVault::new(Box::new(move || own.unwrap_or_else(Vault::open))));
-        let projector = Projector::start(Reader::attach(&writer.opened())?, options.wake.clone());
+        // Causes that a tester added. A file that cannot be read is told, and the rest works.
+        let (knowledge, reports) = Knowledge::with_folder(&places.knowledge());
+        let projector = Projector::knowing(knowledge.clone(), Reader::attach(&writer.opened())?, options.wake.clone());
         let (grown, wake) = (projector.grown_call(), options.wake.clone());
         writer.on_commit(Box::new(move || {
             grown();
@@ -95,7 +101,7 @@ impl Console {
             audit: audit.clone(),
             wake: options.wake.clone(),
         })?;
-        Ok(Self { engine, projector, writer, redactor, vault, audit, clock: options.clock, places })
+        Ok(Self { engine, projector, writer, redactor, vault, audit, knowledge, reports, clock: options.clock, places })
     }
 
     /// Says goodbye everywhere and folds the capture into one file. True where the engine ended in time.

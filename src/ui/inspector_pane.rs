@@ -52,6 +52,11 @@ impl InspectorPane {
         self.related = None;
     }
 
+    /// Shows the explanation of what is selected.
+    pub fn explain(&mut self) {
+        self.inspector.tab = Tab::Why;
+    }
+
     /// Shows the difference; with `find`, to the record before of the same kind.
     pub fn compare(&mut self, find: bool) {
         self.inspector.tab = Tab::Diff;
@@ -72,6 +77,7 @@ impl InspectorPane {
             other: self.other.as_ref(),
             chain: &self.belonging.chain,
             searched_to: self.belonging.searched_to,
+            finding: scene.board.finding(s.record.session, s.record.seq).map(AsRef::as_ref),
         });
         let mut host = Host { scene };
         for event in self.inspector.show(ui, subject.as_ref(), &mut host) {
@@ -95,7 +101,7 @@ impl InspectorPane {
         let lead = scene.selection.lead();
         let known = self.shown.as_ref().filter(|s| s.identity == self.identity).map(|s| s.record.seq);
         if lead != known {
-            self.read(reader, lead, ctx);
+            self.read(reader, lead, scene, ctx);
         }
         let second = match scene.selection.seqs() {
             [other, lead] if Some(*lead) == self.shown.as_ref().map(|s| s.record.seq) => Some(*other),
@@ -119,7 +125,7 @@ impl InspectorPane {
         }
     }
 
-    fn read(&mut self, reader: &Reader, seq: Option<u64>, ctx: &egui::Context) {
+    fn read(&mut self, reader: &Reader, seq: Option<u64>, scene: &Scene<'_>, ctx: &egui::Context) {
         self.shown = None;
         self.failed = None;
         self.other = None;
@@ -132,7 +138,7 @@ impl InspectorPane {
                     self.related = Related::start(reader, ctx);
                 }
                 if let Some(related) = &mut self.related {
-                    related.wanted = Some(record.clone());
+                    related.wanted = Some((record.clone(), dialect_of(scene, &record)));
                 }
                 self.shown = Some(Shown { record, line, identity: self.identity });
             }
@@ -143,12 +149,18 @@ impl InspectorPane {
     }
 }
 
+/// The dialect of the session that a record belongs to.
+fn dialect_of(scene: &Scene<'_>, record: &Record) -> DialectId {
+    let start = scene.board.session(record.session).and_then(|view| view.start.as_ref());
+    start.map(|s| s.dialect).unwrap_or_default()
+}
+
 /// Finds requests and answers that belong to a record, on a thread with a reader of its own: it may take some ten
 /// milliseconds.
 struct Related {
     /// To be asked for as soon as the thread has done with the one before.
-    wanted: Option<Record>,
-    ask: Option<SyncSender<Record>>,
+    wanted: Option<(Record, DialectId)>,
+    ask: Option<SyncSender<(Record, DialectId)>>,
     found: Option<Receiver<(u64, Belonging)>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -157,12 +169,12 @@ impl Related {
     fn start(reader: &Reader, ctx: &egui::Context) -> Option<Self> {
         let reader = reader.again().ok()?;
         let ctx = ctx.clone();
-        let (ask, asked) = sync_channel::<Record>(1);
+        let (ask, asked) = sync_channel::<(Record, DialectId)>(1);
         let (tell, found) = sync_channel(1);
         let work = move || {
-            while let Ok(record) = asked.recv() {
-                let record = asked.try_iter().last().unwrap_or(record);
-                let found = crate::projection::causality::related(&reader, DialectId::WebMessaging, &record);
+            while let Ok(asked_for) = asked.recv() {
+                let (record, dialect) = asked.try_iter().last().unwrap_or(asked_for);
+                let found = crate::projection::causality::related(&reader, dialect, &record);
                 let found = found.unwrap_or_default();
                 let seqs: Vec<u64> = found.records.iter().map(|r| r.seq).collect();
                 let chain = reader.records(&seqs, 4096).unwrap_or_default().iter().map(link).collect();
@@ -180,9 +192,9 @@ impl Related {
     fn poll(&mut self, seq: u64) -> Option<Belonging> {
         let found = self.found.as_ref()?.try_iter().filter(|(of, _)| *of == seq).last().map(|(_, found)| found);
         if let (Some(record), Some(ask)) = (self.wanted.take(), &self.ask)
-            && let Err(TrySendError::Full(record)) = ask.try_send(record)
+            && let Err(TrySendError::Full(wanted)) = ask.try_send(record)
         {
-            self.wanted = Some(record);
+            self.wanted = Some(wanted);
         }
         found
     }

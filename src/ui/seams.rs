@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::capture::{Opened, Reader, Writer};
 use crate::engine::{Command, Engine, Event};
 use crate::model::{Report, Secret};
-use crate::projection::{Board, Projector};
+use crate::projection::{Board, Knowledge, Projector};
 use crate::vault::Redactor;
 
 /// The engine as the window sees it.
@@ -133,9 +133,9 @@ pub struct SavedLog {
 
 impl SavedLog {
     /// May take long: not for the interface thread.
-    pub fn open(file: &Path, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Report> {
+    pub fn open(file: &Path, knowledge: Arc<Knowledge>, wake: Arc<dyn Fn() + Send + Sync>) -> Result<Self, Report> {
         let reader = Reader::open(file)?;
-        let projector = Projector::start(Reader::open(file)?, wake);
+        let projector = Projector::knowing(knowledge, Reader::open(file)?, wake);
         projector.grown();
         let bytes = std::fs::metadata(file).map_or(0, |m| m.len());
         Ok(Self { reader, projector, file: file.to_owned(), bytes })

@@ -28,13 +28,15 @@ pub fn show(file: Option<&Path>) -> Result<(), Report> {
     let place = if settings.private_mode { LogPlace::Memory } else { LogPlace::Folder };
     let console =
         Console::start(ConsoleOptions { place, wake: wake.call(), places: Some(places), ..ConsoleOptions::default() })?;
-    let Console { engine, projector, writer, redactor, clock, places, vault: _, audit: _ } = console;
+    let Console { engine, projector, writer, redactor, clock, places, vault: _, audit: _, knowledge, reports } =
+        console;
     let engine = Arc::new(engine);
     let opened = writer.opened();
     let captures = matches!(opened, Opened::File(_)).then(|| places.captures.clone());
     delete_old(places.captures, settings.keep_days, clock.now().wall);
     let call = wake.call();
-    let open_log: OpenLog = Arc::new(move |file| Ok(Box::new(SavedLog::open(file, call.clone())?) as Box<dyn Log>));
+    let open_log: OpenLog =
+        Arc::new(move |file| Ok(Box::new(SavedLog::open(file, knowledge.clone(), call.clone())?) as Box<dyn Log>));
     let parts = Parts {
         backend: Box::new(engine.clone()),
         clock,
@@ -46,7 +48,7 @@ pub fn show(file: Option<&Path>) -> Result<(), Report> {
         picker: Box::new(SystemPicker::default()),
         vault: None,
         captures,
-        reports: report.into_iter().collect(),
+        reports: report.into_iter().chain(reports).collect(),
         open: file.map(Path::to_owned),
     };
     let outcome = window::run(parts, wake);

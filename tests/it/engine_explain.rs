@@ -92,5 +92,7 @@ fn a_wrong_client_secret_is_named_and_the_fault_leads_there() {
     });
     let about = finding.expect("the fault of the sign-in is about it").about.clone();
     let records = desk.records();
-    assert!(records.iter().any(|r| about.contains(&r.seq) && r.kind == Kind::Fault && r.head.contains("sign-in-failed")));
+    assert!(
+        records.iter().any(|r| about.contains(&r.seq) && r.kind == Kind::Fault && r.head.contains("sign-in-failed"))
+    );
 }

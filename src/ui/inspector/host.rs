@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::dialect::Line;
 use crate::model::{Direction, Now, Record, Secret, Wall};
+use crate::projection::Finding;
 
 /// What the inspector cannot know by itself.
 pub trait InspectorHost {
@@ -33,6 +34,8 @@ pub struct Subject<'a> {
     pub other: Option<&'a Record>,
     /// Requests and answers that belong together with it, oldest first, itself among them.
     pub chain: &'a [Link],
+    /// What explains it, where it failed.
+    pub finding: Option<&'a Finding>,
     /// The search for them was given up before this record.
     pub searched_to: Option<u64>,
 }

@@ -17,6 +17,7 @@ mod timing;
 mod token;
 mod tree;
 mod view;
+mod why;
 
 pub use host::{InspectorEvent, InspectorHost, Link, Subject};
 pub use view::{Inspector, Tab};

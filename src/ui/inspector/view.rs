@@ -15,6 +15,7 @@ use super::text::{HexView, TextView};
 use super::timing;
 use super::token::TokenView;
 use super::tree::TreeView;
+use super::why;
 use crate::model::fact::Fact;
 use crate::model::record::Lane;
 use crate::model::{Flags, Record, Report};
@@ -37,16 +38,18 @@ pub enum Tab {
     Token,
     Timing,
     Diff,
+    Why,
 }
 
 impl Tab {
-    pub const ALL: [(Self, &'static str); 6] = [
+    pub const ALL: [(Self, &'static str); 7] = [
         (Self::Tree, "Tree"),
         (Self::Text, "Text"),
         (Self::Hex, "Hex"),
         (Self::Token, "Token"),
         (Self::Timing, "Timing"),
         (Self::Diff, "Diff"),
+        (Self::Why, "Why"),
     ];
 }
 
@@ -161,6 +164,12 @@ impl Inspector {
         let tabs = Tab::ALL;
         tab_row(ui, "Inspector tabs", &mut self.tab, &tabs);
         ui.add_space(space::TIGHT);
+        if self.tab != Tab::Why
+            && let Some(finding) = subject.finding
+            && why::banner(ui, finding)
+        {
+            self.tab = Tab::Why;
+        }
         if let Some(report) = &known.fault {
             report_card(ui, report, Tone::Red, None, false);
             ui.add_space(space::TIGHT);
@@ -173,6 +182,7 @@ impl Inspector {
             Tab::Token => self.token.show(ui, subject, host),
             Tab::Timing => timing::show(ui, subject, host, &mut events),
             Tab::Diff => self.diff_tab(ui, subject, &mut events),
+            Tab::Why => why::show(ui, subject.finding, &mut events),
         });
         events
     }

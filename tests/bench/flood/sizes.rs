@@ -110,7 +110,7 @@ impl Backend for NoEngine {
 /// The child: measures one capture and prints one line.
 pub fn measure(file: &Path) {
     let began = Instant::now();
-    let log = SavedLog::open(file, Arc::new(|| {})).expect("opened");
+    let log = SavedLog::open(file, sessionscope::projection::Knowledge::embedded(), Arc::new(|| {})).expect("opened");
     let open = began.elapsed();
     let parts = Parts {
         backend: Box::new(NoEngine),

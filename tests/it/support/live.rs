@@ -88,7 +88,10 @@ impl Home {
             backend: Box::new(engine.clone()),
             clock,
             log: Box::new(LiveLog::new(writer.clone(), projector).unwrap()),
-            open_log: Arc::new(move |file| Ok(Box::new(SavedLog::open(file, wake.clone())?) as Box<dyn Log>)),
+            open_log: Arc::new(move |file| {
+                Ok(Box::new(SavedLog::open(file, sessionscope::projection::Knowledge::embedded(), wake.clone())?)
+                    as Box<dyn Log>)
+            }),
             mask: Arc::new(redactor),
             settings,
             store,

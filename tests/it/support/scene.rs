@@ -161,7 +161,10 @@ impl Desk {
             backend: Box::new(self.listener.clone()),
             clock: self.clock.clone(),
             log: Box::new(Claims(LiveLog::new(self.writer.clone(), projector).unwrap(), self.figures.clone())),
-            open_log: Arc::new(|path| SavedLog::open(path, Arc::new(|| {})).map(|l| Box::new(l) as Box<dyn Log>)),
+            open_log: Arc::new(|path| {
+                SavedLog::open(path, sessionscope::projection::Knowledge::embedded(), Arc::new(|| {}))
+                    .map(|l| Box::new(l) as Box<dyn Log>)
+            }),
             mask: Arc::new(OneToken),
             settings,
             store,

@@ -1,0 +1,94 @@
+//! Why it failed: the causes that the records show, what they rest on, and what to do.
+
+use egui::{Grid, Label, RichText, ScrollArea, Ui};
+
+use super::host::InspectorEvent;
+use crate::projection::{Doubt, Finding, Verdict};
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, Tone, badge, chip, copy_button, empty_state};
+
+/// One line above every other tab: the first cause, and the way to the rest.
+pub fn banner(ui: &mut Ui, finding: &Finding) -> bool {
+    let (text, tone) = match finding.verdicts.first() {
+        Some(verdict) if finding.is_harmless() => (format!("Why: {}", verdict.title), Tone::Plain),
+        Some(verdict) => (format!("Why: {}", verdict.title), Tone::Amber),
+        None => ("Why: not decided by the records".to_owned(), Tone::Plain),
+    };
+    chip(ui, Some(Icon::Question), &text, tone).on_hover_text("Open the tab Why").clicked()
+}
+
+pub fn show(ui: &mut Ui, finding: Option<&Finding>, events: &mut Vec<InspectorEvent>) {
+    let Some(finding) = finding else {
+        empty_state(ui, Icon::Check, "Nothing failed here", "A record that failed has its causes here.", &[]);
+        return;
+    };
+    ScrollArea::vertical().id_salt("why").auto_shrink([false, false]).show(ui, |ui| {
+        let t = tokens(ui);
+        ui.spacing_mut().item_spacing.y = space::SMALL;
+        ui.horizontal_wrapped(|ui| {
+            ui.label(RichText::new(format!("Record {}: {}", finding.seq, finding.subject.title())).color(t.text.weak));
+            copy_button(ui, "Copy explanation", || finding.told());
+        });
+        for (n, verdict) in finding.verdicts.iter().enumerate() {
+            ui.push_id(n, |ui| cause(ui, verdict, events));
+            ui.add_space(space::NORMAL);
+        }
+        if finding.verdicts.is_empty() {
+            let text = "The records do not decide it. It may have been one of these; each says what would decide it.";
+            ui.add(Label::new(RichText::new(text).color(t.text.strong)).wrap());
+        }
+        for (n, doubt) in finding.undecided.iter().enumerate() {
+            ui.push_id(("doubt", n), |ui| perhaps(ui, doubt));
+        }
+        if finding.is_empty() {
+            ui.label("No known cause fits. A cause of your own can be added: see Help.");
+        }
+    });
+}
+
+fn cause(ui: &mut Ui, verdict: &Verdict, events: &mut Vec<InspectorEvent>) {
+    let t = tokens(ui);
+    ui.add(Label::new(RichText::new(&verdict.title).font(font::strong()).color(t.text.strong)).wrap());
+    ui.add(Label::new(&verdict.says).wrap());
+    if !verdict.fix.is_empty() {
+        ui.label(RichText::new("What to do").small().color(t.text.weak));
+        for fix in &verdict.fix {
+            ui.horizontal_top(|ui| {
+                ui.label(RichText::new("→").font(font::data()));
+                ui.add(Label::new(fix).wrap());
+            });
+        }
+    }
+    if !verdict.evidence.is_empty() {
+        ui.label(RichText::new("Evidence").small().color(t.text.weak));
+        Grid::new("evidence").num_columns(2).spacing([space::NORMAL, space::HAIR]).show(ui, |ui| {
+            for (name, value) in &verdict.evidence {
+                ui.label(RichText::new(name).font(font::small()).color(t.text.weak));
+                ui.add(Label::new(RichText::new(value).font(font::small_data())).wrap());
+                ui.end_row();
+            }
+        });
+    }
+    ui.horizontal_wrapped(|ui| {
+        for seq in &verdict.records {
+            if chip(ui, None, &format!("record {seq}"), Tone::Plain).clicked() {
+                events.push(InspectorEvent::GoTo(*seq));
+            }
+        }
+    });
+    let about = format!("{} · {}", verdict.cause, verdict.source);
+    ui.add(Label::new(RichText::new(about).font(font::small()).color(t.text.weak)).wrap());
+}
+
+fn perhaps(ui: &mut Ui, doubt: &Doubt) {
+    let t = tokens(ui);
+    ui.horizontal_wrapped(|ui| {
+        badge(ui, Some(Icon::Question), "perhaps", Tone::Plain);
+        ui.label(RichText::new(&doubt.title).font(font::strong()));
+    });
+    ui.add(Label::new(&doubt.would_decide).wrap());
+    if !doubt.missing.is_empty() {
+        let text = format!("Not known: {}", doubt.missing.join(", "));
+        ui.add(Label::new(RichText::new(text).font(font::small()).color(t.text.weak)).wrap());
+    }
+}
