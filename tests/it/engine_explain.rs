@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sessionscope::dialect::Wish;
 use sessionscope::engine::Command;
 use sessionscope::model::{Environment, Kind, SessionId};
-use sessionscope::projection::Finding;
+use sessionscope::projection::{Finding, Subject};
 
 use crate::support::console::{Desk, LIMIT};
 
@@ -75,6 +75,15 @@ fn a_socket_that_broke_is_told_from_one_that_we_closed() {
 }
 
 #[test]
+fn a_connection_that_is_cut_is_not_blamed_on_the_handshake() {
+    let mut desk = Desk::open();
+    let session = desk.connect("one");
+    order(&desk, r#"{"do":"drop"}"#);
+    let finding = found(&desk, session, "explained", |f| f.subject == Subject::Lost);
+    assert!(named(&finding).starts_with("lost-") && named(&finding) != "lost-at-handshake", "{}", finding.told());
+}
+
+#[test]
 fn a_wrong_client_secret_is_named_and_the_fault_leads_there() {
     let desk = Desk::open();
     let mut environment: Environment = desk.environment.clone();
@@ -92,5 +101,7 @@ fn a_wrong_client_secret_is_named_and_the_fault_leads_there() {
     });
     let about = finding.expect("the fault of the sign-in is about it").about.clone();
     let records = desk.records();
-    assert!(records.iter().any(|r| about.contains(&r.seq) && r.kind == Kind::Fault && r.head.contains("sign-in-failed")));
+    assert!(
+        records.iter().any(|r| about.contains(&r.seq) && r.kind == Kind::Fault && r.head.contains("sign-in-failed"))
+    );
 }
