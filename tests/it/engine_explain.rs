@@ -5,7 +5,7 @@ use std::sync::Arc;
 use sessionscope::dialect::Wish;
 use sessionscope::engine::Command;
 use sessionscope::model::{Environment, Kind, SessionId};
-use sessionscope::projection::Finding;
+use sessionscope::projection::{Finding, Subject};
 
 use crate::support::console::{Desk, LIMIT};
 
@@ -72,6 +72,15 @@ fn a_socket_that_broke_is_told_from_one_that_we_closed() {
     order(&desk, r#"{"do":"close","code":1001,"reason":"maintenance"}"#);
     let finding = found(&desk, two, "explained", |f| named(f) == "close-1001-going-away");
     assert!(!finding.is_harmless());
+}
+
+#[test]
+fn a_connection_that_is_cut_is_not_blamed_on_the_handshake() {
+    let mut desk = Desk::open();
+    let session = desk.connect("one");
+    order(&desk, r#"{"do":"drop"}"#);
+    let finding = found(&desk, session, "explained", |f| f.subject == Subject::Lost);
+    assert!(named(&finding).starts_with("lost-") && named(&finding) != "lost-at-handshake", "{}", finding.told());
 }
 
 #[test]

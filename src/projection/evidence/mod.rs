@@ -153,7 +153,8 @@ impl Evidence {
                 }
             }
         }
-        let forgotten = self.tokens.dropped + self.calls.dropped;
+        let shared = if scene.view.id == SessionId::NONE { scene.common.tokens.dropped } else { 0 };
+        let forgotten = self.tokens.dropped + self.calls.dropped + shared;
         if forgotten != scene.view.findings.forgotten {
             scene.view.findings_mut().forgotten = forgotten;
         }
@@ -447,6 +448,10 @@ impl Evidence {
                 count(before, false);
             }
             _ => {}
+        }
+        if matches!(to, SessionState::Ready | SessionState::ReadOnly) {
+            // Not every frame is part of the story; this says that the handshake was taken.
+            self.sockets.confirm(scene.now());
         }
         let SessionState::Ended(end) = to else { return };
         let at = scene.record.at;

@@ -85,6 +85,13 @@ impl Sockets {
         }
     }
 
+    /// The session is ready, so the newest socket's handshake was taken.
+    pub fn confirm(&mut self, now: Moment) {
+        if let Some(socket) = self.list.last_mut().filter(|s| s.opened.is_some() && !s.ended) {
+            socket.confirmed = socket.confirmed.or(Some(now));
+        }
+    }
+
     /// A frame passed. Looks only into the first ones that are sent, for the token of a handshake.
     pub fn frame(&mut self, record: &Record) {
         let now = Moment { seq: record.seq, at: record.at };

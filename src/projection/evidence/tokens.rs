@@ -41,10 +41,8 @@ impl TokenRef {
 
     /// Not what opens doors of another sort.
     fn is_token(self) -> bool {
-        !matches!(
-            self.kind,
-            SecretKind::Signature | SecretKind::Cookie | SecretKind::Password | SecretKind::ClientSecret
-        )
+        use SecretKind::{AccessToken, Jwt, Other, RefreshToken, SessionToken};
+        matches!(self.kind, SessionToken | AccessToken | RefreshToken | Jwt | Other)
     }
 }
 

@@ -170,7 +170,7 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("close.reason", Text, "close reason"),
     ("close.by_us", Flag, "we closed first"),
     ("socket.open_s", Seconds, "the socket was open for"),
-    ("socket.idle_s", Seconds, "nothing passed for"),
+    ("socket.idle_s", Seconds, "nothing was said for"),
     ("socket.hello_sent", Flag, "the handshake frame was sent"),
     ("socket.confirmed", Flag, "a frame came in answer to the handshake"),
     ("socket.last_frame", Text, "the last frame received"),
