@@ -63,7 +63,11 @@ impl Use {
     fn title(&self) -> String {
         let name = &self.environment.name;
         match &self.environment.token_source {
-            TokenSource::ClientCredentials => format!("OAuth · {name}"),
+            // Several tokens of one environment are told apart by what they are for.
+            TokenSource::ClientCredentials => match self.oauth.scope.split([':', ' ']).next().unwrap_or_default() {
+                "" => format!("OAuth · {name}"),
+                first => format!("OAuth {first} · {name}"),
+            },
             TokenSource::Broker { .. } => format!("OAuth by broker · {name}"),
             TokenSource::Pasted => format!("OAuth, pasted · {name}"),
             TokenSource::Keyring { .. } => format!("OAuth of the keyring · {name}"),

@@ -51,6 +51,9 @@ pub enum Cmd {
     ZoomOut,
     ZoomReset,
     About,
+    Help,
+    TourRefused,
+    TourClosed,
     Quit,
 }
 
@@ -416,6 +419,23 @@ pub const ALL: &[Entry] = &[
     ),
     entry(Cmd::Settings, S::Tools, "Settings…", "Theme, recording, size and time.", &[ctrl(Key::Comma)], N::Nothing),
     entry(Cmd::Keys, S::Tools, "Keys", "Show all keys.", &[bare(Key::Questionmark), bare(Key::F1)], N::Nothing),
+    entry(
+        Cmd::TourRefused,
+        S::Tools,
+        "Tour: why was my message refused with 401?",
+        "Reproduces the complaint in the sandbox, explains it, and mends it.",
+        &[],
+        N::Nothing,
+    ),
+    entry(
+        Cmd::TourClosed,
+        S::Tools,
+        "Tour: why did my socket close with 1000?",
+        "Reproduces the complaint in the sandbox, explains it, and mends it.",
+        &[],
+        N::Nothing,
+    ),
+    entry(Cmd::Help, S::Tools, "Help", "What each flow is, where it came from, what is doubtful.", &[], N::Nothing),
     entry(Cmd::About, S::Tools, "About and licences", "Version, and what this program is made of.", &[], N::Nothing),
     entry(Cmd::Quit, S::Tools, "Quit", "Close all sessions and the window.", &[ctrl(Key::Q)], N::Nothing),
 ];

@@ -43,7 +43,14 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
         if button(ui, None, "Connect to a deployment…", Weight::Quiet).clicked() {
             acts.push(Act::Open(Box::new(Dialog::new_environment())));
         }
-        ui.add_space(space::HALL + space::NORMAL);
+        ui.add_space(space::NORMAL);
+        ui.label(RichText::new("Guided tours").color(t.text.weak));
+        for cmd in [Cmd::TourRefused, Cmd::TourClosed] {
+            if button(ui, Some(Icon::Question), cmd.title(), Weight::Quiet).clicked() {
+                acts.run(cmd);
+            }
+        }
+        ui.add_space(space::HALL);
         let keys = [Cmd::StartInSandbox, Cmd::Palette, Cmd::OpenCapture, Cmd::Keys];
         for cmd in keys {
             let width = 340.0_f32.min(ui.available_width());

@@ -27,6 +27,7 @@ mod status_bar;
 pub mod table;
 pub mod theme;
 mod toolbar;
+pub mod tour;
 mod trouble;
 pub mod widgets;
 mod window;

@@ -11,7 +11,7 @@ use crate::ui::drafts::session_key;
 
 impl App {
     pub(super) fn perform(&mut self, acts: Vec<Act>, board: &Board, ctx: &egui::Context) {
-        for act in acts {
+        for act in std::mem::take(&mut self.pending_acts).into_iter().chain(acts) {
             self.act(act, board, ctx);
         }
         self.keep_drafts();
@@ -142,7 +142,7 @@ impl App {
         }
     }
 
-    fn switch_sandbox(&mut self, on: bool) {
+    pub(super) fn switch_sandbox(&mut self, on: bool) {
         if on {
             if self.send(Command::StartSandbox { options: sandbox_options() }) {
                 self.book.sandbox = SandboxState::Starting;

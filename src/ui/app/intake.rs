@@ -25,6 +25,7 @@ impl App {
             }
         }
         self.go_on_forgetting(ctx);
+        self.go_on_touring(ctx);
     }
 
     /// Faults that belong to no session stand in no conversation: they become notices.
@@ -75,6 +76,7 @@ impl App {
         match event {
             Event::SessionMade { ticket, result } => {
                 let pending = self.book.pending.remove(&ticket);
+                self.tour_session(ticket, &result);
                 match (result, pending) {
                     (Ok(id), pending) => {
                         self.book.live.insert(id);

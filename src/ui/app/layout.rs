@@ -84,6 +84,12 @@ impl App {
             let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 4));
             Panel::top("trouble").frame(frame).resizable(false).show(ui, |ui| trouble.paint(ui, &scene, acts));
         }
+        let mut tour_over = false;
+        if let Some(tour) = &mut self.tour {
+            let frame = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 6));
+            let panel = Panel::top("tour").frame(frame).resizable(false);
+            panel.show(ui, |ui| tour_over = tour.paint(ui, now, acts));
+        }
         let empty = self.book.listed(board).is_empty();
         // Records of sessions that were closed, and of what belongs to none, stay in view.
         let bare = empty && status.records == 0;
@@ -164,6 +170,9 @@ impl App {
         notices::paint(&ctx, &mut self.toasts, &self.book.jobs, &scene, acts);
         if let Some(edited) = edited {
             self.settings = edited;
+        }
+        if tour_over {
+            self.end_tour();
         }
         self.settings.panes = panes;
         self.settings.table = self.records.kept(&|text| self.mask.text(text));

@@ -12,6 +12,7 @@ mod run;
 mod secrets;
 mod selection;
 mod toasts;
+mod tours;
 
 pub use act::{Act, Acts, FilePurpose};
 pub use book::{Book, Job, Keeping, Pending, Probe, entries};
@@ -33,6 +34,8 @@ use super::picker::FilePicker;
 use super::records::RecordsPane;
 use super::seams::{Backend, Log, Mask, OpenLog};
 use super::settings::{Settings, Store};
+use super::tour::Tour;
+use crate::engine::Ticket;
 use crate::model::{Clock, Now, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::vault::VaultStatus;
@@ -104,6 +107,10 @@ pub struct App {
     lower_inspector: bool,
     /// Put the keyboard into the composer of the focused column at the next paint.
     want_composer: bool,
+    tour: Option<Tour>,
+    tour_ticket: Option<Ticket>,
+    /// Wanted outside painting; carried out with what the next painting wants.
+    pending_acts: Vec<Act>,
 }
 
 /// What everything that paints may look at.
@@ -174,6 +181,9 @@ impl App {
             known_lost: 0,
             lower_inspector: false,
             want_composer: false,
+            tour: None,
+            tour_ticket: None,
+            pending_acts: Vec::new(),
         };
         app.forget_old_sandbox();
         if let Some(file) = parts.open {

@@ -10,6 +10,7 @@ use crate::ui::app::Pending;
 use crate::ui::commands::Cmd;
 use crate::ui::dialogs::{Dialog, sandbox_options};
 use crate::ui::settings::SANDBOX;
+use crate::ui::tour::Story;
 
 impl App {
     /// Runs a command, or says why it cannot be run now.
@@ -54,6 +55,9 @@ impl App {
             }
             Cmd::Send => self.send_draft(session, ctx),
             Cmd::WriteMessage => self.want_composer = true,
+            Cmd::TourRefused => self.begin_tour(Story::Refused401),
+            Cmd::TourClosed => self.begin_tour(Story::Closed1000),
+            Cmd::Help => self.dialog = Some(Dialog::help("index")),
             Cmd::History => self.wish(session, Wish::History { all: false }),
             Cmd::ClearConversation => {
                 let tracing = uuid::Uuid::new_v4().to_string();
@@ -191,7 +195,7 @@ impl App {
         self.open_spec(spec, true);
     }
 
-    pub(super) fn open_spec(&mut self, spec: SessionSpec, connect: bool) {
+    pub(super) fn open_spec(&mut self, spec: SessionSpec, connect: bool) -> Option<Ticket> {
         let ticket = Ticket(self.book.number());
         let environment = Box::new(spec.environment.clone());
         let dialect = spec.dialect;
@@ -201,7 +205,9 @@ impl App {
                 self.send(Command::SignIn { environment: (*environment).clone() });
             }
             self.book.pending.insert(ticket, Pending::Session(environment));
+            return Some(ticket);
         }
+        None
     }
 
     pub(super) fn wish(&mut self, session: SessionId, wish: Wish) {

@@ -1,6 +1,6 @@
 //! Why it failed: the causes that the records show, what they rest on, and what to do.
 
-use egui::{Grid, Label, RichText, ScrollArea, Ui};
+use egui::{Label, RichText, ScrollArea, Ui};
 
 use super::host::InspectorEvent;
 use crate::projection::{Doubt, Finding, Verdict};
@@ -61,13 +61,12 @@ fn cause(ui: &mut Ui, verdict: &Verdict, events: &mut Vec<InspectorEvent>) {
     }
     if !verdict.evidence.is_empty() {
         ui.label(RichText::new("Evidence").small().color(t.text.weak));
-        Grid::new("evidence").num_columns(2).spacing([space::NORMAL, space::HAIR]).show(ui, |ui| {
-            for (name, value) in &verdict.evidence {
-                ui.label(RichText::new(name).font(font::small()).color(t.text.weak));
-                ui.add(Label::new(RichText::new(value).font(font::small_data())).wrap());
-                ui.end_row();
-            }
-        });
+        for (name, value) in &verdict.evidence {
+            let mut job = egui::text::LayoutJob::default();
+            job.append(&format!("{name}: "), 0.0, egui::TextFormat::simple(font::small(), t.text.weak));
+            job.append(value, 0.0, egui::TextFormat::simple(font::small_data(), t.text.strong));
+            ui.add(Label::new(job).wrap());
+        }
     }
     ui.horizontal_wrapped(|ui| {
         for seq in &verdict.records {
