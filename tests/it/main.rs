@@ -18,6 +18,7 @@ mod secrets;
 mod stepped_clock;
 mod support;
 mod ui_app;
+mod ui_flows;
 mod ui_forms;
 mod ui_gallery;
 mod ui_guard;
