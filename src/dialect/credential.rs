@@ -110,7 +110,8 @@ impl Credential {
     pub fn need(&mut self, at: At, who: Who, out: &mut Vec<Deed>) {
         self.waiting.insert(who);
         let then = self.keeper.need(at);
-        self.follow(at, then, "a session", out);
+        // Nobody in particular: a person.
+        self.follow(at, then, if who == 0 { "you" } else { "a session" }, out);
     }
 
     /// The server refused the token of this number, sent by `who`, who needs another.

@@ -376,16 +376,17 @@ impl Core {
         let done = self.done.clone();
         Arc::new(move |claims| {
             // The sandbox needs nothing prepared: its first key is made when one is needed.
-            if place.wants_first_key() {
+            place.with_first_key(|| {
                 let order = KeyOrder::Generate { kid: "sandbox-key-1".into(), overlap: None };
-                let made = keys::obey(&log, &place, &environment, order)?;
+                let (keys, _) = keys::obey(&log, &place, &environment, order)?;
                 let (told, heard) = oneshot::channel();
-                let result = Ok((made.0, String::new()));
+                let result = Ok((keys, String::new()));
                 let news = Done::Keys { environment_id: environment.id.clone(), result, registered: Some(told) };
                 if done.blocking_send(news).is_ok() {
                     let _ = heard.blocking_recv();
                 }
-            }
+                Ok(())
+            })?;
             keys::sign(&log, &place, &environment, claims)
         })
     }

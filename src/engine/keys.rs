@@ -58,11 +58,11 @@ pub enum KeyOrder {
 
 /// The sandbox's environment is made anew at each start, and so are its keys: they live in memory.
 #[derive(Clone)]
-pub struct SandboxKeys(Arc<(Vault, Mutex<Vec<KeyInfo>>)>);
+pub struct SandboxKeys(Arc<(Vault, Mutex<Vec<KeyInfo>>, Mutex<()>)>);
 
 impl Default for SandboxKeys {
     fn default() -> Self {
-        Self(Arc::new((Vault::in_memory(), Mutex::default())))
+        Self(Arc::new((Vault::in_memory(), Mutex::default(), Mutex::default())))
     }
 }
 
@@ -84,9 +84,11 @@ pub enum Place {
 }
 
 impl Place {
-    /// It is the sandbox's, and there is no key yet.
-    pub fn wants_first_key(&self) -> bool {
-        matches!(self, Self::Sandbox(keys) if keys.keys().is_empty())
+    /// Where it is the sandbox's and there is no key yet, one is made, by whoever comes first; all others wait for it.
+    pub fn with_first_key(&self, make: impl FnOnce() -> Result<(), Report>) -> Result<(), Report> {
+        let Self::Sandbox(keys) = self else { return Ok(()) };
+        let _one = keys.0.2.lock().unwrap_or_else(PoisonError::into_inner);
+        if keys.keys().is_empty() { make() } else { Ok(()) }
     }
 
     fn vault(&self) -> &Vault {

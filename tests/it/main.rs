@@ -6,6 +6,7 @@ mod cli;
 mod engine;
 mod engine_explain;
 mod engine_flood;
+mod engine_flows;
 mod engine_sign_in;
 mod fuzz;
 mod keyring;

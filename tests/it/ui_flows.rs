@@ -96,6 +96,10 @@ fn signing_keys_are_made_rotated_and_retired_in_their_dialog() {
     w.h.run_ok();
     w.h.get_by_label("Signed guest (RS256) · unverified").click();
     w.h.run_ok();
+    w.fill("Guest id", "somebody");
+    w.press("What is this flow?");
+    w.await_label("What is doubtful");
+    w.press("Close dialog");
     w.press("Keys…");
     w.await_label("There is no key yet.");
     w.fill("Key id (kid)", "first");
@@ -109,6 +113,8 @@ fn signing_keys_are_made_rotated_and_retired_in_their_dialog() {
     w.await_label("Nothing that the key first signed is believed any more.");
     w.fill("Key id (kid)", "not a kid!");
     w.press("Make a key");
-    w.await_label("kid");
+    w.await_label("It holds");
+    w.press("Close dialog");
+    assert!(w.sees("somebody"), "what was filled in is still there: {}", w.labels().join("\n"));
     w.close();
 }

@@ -87,8 +87,13 @@ impl App {
                     self.book.probe = Probe::Running(ticket);
                 }
             }
-            Act::Open(dialog) => self.dialog = Some(*dialog),
-            Act::CloseDialog => self.dialog = None,
+            Act::Open(dialog) => {
+                // What is filled in there is still there afterwards.
+                let below = self.dialog.take().filter(|_| dialog.stands_above());
+                self.below.extend(below);
+                self.dialog = Some(*dialog);
+            }
+            Act::CloseDialog => self.dialog = self.below.pop(),
             Act::Ask(confirm) => self.confirm = Some(confirm),
             Act::AskFile(purpose) => self.ask_file(purpose, ctx),
             Act::File(purpose, path) => self.file_chosen(purpose, path, ctx),

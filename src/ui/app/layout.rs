@@ -155,7 +155,7 @@ impl App {
         if let Some(dialog) = &mut self.dialog
             && dialogs::paint(&ctx, dialog, edited.as_mut(), &scene, acts)
         {
-            self.dialog = None;
+            self.dialog = self.below.pop();
         }
         if let Some(confirm) = &self.confirm
             && dialogs::paint_confirm(&ctx, confirm, acts)

@@ -89,6 +89,8 @@ pub struct App {
     composers: HashMap<SessionId, Composer>,
     pub(super) selection: Selection,
     pub(super) dialog: Option<Dialog>,
+    /// Dialogs under it, the last one next.
+    below: Vec<Dialog>,
     confirm: Option<Confirm>,
     path: Option<PathDialog>,
     sandbox: SandboxPanel,
@@ -166,6 +168,7 @@ impl App {
             composers: HashMap::new(),
             selection: Selection::default(),
             dialog: None,
+            below: Vec::new(),
             confirm: None,
             path: None,
             sandbox: SandboxPanel::default(),

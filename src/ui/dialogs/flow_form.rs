@@ -129,13 +129,13 @@ impl FlowForm {
 /// Says what an unverified flow is, and where its page is.
 pub fn unverified(ui: &mut Ui, dialect: DialectId, acts: &mut Acts) {
     field_of(ui, |ui| {
-        ui.horizontal_wrapped(|ui| {
+        ui.horizontal(|ui| {
             badge(ui, Some(Icon::Warning), "unverified", Tone::Amber);
-            hint(ui, UNVERIFIED);
             if button(ui, None, "What is this flow?", Weight::Quiet).clicked() {
                 acts.push(Act::Open(Box::new(Dialog::help(dialect.key()))));
             }
         });
+        hint(ui, UNVERIFIED);
     });
 }
 

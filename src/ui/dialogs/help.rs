@@ -42,9 +42,8 @@ impl Help {
             });
             ui.separator();
             let area = ScrollArea::vertical().id_salt(("help", self.page)).auto_shrink([false, false]);
-            area.show(ui, |ui| {
-                page(ui, PAGES.iter().find(|(name, _)| *name == self.page).map_or("", |(_, text)| *text))
-            });
+            let text = PAGES.iter().find(|(name, _)| *name == self.page).map_or("", |(_, text)| *text);
+            ui.vertical(|ui| area.show(ui, |ui| page(ui, text)));
         });
         false
     }

@@ -112,6 +112,11 @@ impl Dialog {
         }
     }
 
+    /// It is looked into while another dialog is being filled in.
+    pub fn stands_above(&self) -> bool {
+        matches!(self, Self::Help(_) | Self::SigningKeys(_))
+    }
+
     /// It speaks of a session of the capture that is shown.
     pub fn is_about_session(&self) -> bool {
         matches!(self, Self::Rename(_) | Self::Note(_) | Self::Export(_))
