@@ -11,6 +11,7 @@ use zeroize::Zeroize;
 
 use super::At;
 use super::backoff::{Backoff, Plan};
+use super::errands::LONGEST_WAIT;
 use crate::model::{Mono, Secret, Wall};
 
 /// Refused values remembered, so that one that a server hands out again is known.
@@ -200,13 +201,35 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         if !std::mem::take(&mut self.fetching) {
             return Then::Wait;
         }
+        let after = after.unwrap_or_default();
+        if !for_good && after > LONGEST_WAIT {
+            let (after, most) = (after.as_secs(), LONGEST_WAIT.as_secs());
+            return self.give_up(Reason::Failed(format!(
+                "{why} (to be tried again in {after} s; at most {most} s are waited)"
+            )));
+        }
         let wait = if for_good { None } else { self.backoff.next(at.now.mono) };
         match wait {
             Some(wait) => {
-                self.retry_at = Some(at.now.mono + wait.max(after.unwrap_or_default()));
+                self.retry_at = Some(at.now.mono + wait.max(after));
                 Then::Wait
             }
             None => self.give_up(Reason::Failed(why.to_owned())),
+        }
+    }
+
+    /// Does not wait any longer before a failed fetch is tried again.
+    pub fn hurry(&mut self) {
+        self.retry_at = None;
+        self.backoff.reset();
+    }
+
+    /// The server told another end of the token at hand.
+    pub fn lasts(&mut self, at: At, until: Wall) {
+        if let Some(held) = self.held.as_mut().filter(|h| !h.damaged && !h.expired) {
+            let half = until.micros_since(at.server).max(0).unsigned_abs() / 2;
+            held.until = Some(until);
+            held.margin = self.policy.margin.min(Duration::from_micros(half));
         }
     }
 
@@ -252,6 +275,9 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     pub fn damage(&mut self, damage: impl FnOnce(&T) -> T) -> bool {
         match &mut self.held {
             Some(held) => {
+                // Another value is another token: what was said of the good one does not hold for it.
+                self.counted += 1;
+                held.number = self.counted;
                 held.token = Secret::new(damage(held.token.expose()));
                 held.damaged = true;
                 true
@@ -264,14 +290,33 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         self.held.take().is_some()
     }
 
-    fn give_up(&mut self, reason: Reason) -> Then {
+    /// Whoever needed tokens is gone: nothing is held, awaited or tried again.
+    pub fn stop(&mut self) {
         self.held = None;
         self.fetching = false;
         self.retry_at = None;
         self.refused = None;
         self.backoff.reset();
+    }
+
+    fn give_up(&mut self, reason: Reason) -> Then {
+        self.stop();
         Then::GiveUp(reason)
     }
+}
+
+/// Changes one character of a token, in the middle of its signature where it has one: the last character may hold bits
+/// that nobody reads.
+pub fn damaged(token: &str) -> String {
+    let signature = token.rfind('.').map_or(0, |dot| dot + 1);
+    let middle = signature + (token.len() - signature) / 2;
+    let mut done = false;
+    let mut change = |c: char| match c {
+        _ if std::mem::replace(&mut done, true) => c,
+        'A' => 'B',
+        _ => 'A',
+    };
+    token.char_indices().map(|(i, c)| if i >= middle { change(c) } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -401,6 +446,46 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_the_server_wants_is_not_waited_for_without_end() {
+        let mut k = keeper(false);
+        k.need(at(0));
+        let then = k.failed(at(0), "429", Some(Duration::from_secs(301)), false);
+        assert!(matches!(&then, Then::GiveUp(Reason::Failed(why)) if why.contains("301 s")), "{then:?}");
+        assert_eq!((k.wait(at(0)), k.is_fetching()), (None, false));
+    }
+
+    #[test]
+    fn a_shorter_end_that_the_server_tells_later_counts_and_disturbs_no_fetch() {
+        let mut k = keeper(true);
+        k.need(at(0));
+        k.got(at(0), "a".into(), server(600));
+        assert_eq!(k.renew(), Then::Fetch);
+        k.lasts(at(0), at(20).server);
+        assert!(k.is_fetching());
+        assert!(k.live(at(14)).is_some() && k.live(at(15)).is_none());
+        k.lasts(at(14), at(13).server);
+        assert!(k.live(at(13)).is_none(), "an end in the past");
+    }
+
+    #[test]
+    fn once_stopped_nothing_is_awaited_or_tried_again() {
+        let mut k = keeper(true);
+        k.need(at(0));
+        k.failed(at(0), "503", None, false);
+        k.stop();
+        assert_eq!((k.wait(at(0)), k.tick(at(100))), (None, Then::Wait));
+        assert_eq!(k.need(at(100)), Then::Fetch);
+    }
+
+    #[test]
+    fn a_damaged_token_differs_in_one_character_of_its_signature() {
+        assert_eq!(damaged("aa.bb.cccc"), "aa.bb.ccAc");
+        assert_eq!(damaged("AAA"), "ABA");
+        assert_eq!(damaged("äöü"), "äöA");
+        assert_eq!(damaged(""), "");
+    }
+
+    #[test]
     fn deeds_of_a_tester() {
         let mut k = keeper(false);
         assert!(!k.expire(at(0)) && !k.forget() && !k.damage(Clone::clone));
@@ -408,7 +493,8 @@ mod tests {
         k.got(at(0), "a".into(), server(60));
         assert!(k.damage(|t| format!("{t}x")));
         assert_eq!(k.live(at(90)).unwrap().token.expose(), "ax", "a damaged one is sent whatever its age");
-        assert_eq!(k.refused(at(90), 1), Then::Fetch);
+        assert_eq!(k.refused(at(90), 1), Then::Ready, "a late refusal of the good one says nothing of it");
+        assert_eq!(k.refused(at(90), 2), Then::Fetch);
         k.got(at(91), "b".into(), server(150));
         assert!(k.expire(at(92)));
         assert!(k.live(at(92)).is_none());
