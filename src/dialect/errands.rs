@@ -13,7 +13,7 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::backoff::{Backoff, Plan};
-use super::flow::SharedBudget;
+use super::flow::{SharedBudget, learn_tokens};
 use super::seeded::Seeded;
 use super::{Action, At, Bearer, BearerNews, Call, CallId};
 use crate::model::fact::{Audit, AuditIds, AuditOutcome, Delivery, DeliveryChange, ErrorCategory};
@@ -315,6 +315,9 @@ impl<K: Clone> Errands<K> {
             if let Some(number) = bearer.filter(|number| *number > self.accepted) {
                 self.accepted = number;
                 out.push(Action::BearerAccepted { number });
+            }
+            if orphan {
+                learn_tokens(body, out);
             }
             self.audit(&open, AuditOutcome::Success, Some(status), latency, None, out);
             let took = open.begun.map_or(latency, |b| at.now.mono.since(b.mono));

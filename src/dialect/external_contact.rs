@@ -155,11 +155,15 @@ impl ExternalContact {
                 out.push(Action::Text { conn: self.conn, text, flags: Flags::NONE, tracing: None });
             }
             Wish::Raw { .. } => flow::not_now("the socket is not open", out),
-            Wish::Flow(FlowWish::Refresh { .. }) if self.token.held().is_some() => {
+            Wish::Flow(FlowWish::Refresh { .. }) | Wish::Clock { deed: ClockDeed::Refresh, .. }
+                if self.shell.is_idle() =>
+            {
+                flow::not_now("there is no session whose token could be renewed", out);
+            }
+            Wish::Flow(FlowWish::Refresh { .. }) => {
                 let then = self.token.deed(at, ClockDeed::Refresh, out);
                 self.follow(at, then, out);
             }
-            Wish::Flow(FlowWish::Refresh { .. }) => flow::not_now("there is no token to renew", out),
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
                 errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
@@ -253,8 +257,10 @@ impl ExternalContact {
     }
 
     fn not_opened(&mut self, at: At, status: Option<u16>, report: &Report, out: &mut Vec<Action>) {
+        let refused = self.shook.1.filter(|_| status == Some(401));
         if self.socket != Socket::Opening {
-            return;
+            // Nobody waits for it any more, but its token shall not be sent again.
+            return refused.into_iter().for_each(|number| self.errands.refuse(number, out));
         }
         self.socket = Socket::Token;
         match status {
@@ -265,7 +271,10 @@ impl ExternalContact {
             None | Some(429 | 500..) => {
                 self.try_again(at, &report.title, End::NotOpened { report: report.title.clone() }, out)
             }
-            _ => self.end(at, End::NotOpened { report: report.title.clone() }, out),
+            _ => {
+                refused.into_iter().for_each(|number| self.errands.refuse(number, out));
+                self.end(at, End::NotOpened { report: report.title.clone() }, out);
+            }
         }
     }
 
@@ -477,6 +486,8 @@ impl ExternalContact {
             Err(Failure::Refused { status: 401, text, .. }) => {
                 let why = format!("the refresh was refused with 401: {text}");
                 self.give_up_waiting(&why, out);
+                // Connecting anew needs another one.
+                self.bearer.into_iter().for_each(|number| self.errands.refuse(number, out));
                 return self.end(at, End::Failed { why }, out);
             }
             Err(failure) => {
@@ -546,6 +557,7 @@ impl ExternalContact {
             self.shell.deliver(&m.tracing, Delivery::Refused { code: 401, text }, out);
             if held {
                 self.token.abandon(with, out);
+                self.bearer.into_iter().for_each(|number| self.errands.refuse(number, out));
             }
             return;
         }
@@ -662,7 +674,8 @@ impl ExternalContact {
                 self.take_bearer(at, &bearer, out);
             }
             BearerNews::Granted(bearer) if asked => {
-                // The very token that is not wanted any more.
+                // The very token that is not wanted any more: from now on nobody uses it.
+                self.token.forget("a renewal", out);
                 self.errands.refuse(bearer.number, out);
             }
             BearerNews::Denied { report } if asked => {
@@ -690,7 +703,7 @@ impl ExternalContact {
         match done.kind {
             Kind::Message(tracing) => self.answered(at, &tracing, done.result, out),
             Kind::Renew => self.renewed(at, done.result, after, out),
-            Kind::Request => {}
+            Kind::Request => done.result.iter().for_each(|(_, body)| flow::learn_tokens(body, out)),
         }
     }
 

@@ -394,7 +394,8 @@ impl GuestResource {
             (Kind::Profile, Err(failure)) => {
                 flow::fault(failure.report("profile-not-written", "The profile was not written"), out);
             }
-            (Kind::Request, _) => {}
+            (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
+            (Kind::Request, Err(_)) => {}
         }
     }
 

@@ -82,7 +82,7 @@ pub struct Held<T: Zeroize> {
 
 impl<T: Zeroize> Held<T> {
     pub fn is_alive(&self, server: Wall) -> bool {
-        self.damaged || self.until.is_none_or(|u| server < u - self.margin)
+        self.damaged || !self.expired && self.until.is_none_or(|u| server < u - self.margin)
     }
 }
 
@@ -148,7 +148,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             return Then::Ready;
         }
         // The very token at hand, told twice, stays the same one.
-        let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged);
+        let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged && !h.expired);
         self.counted += u64::from(!again);
         let margin = self.policy.margin.min(half);
         self.held = Some(Held { token, number: self.counted, until, margin, damaged: false, expired: false });
@@ -280,6 +280,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
                 held.number = self.counted;
                 held.token = Secret::new(damage(held.token.expose()));
                 held.damaged = true;
+                held.expired = false;
                 true
             }
             None => false,
@@ -510,6 +511,8 @@ mod tests {
         assert!(k.expire(at(1)));
         assert_eq!(k.tick(at(2)), Then::Wait);
         assert_eq!(k.wait(at(2)), None);
+        let back = At { server: at(0).server - Duration::from_secs(60), ..at(2) };
+        assert!(k.live(back).is_none(), "whatever the clock says later");
         assert_eq!(k.need(at(3)), Then::Fetch);
         k.got(at(3), "b".into(), server(63));
         assert_eq!(k.tick(at(60)), Then::Fetch, "the next one is kept alive again");

@@ -333,6 +333,7 @@ impl ManagedConversation {
                 let end = self.ending.take().unwrap_or(End::ByUser);
                 self.end(at, end, out);
             }
+            (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
             (Kind::Heartbeat | Kind::LateDisconnect | Kind::Webhook | Kind::Request, _) => {}
         }
     }

@@ -118,7 +118,11 @@ impl SessionToken {
                 let then = self.token.deed(at, ClockDeed::Refresh, out);
                 self.follow(at, then, out);
             }
-            Wish::Flow(FlowWish::Refresh { .. }) => flow::not_now("there is no conversation", out),
+            Wish::Flow(FlowWish::Refresh { .. }) | Wish::Clock { deed: ClockDeed::Refresh, .. }
+                if !self.shell.is_ready() =>
+            {
+                flow::not_now("there is no conversation", out);
+            }
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
                 errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
@@ -311,6 +315,7 @@ impl SessionToken {
 
     fn answered(&mut self, at: At, tracing: &str, result: Result<(u16, &[u8]), Failure>, out: &mut Vec<Action>) {
         let Some(n) = self.messages.iter().position(|m| m.tracing == tracing) else { return };
+        let has_oauth = self.messages.get(n).is_some_and(|m| m.form.has_oauth());
         let delivery = match result {
             Ok(_) => {
                 if let Some(number) = self.messages.get(n).and_then(|m| m.sent_with) {
@@ -318,7 +323,8 @@ impl SessionToken {
                 }
                 Delivery::Delivered
             }
-            Err(Failure::Refused { status: 401, text, .. }) if is_about_session_token(&text) => {
+            // One that bears no other token is refused for this one, whatever the text.
+            Err(Failure::Refused { status: 401, text, .. }) if !has_oauth || is_about_session_token(&text) => {
                 return self.refused(at, n, text, out);
             }
             Err(Failure::Refused { status, text, .. }) => Delivery::Refused { code: i32::from(status), text },
@@ -412,7 +418,8 @@ impl SessionToken {
             }
             (Kind::Refresh, result) => self.refreshed(at, result, after, out),
             (Kind::Message(tracing), result) => self.answered(at, &tracing, result, out),
-            (Kind::Request, _) => {}
+            (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
+            (Kind::Request, Err(_)) => {}
         }
     }
 }

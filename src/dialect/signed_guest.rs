@@ -272,8 +272,10 @@ impl SignedGuest {
         self.step(Kind::Contact, "contact.create", "create the contact", url, &body, out);
     }
 
-    fn make_conversation(&mut self, out: &mut Vec<Action>) {
-        let token = self.token.held().map(|h| h.token.expose().clone()).unwrap_or_default();
+    fn make_conversation(&mut self, at: At, out: &mut Vec<Action>) {
+        let Some(token) = self.token.live(at).map(|held| held.token.expose().clone()) else {
+            return self.outdated(at, "the signed token died before the conversation was made", out);
+        };
         let body = json!({
             "contactId": self.contact,
             "routingData": { "queueId": self.queue(), "skillRequirements": self.skills() },
@@ -319,9 +321,13 @@ impl SignedGuest {
         if let Some((kind, tries)) = recalled.first() {
             let step = if *kind == Kind::Contact { "contact" } else { "conversation" };
             let why = format!("the signed token died before the {step} was made, after {tries} tries");
-            failed_check("token.check", ErrorCategory::TokenValidation, &why, &self.errands.ids, out);
-            self.fail(at, &why, out);
+            self.outdated(at, &why, out);
         }
+    }
+
+    fn outdated(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
+        failed_check("token.check", ErrorCategory::TokenValidation, why, &self.errands.ids, out);
+        self.fail(at, why, out);
     }
 
     fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
@@ -329,6 +335,7 @@ impl SignedGuest {
             return;
         }
         let body = match done.result {
+            Ok((_, body)) if done.kind == Kind::Request => return flow::learn_tokens(body, out),
             Ok((_, body)) => serde_json::from_slice::<Value>(body).unwrap_or_default(),
             Err(failure) => return self.failed(at, &done.kind, &failure, out),
         };
@@ -337,16 +344,14 @@ impl SignedGuest {
             Kind::Queue { first: false } => {
                 let name = text_of(&body, "name").unwrap_or_default();
                 flow::id("queue", self.queue(), None, out);
-                if !self.shell.is_idle() {
-                    self.shell.remark(at, &format!("the queue is known: {name}"), out);
-                }
+                self.shell.remark(at, &format!("the queue is known: {name}"), out);
             }
             Kind::Contact => match text_of(&body, "id") {
                 Some(id) => {
                     flow::id("contact", &id, None, out);
                     self.errands.ids.contact = Some(id.clone());
                     self.contact = id;
-                    self.make_conversation(out);
+                    self.make_conversation(at, out);
                 }
                 None => self.fail(at, "the contact's answer has no id", out),
             },

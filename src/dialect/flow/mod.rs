@@ -24,7 +24,7 @@ use crate::model::environment::{Environment, Limits};
 use crate::model::fact::{Audit, AuditOutcome, DeliveryChange, ErrorCategory, NamedId, StateChange, Summary};
 use crate::model::fact::{Delivery, End, SessionState};
 use crate::model::flows::{GuestForm, Webhook, fill};
-use crate::model::{Fact, Report, Secret, Wall};
+use crate::model::{Fact, Report, Secret, SecretKind, Wall};
 
 /// What a flow is made with.
 pub struct Config {
@@ -132,8 +132,11 @@ impl Shell {
         out.push(Action::State(Fact::State(StateChange { to, why: why.to_owned() })));
     }
 
-    /// Something worth a line while the state stays as it is.
+    /// Something worth a line while the state stays as it is. Of a session that is over, nothing is told any more.
     pub fn remark(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
+        if self.is_idle() {
+            return;
+        }
         let state = self.state.clone();
         self.go(at, state, why, out);
     }
@@ -300,6 +303,15 @@ pub fn text_of(value: &Value, name: &str) -> Option<String> {
         Value::String(s) if !s.is_empty() => Some(s.clone()),
         Value::Number(n) => Some(n.to_string()),
         _ => None,
+    }
+}
+
+/// Whatever calls itself a token in an answer that nobody reads, before anything can tell it.
+pub fn learn_tokens(body: &[u8], out: &mut Vec<Action>) {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
+    for name in ["sessionToken", "guestToken", "token", "access_token"] {
+        let value = body.get(name).and_then(Value::as_str).filter(|v| !v.is_empty()).map(Secret::from);
+        out.extend(value.map(|value| Action::Learn { kind: SecretKind::Other, value }));
     }
 }
 
