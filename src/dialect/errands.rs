@@ -17,7 +17,7 @@ use super::flow::{SharedBudget, learn_tokens};
 use super::seeded::Seeded;
 use super::{Action, At, Bearer, BearerNews, Call, CallId};
 use crate::model::fact::{Audit, AuditIds, AuditOutcome, Delivery, DeliveryChange, ErrorCategory};
-use crate::model::{Fact, Mono, Now, Report};
+use crate::model::{Fact, Mono, Now, Report, Secret};
 
 /// What a call carries to show who makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,9 +151,12 @@ enum Stage {
     Flight {
         call: CallId,
         sent: Now,
-        bearer: Option<u64>,
+        bearer: Option<Carried>,
     },
 }
+
+/// The bearer that a call left with.
+type Carried = (u64, Secret<String>);
 
 #[derive(Debug)]
 struct Open<K> {
@@ -312,7 +315,7 @@ impl<K: Clone> Errands<K> {
         let latency = at.now.mono.since(sent.mono);
         let orphan = open.orphan;
         let done = if (200..300).contains(&status) {
-            if let Some(number) = bearer.filter(|number| *number > self.accepted) {
+            if let Some((number, _)) = bearer.filter(|(number, _)| *number > self.accepted) {
                 self.accepted = number;
                 out.push(Action::BearerAccepted { number });
             }
@@ -325,7 +328,7 @@ impl<K: Clone> Errands<K> {
         } else {
             let text = message_of(status, body);
             let again = match (status, bearer) {
-                (401, Some(number)) => self.another_bearer(&mut open, number, body, out),
+                (401, Some(carried)) => self.another_bearer(&mut open, &carried, body, out),
                 _ if orphan => false,
                 (429, _) if open.errand.retry.rate_limited => {
                     let least = retry_after.unwrap_or(open.errand.retry.unnamed);
@@ -453,7 +456,7 @@ impl<K: Clone> Errands<K> {
             open.begun.get_or_insert(at.now);
             open.attempts += 1;
             open.told = false;
-            open.stage = Stage::Flight { call, sent: at.now, bearer: bearer.map(|b| b.number) };
+            open.stage = Stage::Flight { call, sent: at.now, bearer: bearer.map(|b| (b.number, b.token.clone())) };
             self.counts.requests += 1;
             if let (true, 1, Some(tracing)) = (open.errand.message, open.attempts, &request.tracing) {
                 self.counts.messages += 1;
@@ -502,7 +505,7 @@ impl<K: Clone> Errands<K> {
         )
     }
 
-    fn landed(&mut self, id: CallId) -> Option<(Open<K>, Now, Option<u64>)> {
+    fn landed(&mut self, id: CallId) -> Option<(Open<K>, Now, Option<Carried>)> {
         let n = self.open.iter().position(|o| matches!(o.stage, Stage::Flight { call, .. } if call == id))?;
         let open = self.open.remove(n);
         let Stage::Flight { sent, bearer, .. } = open.stage else { return None };
@@ -510,11 +513,19 @@ impl<K: Clone> Errands<K> {
     }
 
     /// After a 401: the credential is told, and the call waits for another token, once.
-    fn another_bearer(&mut self, open: &mut Open<K>, number: u64, body: &[u8], out: &mut Vec<Action>) -> bool {
+    fn another_bearer(
+        &mut self,
+        open: &mut Open<K>,
+        (number, token): &Carried,
+        body: &[u8],
+        out: &mut Vec<Action>,
+    ) -> bool {
         if !is_about_bearer(body) {
             return false;
         }
-        self.refuse(number, out);
+        // The very same may be at hand under another number by now.
+        let again = self.bearer.as_ref().filter(|b| b.token == *token).map(|b| b.number);
+        self.refuse(again.unwrap_or(*number), out);
         // The news of a token will come for this too.
         self.asked = true;
         !std::mem::replace(&mut open.refused, true)

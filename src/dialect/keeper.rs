@@ -63,6 +63,8 @@ pub struct Keeper<T: Zeroize + PartialEq> {
     /// A refusal of the token of this number was answered with a fetch, and no later token was accepted since.
     refused: Option<u64>,
     refused_values: VecDeque<Secret<T>>,
+    /// Earlier tokens, whose refusal may still be told.
+    past: VecDeque<(u64, Secret<T>)>,
 }
 
 /// A token and when it dies, on the server's clock.
@@ -97,6 +99,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             retry_at: None,
             refused: None,
             refused_values: VecDeque::new(),
+            past: VecDeque::new(),
         }
     }
 
@@ -151,6 +154,9 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged && !h.expired);
         self.counted += u64::from(!again);
         let margin = self.policy.margin.min(half);
+        if !again {
+            self.retire();
+        }
         self.held = Some(Held { token, number: self.counted, until, margin, damaged: false, expired: false });
         Then::Ready
     }
@@ -164,6 +170,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
 
     /// The server refused the token of this number. It is never handed out again; another is fetched once.
     pub fn refused(&mut self, at: At, number: u64) -> Then {
+        let number = self.now_numbered(number);
         if !self.drop_refused(number) {
             // Somebody was faster, and a newer one is at hand or on its way.
             return self.need(at);
@@ -177,8 +184,40 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     /// As [`Keeper::refused`], where whoever had used it gives up: nothing is fetched, and whoever needs a token
     /// later begins anew.
     pub fn abandon(&mut self, number: u64) {
+        let number = self.now_numbered(number);
         self.drop_refused(number);
         self.refused = None;
+    }
+
+    /// The number under which a refused token is at hand, where the very same was got again since. An earlier one is
+    /// remembered as refused.
+    fn now_numbered(&mut self, number: u64) -> u64 {
+        let Some(n) = self.past.iter().position(|(past, _)| *past == number) else { return number };
+        let Some((_, token)) = self.past.remove(n) else { return number };
+        match self.held.as_ref().filter(|h| h.token == token) {
+            Some(held) => held.number,
+            None => {
+                self.remember_refused(token);
+                number
+            }
+        }
+    }
+
+    fn remember_refused(&mut self, token: Secret<T>) {
+        self.refused_values.push_back(token);
+        if self.refused_values.len() > REMEMBERED {
+            self.refused_values.pop_front();
+        }
+    }
+
+    /// Lets go of the token at hand; a late refusal of it can still be told.
+    fn retire(&mut self) -> bool {
+        let Some(held) = self.held.take() else { return false };
+        self.past.push_back((held.number, held.token));
+        if self.past.len() > REMEMBERED {
+            self.past.pop_front();
+        }
+        true
     }
 
     /// False where the token of this number is not the one at hand.
@@ -187,10 +226,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             return false;
         }
         if let Some(held) = self.held.take() {
-            self.refused_values.push_back(held.token);
-        }
-        if self.refused_values.len() > REMEMBERED {
-            self.refused_values.pop_front();
+            self.remember_refused(held.token);
         }
         true
     }
@@ -288,12 +324,12 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     }
 
     pub fn forget(&mut self) -> bool {
-        self.held.take().is_some()
+        self.retire()
     }
 
     /// Whoever needed tokens is gone: nothing is held, awaited or tried again.
     pub fn stop(&mut self) {
-        self.held = None;
+        self.retire();
         self.fetching = false;
         self.retry_at = None;
         self.refused = None;
@@ -444,6 +480,23 @@ mod tests {
         assert_eq!(k.tick(at(55)), Then::Fetch);
         assert_eq!(k.tick(at(55)), Then::Wait);
         assert_eq!(k.wait(at(55)), None);
+    }
+
+    #[test]
+    fn a_late_refusal_is_of_the_value_whatever_its_number_is_by_now() {
+        let mut k = keeper(false);
+        k.need(at(0));
+        k.got(at(0), "a".into(), server(60));
+        k.forget();
+        assert_eq!(k.refused(at(1), 1), Then::Fetch, "nothing is at hand");
+        assert_eq!(k.got(at(1), "a".into(), server(60)), Then::GiveUp(Reason::SameAgain));
+        k.need(at(2));
+        k.got(at(2), "b".into(), server(60));
+        k.forget();
+        k.need(at(3));
+        k.got(at(3), "b".into(), server(60));
+        assert_eq!(k.refused(at(4), 2), Then::Fetch, "it is at hand again under another number");
+        assert!(k.held().is_none());
     }
 
     #[test]
