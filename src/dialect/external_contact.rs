@@ -242,9 +242,11 @@ impl ExternalContact {
     }
 
     fn opened(&mut self, at: At, out: &mut Vec<Action>) {
-        if self.socket != Socket::Opening {
+        match self.socket {
+            Socket::Opening => {}
+            Socket::Open { .. } | Socket::Closing => return,
             // Nobody waits for it any more.
-            return out.push(Action::Close { conn: self.conn, code: 1000, reason: String::new() });
+            _ => return out.push(Action::Close { conn: self.conn, code: 1000, reason: String::new() }),
         }
         self.socket = Socket::Open { greeting: Some(at.now.mono + GREETING) };
         self.heartbeat.start(at.now.mono);

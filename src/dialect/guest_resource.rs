@@ -299,9 +299,11 @@ impl GuestResource {
     }
 
     fn opened(&mut self, at: At, out: &mut Vec<Action>) {
-        if self.socket != Socket::Opening {
+        match self.socket {
+            Socket::Opening => {}
+            Socket::Handshake | Socket::Ready | Socket::Closing => return,
             // Nobody waits for it any more.
-            return out.push(Action::Close { conn: self.conn, code: 1000, reason: String::new() });
+            Socket::None => return out.push(Action::Close { conn: self.conn, code: 1000, reason: String::new() }),
         }
         let Some(token) = self.token.live(at).map(|h| h.token.clone()) else {
             out.push(Action::Close { conn: self.conn, code: 1000, reason: "the token is dead".into() });

@@ -313,8 +313,9 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             Some(held) => {
                 // Another value is another token: what was said of the good one does not hold for it.
                 self.counted += 1;
-                held.number = self.counted;
-                held.token = Secret::new(damage(held.token.expose()));
+                let damaged = Secret::new(damage(held.token.expose()));
+                let good = std::mem::replace(&mut held.token, damaged);
+                self.past.push_back((std::mem::replace(&mut held.number, self.counted), good));
                 held.damaged = true;
                 held.expired = false;
                 true

@@ -1,23 +1,32 @@
 //! Tests of the unverified flows: playbooks that read like their descriptions, one file for each flow and one for the
 //! credentials that they share; random schedules of all of them together; hostile input.
 
+mod credential;
+mod external_contact;
+mod guest_resource;
+mod hostile;
+mod managed_conversation;
 mod play;
 mod schedules;
 mod server;
+mod session_token;
+mod signed_guest;
 mod world;
+
+use std::time::Duration;
 
 use base64::Engine as _;
 use serde_json::{Value, json};
 
 use super::{Config, Shared};
-use crate::dialect::Dialect;
 use crate::dialect::external_contact::ExternalContact;
 use crate::dialect::guest_resource::GuestResource;
 use crate::dialect::managed_conversation::ManagedConversation;
 use crate::dialect::session_token::SessionToken;
 use crate::dialect::signed_guest::SignedGuest;
+use crate::dialect::{BearerNews, Dialect, Input};
 use crate::model::flows::GuestForm;
-use crate::model::{DialectId, Environment};
+use crate::model::{DialectId, Environment, Report, Secret};
 
 pub const FLOWS: [DialectId; 5] = [
     DialectId::SessionToken,

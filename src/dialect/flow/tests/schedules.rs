@@ -61,18 +61,3 @@ fn in_ten_thousand_random_schedules_no_dead_token_leaves_and_every_message_ends_
     ];
     assert!(met.iter().all(|n| *n > SCHEDULES / 20), "the schedules hardly met it: {sum:?}");
 }
-
-#[test]
-#[ignore]
-fn survey() {
-    let mut seen = std::collections::BTreeMap::<String, Vec<u64>>::new();
-    let t = std::time::Instant::now();
-    for seed in 0..40000 {
-        let r = std::panic::catch_unwind(|| run(seed, false));
-        let what = match r { Ok(Ok(_)) => continue, Ok(Err((w, _))) => w, Err(_) => "panic".into() };
-        let key: String = what.lines().next().unwrap().split(": ").next().unwrap().chars().filter(|c| !c.is_ascii_digit()).collect();
-        seen.entry(key).or_default().push(seed);
-    }
-    println!("{:?}", t.elapsed());
-    for (k, v) in seen { println!("SURVEY {k}: {} {:?}", v.len(), &v[..v.len().min(5)]); }
-}

@@ -185,7 +185,10 @@ impl Server {
                 self.conversations.insert(conversation.clone(), (token.clone(), guest.clone()));
                 let name = if self.fault(10) { "conversationsId" } else { "conversationId" };
                 let guest_token = self.id("guesttoken");
-                reply(200, json!({ name: conversation, "sessionToken": token, "guestId": guest, "guestToken": guest_token }))
+                reply(
+                    200,
+                    json!({ name: conversation, "sessionToken": token, "guestId": guest, "guestToken": guest_token }),
+                )
             }
             ("POST", ["webmessaging", "conversations", conversation, "messages"]) => {
                 let known = self.conversations.get(*conversation).map(|(token, _)| token.clone());
@@ -256,7 +259,11 @@ impl Server {
                 reply(201, json!({ "id": guest, "guestToken": token, "sessions": [{ "id": "s" }], "attributes": {} }))
             }
             ("PUT", ["guests", ..]) => {
-                if self.fault(5) { no(404, "Guest not found") } else { reply(200, json!({})) }
+                if self.fault(5) {
+                    no(404, "Guest not found")
+                } else {
+                    reply(200, json!({}))
+                }
             }
             _ => no(404, &format!("no such path: {path}")),
         }

@@ -1,6 +1,10 @@
 //! A world of one seed: sessions of all five flows that share credentials, run as the engine runs them, a server that
 //! is busy, slow, wrong or mute, clocks that differ and jump, sockets that break, and people who do what they like.
 
+mod credentials;
+mod sockets;
+mod verdict;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
@@ -184,7 +188,7 @@ impl World {
         let count = 1 + chance.up_to(3) as usize;
         let mut world = Self {
             ahead: [0, 1_800, -40, 7][chance.up_to(3) as usize] * SECOND as i64,
-            limit: [200, 200, 12][chance.up_to(2) as usize],
+            limit: [200, 12, 2][chance.up_to(2) as usize],
             chance,
             now: 0,
             queue: BTreeMap::new(),
@@ -345,12 +349,8 @@ impl World {
             let tracing = format!("w{n}-{m}");
             let flow = |wish| Event::Wish(n, Wish::Flow(wish));
             let event = match self.chance.up_to(24) {
-                0..=10 => {
-                    Event::Wish(n, Wish::Text { tracing, text: text(), attributes: vec![], attachments: vec![] })
-                }
-                11 => {
-                    flow(FlowWish::Say { tracing, text: text(), form: SendForm::ALL[self.chance.up_to(4) as usize] })
-                }
+                0..=10 => Event::Wish(n, Wish::Text { tracing, text: text(), attributes: vec![], attachments: vec![] }),
+                11 => flow(FlowWish::Say { tracing, text: text(), form: SendForm::ALL[self.chance.up_to(4) as usize] }),
                 12 => flow(FlowWish::Refresh { form: None }),
                 13 => flow([FlowWish::CheckQueue, FlowWish::Heartbeat][self.chance.up_to(1) as usize].clone()),
                 14 => flow(FlowWish::SyncProfile { attributes: vec![("external_email".into(), "a@b".into())] }),
@@ -431,7 +431,10 @@ impl World {
             Event::Answer(n, call, status, after, body) => self.answered(n, call, status, after, &body),
             Event::CallFailed(n, call) => {
                 self.sessions[n].in_flight.remove(&call);
-                self.step(n, Input::CallFailed { call, report: Report::new("timeout", "No answer", "It took too long.") });
+                self.step(
+                    n,
+                    Input::CallFailed { call, report: Report::new("timeout", "No answer", "It took too long.") },
+                );
             }
             Event::Upgrade(n, conn, token) => self.upgrade(n, conn, &token),
             Event::Opened(n, conn) if conn == self.sessions[n].conn => {
@@ -519,117 +522,6 @@ impl World {
             _ => {}
         }
     }
-
-    // Credentials.
-
-    fn order(&mut self, c: usize, order: Order) {
-        let shared = &mut self.credentials[c];
-        if shared.inline && shared.in_flight {
-            return shared.orders.push_back(order);
-        }
-        match order {
-            Order::Need(n) => self.with(c, |credential, at, out| credential.need(at, n as u32, out)),
-            Order::Refused(n, number) => {
-                self.with(c, |credential, at, out| credential.refused(at, n as u32, number, out))
-            }
-            Order::Accepted(number) => self.credentials[c].machine.accepted(number),
-            Order::Deed(deed) => {
-                self.corrupting = deed == ClockDeed::Corrupt;
-                self.with(c, |credential, at, out| credential.deed(at, deed, out));
-                self.corrupting = false;
-            }
-            Order::Change => {
-                let source = self.source(c);
-                self.credentials[c].given = matches!(source, Source::Given { .. });
-                self.with(c, |credential, at, out| credential.change(at, source, out));
-            }
-        }
-    }
-
-    fn drain(&mut self, c: usize) {
-        while !(self.credentials[c].inline && self.credentials[c].in_flight) {
-            let Some(order) = self.credentials[c].orders.pop_front() else { break };
-            self.order(c, order);
-        }
-    }
-
-    fn fetched(&mut self, c: usize, answer: Option<(u16, Option<u64>, Value)>) {
-        self.credentials[c].in_flight = false;
-        if self.credentials[c].machine.wait(self.at(0, 0)).is_none() && self.chance.up_to(3) == 0 {
-            self.credentials[c].wrong = 0;
-        }
-        self.with(c, |credential, at, out| match answer {
-            Some((status, after, body)) => {
-                credential.answered(at, status, after.map(Duration::from_secs), body.to_string().as_bytes(), out);
-            }
-            None => credential.unreachable(at, &Report::new("timeout", "No answer", "It took too long."), out),
-        });
-        self.drain(c);
-    }
-
-    fn with(&mut self, c: usize, deed: impl FnOnce(&mut Credential, At, &mut Vec<Deed>)) {
-        let at = self.at(0, self.credentials[c].wrong);
-        let mut deeds = Vec::new();
-        deed(&mut self.credentials[c].machine, at, &mut deeds);
-        for deed in deeds {
-            match deed {
-                Deed::Learn(_, value) => {
-                    if !self.learnt.insert(value.expose().clone()) && self.corrupting {
-                        // Damaged on purpose in the very way of an earlier time.
-                        let value = value.expose();
-                        self.sessions.iter_mut().filter(|s| s.credential == c).for_each(|s| drop(s.dead.remove(value)));
-                    }
-                }
-                Deed::State(_) => {}
-                Deed::Tell { who, news } => {
-                    self.tell(|| format!("  credential {c} tells {who}: {news:?}"));
-                    let n = who as usize;
-                    self.sessions[n].cell = Some(news);
-                    if !std::mem::replace(&mut self.sessions[n].planned, true) {
-                        let latency = self.chance.up_to(30_000);
-                        self.plan(latency, Event::News(n));
-                    }
-                }
-                Deed::Fetch(call) => {
-                    self.fetch(c);
-                    let latency = self.latency();
-                    let event = if self.server.fault(4) {
-                        Event::Fetched(c, None)
-                    } else {
-                        let now = self.server_now();
-                        let Reply { status, after, body } = self.server.token_call(now, c, &call);
-                        Event::Fetched(c, Some((status, after, body)))
-                    };
-                    self.plan(latency, event);
-                }
-                Deed::Read => {
-                    self.fetch(c);
-                    let now = self.server_now();
-                    let found = (self.chance.up_to(9) > 0).then(|| self.server.pasted(now));
-                    let latency = self.latency();
-                    self.plan(latency, Event::Read(c, found));
-                }
-            }
-        }
-        let wait = self.credentials[c].machine.wait(self.at(0, self.credentials[c].wrong));
-        self.credentials[c].ticks += 1;
-        if let Some(wait) = wait {
-            // As the engine: never sooner than a millisecond, and looked at again at least every five seconds.
-            let wait = (wait.as_micros() as u64).clamp(1_000, 5 * SECOND);
-            let ticks = self.credentials[c].ticks;
-            self.plan(wait, Event::CredentialTick(c, ticks));
-        }
-    }
-
-    fn fetch(&mut self, c: usize) {
-        self.credentials[c].fetches += 1;
-        self.tally.fetches += 1;
-        if std::mem::replace(&mut self.credentials[c].in_flight, true) {
-            self.broken.push(format!("two fetches of credential {c} at once"));
-        }
-    }
-
-    // Sessions.
 
     fn wish(&mut self, n: usize, wish: Wish) {
         let session = &mut self.sessions[n];
@@ -791,63 +683,6 @@ impl World {
         }
     }
 
-    /// What a session knows of its own token, as its clock tells it.
-    fn clock(&mut self, n: usize, at: At, expiry: &Expiry) {
-        let session = &mut self.sessions[n];
-        if !expiry.id.ends_with("-token") {
-            return;
-        }
-        let token = session.last_learnt.clone();
-        let margin = Duration::from_secs(expiry.margin_secs.into());
-        match expiry.event {
-            ExpiryEvent::Started | ExpiryEvent::Refreshed | ExpiryEvent::Extended => {
-                session.known.insert(token, Known { until: expiry.until, margin });
-            }
-            ExpiryEvent::Corrupted => {
-                // Damaged on purpose: it is sent, even where the same damage was refused before.
-                session.on_purpose.insert(token.clone());
-                session.known.insert(token, Known { until: None, margin });
-            }
-            ExpiryEvent::Expired => {
-                session.known.insert(token, Known { until: Some(at.server), margin });
-            }
-            ExpiryEvent::Refused => drop(session.dead.insert(token)),
-            ExpiryEvent::Forgotten => {}
-        }
-    }
-
-    /// A token is about to leave.
-    fn check_token(&mut self, n: usize, at: At, token: &str, with_margin: bool) {
-        let session = &self.sessions[n];
-        if !session.learnt.contains(token) && !self.learnt.contains(token) {
-            self.broken.push(format!("session {n} sends a token that nobody learnt: {token}"));
-        }
-        let dead = session.dead.contains(token) || session.taken_back.contains(token);
-        if dead && !session.on_purpose.contains(token) {
-            self.broken.push(format!("session {n} sends a token again that was refused or taken back: {token}"));
-        }
-        if let Some(Known { until: Some(until), margin }) = session.known.get(token).copied() {
-            let until = if with_margin { until - margin } else { until };
-            if at.server >= until {
-                let late = at.server.micros_since(until);
-                self.broken.push(format!("session {n} sends a token that is dead for {late} µs: {token}"));
-            }
-        }
-    }
-
-    fn bearer_of(call: &Call) -> Option<String> {
-        let header = call.headers.iter().find(|(name, _)| name == "authorization");
-        header.and_then(|(_, value)| value.strip_prefix("Bearer ")).map(str::to_owned)
-    }
-
-    fn tokens_of(call: &Call) -> Vec<String> {
-        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-        let inner = &body["customAttributes"];
-        let members = [&body["sessionToken"], &inner["guestToken"], &inner["sessionToken"]];
-        let in_body = members.into_iter().filter_map(Value::as_str).map(str::to_owned);
-        Self::bearer_of(call).into_iter().chain(in_body).collect()
-    }
-
     fn call(&mut self, n: usize, at: At, id: CallId, call: Call) {
         self.sessions[n].calls += 1;
         self.tally.calls += 1;
@@ -924,85 +759,6 @@ impl World {
         }
     }
 
-    fn open(&mut self, n: usize, at: At, conn: u32, url: &str, headers: &[(String, String)]) {
-        let query = url.split_once("token=").map(|(_, token)| token.to_owned());
-        let header = headers.iter().find(|(name, _)| name == "authorization");
-        let token = header.and_then(|(_, value)| value.strip_prefix("Bearer ")).map(str::to_owned).or(query);
-        if let Some(token) = &token {
-            self.check_token(n, at, token, true);
-            self.sessions[n].shook.clone_from(token);
-        }
-        // An open socket is dropped for another.
-        if let Some(old) = self.sessions[n].open.take() {
-            self.server.socket_gone((n, old));
-        }
-        self.sessions[n].conn = conn;
-        let latency = self.latency();
-        let event = match self.chance.up_to(19) {
-            0 if self.server.faults > 0 => Event::NotOpened(n, conn, None),
-            1 if self.server.faults > 0 => Event::NotOpened(n, conn, Some(503)),
-            2 if self.server.faults > 0 => Event::NotOpened(n, conn, Some(404)),
-            _ => Event::Upgrade(n, conn, token.unwrap_or_default()),
-        };
-        self.plan(latency, event);
-    }
-
-    fn upgrade(&mut self, n: usize, conn: u32, token: &str) {
-        if conn != self.sessions[n].conn {
-            return;
-        }
-        let latency = self.latency();
-        if self.sessions[n].id == DialectId::GuestResource {
-            return self.plan(latency, Event::Opened(n, conn));
-        }
-        match self.server.upgrade(self.server_now(), (n, conn), token) {
-            Ok(greeting) => {
-                self.plan(latency, Event::Opened(n, conn));
-                if !self.server.fault(6) {
-                    self.plan(latency + 5_000, Event::Frame(n, conn, greeting.to_string()));
-                }
-            }
-            Err(status) => {
-                self.plan(latency, Event::NotOpened(n, conn, Some(status)));
-            }
-        }
-    }
-
-    /// A frame of the guest reaches the server.
-    fn request(&mut self, n: usize, conn: u32, text: &str) {
-        let frame: Value = serde_json::from_str(text).unwrap_or_default();
-        let latency = 5_000;
-        match frame["type"].as_str().unwrap_or_default() {
-            "handshake" => {
-                let good = self.server.handshake(self.server_now(), frame["token"].as_str().unwrap_or_default());
-                let event = match good && !self.server.fault(6) {
-                    true => Event::Frame(n, conn, json!({ "type": "connected", "payload": {} }).to_string()),
-                    false => Event::Lost(n, conn),
-                };
-                self.plan(latency, event);
-            }
-            "message" if !self.server.fault(8) => {
-                let payload = &frame["payload"];
-                *self.server.taken.entry(payload["text"].as_str().unwrap_or_default().to_owned()).or_insert(0) += 1;
-                let echo = json!({ "type": "message", "payload": { "clientId": payload["id"], "from": "guest" } });
-                self.plan(latency, Event::Frame(n, conn, echo.to_string()));
-            }
-            _ => {}
-        }
-    }
-
-    fn commit(&mut self, n: usize, id: &str, text: &str) {
-        match self.server.commit(self.server_now(), n) {
-            Some((conn, true)) => {
-                let frame = json!({ "type": "message", "id": id, "from": "guest", "text": text });
-                let latency = if self.server.fault(20) { 10 * SECOND } else { 5_000 };
-                self.plan(latency, Event::Frame(n, conn, frame.to_string()));
-            }
-            Some((conn, false)) => self.plan(5_000, Event::Closed(n, conn, 1000)),
-            None => {}
-        }
-    }
-
     /// Runs to the end; what was broken, and the log where one was kept.
     pub fn run(mut self) -> Result<Tally, (String, String)> {
         let most = 40_000 + 4_000 * self.sessions.len() as u64;
@@ -1027,47 +783,5 @@ impl World {
             true => Ok(self.tally),
             false => Err((self.broken.join("\n"), self.log.unwrap_or_default().join("\n"))),
         }
-    }
-
-    fn judge(&mut self) {
-        let mut broken = Vec::new();
-        for (n, s) in self.sessions.iter().enumerate() {
-            for tracing in &s.wished {
-                let finals = s.finals.get(tracing).copied().unwrap_or(0);
-                if finals != 1 {
-                    broken.push(format!("message {tracing} of session {n} ended {finals} times"));
-                }
-            }
-            if s.begun > 0 && !s.state.is_ended() {
-                broken.push(format!("session {n} was left and is {}", s.state.word()));
-            }
-            if s.ended != s.begun || s.summaries != s.begun {
-                let (begun, ended, summaries) = (s.begun, s.ended, s.summaries);
-                broken.push(format!("session {n}: begun {begun}, ended {ended}, {summaries} final reports"));
-            }
-            let most = 200 + 25 * s.wishes;
-            if s.calls > most {
-                broken.push(format!("session {n} made {} calls of {} wishes", s.calls, s.wishes));
-            }
-            if !s.in_flight.is_empty() {
-                broken.push(format!("calls of session {n} were never answered: the world is wrong"));
-            }
-        }
-        for (c, shared) in self.credentials.iter().enumerate() {
-            let most = 400 + 4 * shared.asked;
-            if shared.fetches > most {
-                broken.push(format!("credential {c} was fetched {} times, asked {}", shared.fetches, shared.asked));
-            }
-        }
-        for (text, times) in &self.server.taken {
-            if *times > 1 {
-                broken.push(format!("“{text}” was taken {times} times"));
-            }
-        }
-        let managed = self.shared.managed.load(std::sync::atomic::Ordering::Relaxed);
-        if managed != 0 {
-            broken.push(format!("{managed} managed conversations are still counted"));
-        }
-        self.broken.extend(broken);
     }
 }
