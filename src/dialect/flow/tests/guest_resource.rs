@@ -174,7 +174,7 @@ fn s4_6_attributes_over_ten_kilobytes_are_refused_with_size_and_limit_before_any
     let mut p = ready();
     p.flow(FlowWish::SyncProfile { attributes: vec![("big".into(), "x".repeat(10_240))] }).sent_nothing();
     p.did("audit profile.sync failed");
-    let cases: [(fn(&mut Config), &str); 3] = [
+    let cases: [(Change, &str); 3] = [
         (
             |c| c.form.attributes = vec![("big".into(), "x".repeat(10_240))],
             "attributes: 10250 bytes – at most 10240 bytes of JSON",

@@ -40,7 +40,7 @@ fn s3_2_the_conversation_is_made_with_an_id_of_our_own_and_all_that_is_described
 
 #[test]
 fn s3_3_each_failed_check_names_field_value_and_limit_and_nothing_is_sent() {
-    let cases: [(fn(&mut Config), &str); 7] = [
+    let cases: [(Change, &str); 7] = [
         (|c| c.form.guest_id.clear(), "from.id: empty – the guest must be named"),
         (|c| c.environment.queue_id = None, "to[0].id: empty – a queue must be chosen"),
         (|c| c.form.duration_secs = Some(0), "metadata.sessionDurationLimit: 0 s – from 1 to 2700 seconds"),

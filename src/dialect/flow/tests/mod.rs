@@ -36,6 +36,9 @@ pub const FLOWS: [DialectId; 5] = [
     DialectId::GuestResource,
 ];
 
+/// What is different from [`config`].
+pub type Change = fn(&mut Config);
+
 /// All that each flow needs, and nothing else.
 pub fn config(seed: u64) -> Config {
     let environment = Environment {

@@ -219,7 +219,7 @@ impl Server {
                 }
                 let life = self.life();
                 let token = self.oauth_token(now, life);
-                let socket = self.sockets.iter_mut().filter(|((owner, _), _)| *owner == who).next_back();
+                let socket = self.sockets.iter_mut().rfind(|((owner, _), _)| *owner == who);
                 socket.into_iter().for_each(|(_, socket)| socket.token.clone_from(&token));
                 reply(200, json!({ "token": token, "expires_in": life }))
             }
@@ -297,7 +297,7 @@ impl Server {
 
     /// A message is committed: on this connection, or the connection is closed for its token.
     pub fn commit(&self, now: Wall, who: usize) -> Option<(u32, bool)> {
-        let ((_, conn), socket) = self.sockets.iter().filter(|((owner, _), _)| *owner == who).next_back()?;
+        let ((_, conn), socket) = self.sockets.iter().rfind(|((owner, _), _)| *owner == who)?;
         Some((*conn, self.is_alive(&socket.token, now)))
     }
 

@@ -59,7 +59,7 @@ fn s0_1_an_answer_without_ids_or_token_ends_the_session_and_says_what_is_missing
         let mut p = Play::new(DialectId::SessionToken);
         p.connect().bearer(1, 3000).answer(200, body);
         let told = p.done().join("\n");
-        assert!(told.contains(&format!("fault session-not-made: the answer")) && told.contains(what), "{told}");
+        assert!(told.contains("fault session-not-made: the answer") && told.contains(what), "{told}");
         assert!(told.contains("ended: ") && told.contains("final report"), "{told}");
     }
 }

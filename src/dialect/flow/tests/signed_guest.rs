@@ -187,7 +187,7 @@ fn s2_7_every_attempt_has_an_audit_line_with_status_ids_and_error() {
 
 #[test]
 fn what_is_missing_or_too_large_is_named_before_anything_is_sent() {
-    let cases: [(fn(&mut Config), &str); 4] = [
+    let cases: [(Change, &str); 4] = [
         (|c| c.form.guest_id.clear(), "guestId: empty – the guest must be named"),
         (|c| c.environment.queue_id = None, "queueId: empty – a queue must be chosen"),
         (

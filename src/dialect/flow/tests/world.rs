@@ -495,10 +495,11 @@ impl World {
                 self.with(c, |credential, at, out| credential.given(at, found, out));
                 self.drain(c);
             }
-            Event::CredentialTick(c, ticks) if ticks == self.credentials[c].ticks => {
-                if !(self.credentials[c].inline && self.credentials[c].in_flight) {
-                    self.with(c, Credential::tick);
-                }
+            Event::CredentialTick(c, ticks)
+                if ticks == self.credentials[c].ticks
+                    && !(self.credentials[c].inline && self.credentials[c].in_flight) =>
+            {
+                self.with(c, Credential::tick);
             }
             Event::KillTokens => {
                 let now = self.server_now();
