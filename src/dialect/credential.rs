@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::Bytes;
-use serde::Deserialize;
+use serde_json::Value;
 
 use super::backoff::Plan;
+use super::errands::message_of;
 use super::jwt::Jwt;
-use super::keeper::{Keeper, Policy, Reason, Then};
+use super::keeper::{Keeper, Policy, Reason, Then, damaged};
 use super::{At, Bearer, BearerNews, Call};
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
 use crate::model::{Fact, Report, Secret, SecretKind, Wall};
@@ -72,22 +73,39 @@ pub struct Credential {
     scope: Option<String>,
     /// When the fetch that is under way began.
     asked: Option<At>,
+    /// The source changed since: what that fetch brings is of no use any more.
+    outdated: bool,
     /// On whose wish.
     by: &'static str,
     clock: Option<Expiry>,
 }
 
-#[derive(Deserialize)]
+/// What the answer of a token endpoint or of a broker brings.
 struct Granted {
-    #[serde(alias = "token")]
-    access_token: String,
-    #[serde(default)]
+    token: String,
     expires_in: Option<f64>,
-    #[serde(default)]
     scope: Option<String>,
 }
 
+impl Granted {
+    /// None where there is no token in it.
+    fn read(body: &[u8]) -> Option<Self> {
+        let body: Value = serde_json::from_slice(body).ok()?;
+        let word = |name: &str| body.get(name).and_then(Value::as_str).map(str::trim).filter(|w| !w.is_empty());
+        let expires_in = match body.get("expires_in") {
+            Some(Value::Number(n)) => n.as_f64(),
+            Some(Value::String(s)) => s.trim().parse().ok(),
+            _ => None,
+        };
+        let token = word("access_token").or_else(|| word("token"))?.to_owned();
+        Some(Self { token, expires_in, scope: word("scope").map(str::to_owned) })
+    }
+}
+
+/// The wait after a 429 that names none.
+const UNNAMED: Duration = Duration::from_secs(2);
 const KEEPER: &str = "token keeper";
+const CHANGED: &str = "a changed secret";
 
 impl Credential {
     /// `early`: how long before its end a token is renewed.
@@ -101,6 +119,7 @@ impl Credential {
             holding: BTreeSet::new(),
             scope: None,
             asked: None,
+            outdated: false,
             by: KEEPER,
             clock: None,
         }
@@ -141,6 +160,7 @@ impl Credential {
         let number = self.keeper.held().map(|h| h.number);
         match deed {
             ClockDeed::Refresh => {
+                self.keeper.hurry();
                 let then = self.keeper.renew();
                 self.follow(at, then, "you", out);
             }
@@ -171,40 +191,58 @@ impl Credential {
 
     /// An HTTP answer to [`Deed::Fetch`].
     pub fn answered(&mut self, at: At, status: u16, retry_after: Option<Duration>, body: &[u8], out: &mut Vec<Deed>) {
-        let then = if (200..300).contains(&status) {
-            match serde_json::from_slice::<Granted>(body) {
-                Ok(granted) => return self.granted(at, granted, out),
-                Err(e) => {
-                    let why = format!("the answer of {} cannot be read: {e}", self.place());
-                    self.keeper.failed(at, &why, None, true)
-                }
-            }
-        } else {
-            let text: String = String::from_utf8_lossy(body).chars().take(300).collect();
-            let why = format!("{} answered {status}: {text}", self.place());
-            self.keeper.failed(at, &why, retry_after, matches!(status, 300..=428 | 430..=499))
-        };
-        self.follow(at, then, KEEPER, out);
+        if self.is_outdated(at, out) {
+            return;
+        }
+        if (200..300).contains(&status) {
+            return match Granted::read(body) {
+                Some(granted) => self.granted(at, granted, out),
+                None => self.failed(at, "answered without a token", None, true, out),
+            };
+        }
+        let for_good = matches!(status, 300..=428 | 430..=499);
+        let after = retry_after.or((status == 429).then_some(UNNAMED));
+        self.failed(at, &format!("answered {status}: {}", message_of(status, body)), after, for_good, out);
     }
 
     /// No answer came to [`Deed::Fetch`].
     pub fn unreachable(&mut self, at: At, report: &Report, out: &mut Vec<Deed>) {
-        let then = self.keeper.failed(at, &report.to_string(), None, false);
-        self.follow(at, then, KEEPER, out);
+        if !self.is_outdated(at, out) {
+            self.failed(at, &format!("did not answer: {report}"), None, false, out);
+        }
     }
 
     /// What [`Deed::Read`] found.
     pub fn given(&mut self, at: At, found: Result<Option<Secret<String>>, Report>, out: &mut Vec<Deed>) {
-        let then = match found {
-            Ok(Some(token)) => {
-                let access_token = token.expose().trim().to_owned();
-                let exp = Jwt::decode(&access_token).and_then(|jwt| jwt.expires());
-                return self.take(at, access_token, exp, None, out);
+        if self.is_outdated(at, out) {
+            return;
+        }
+        match found {
+            Ok(Some(token)) if !token.expose().trim().is_empty() => {
+                let token = token.expose().trim().to_owned();
+                let exp = Jwt::decode(&token).and_then(|jwt| jwt.expires());
+                self.take(at, token, exp, None, out);
             }
-            Ok(None) => self.keeper.failed(at, &format!("{} holds no token", self.place()), None, true),
-            Err(report) => self.keeper.failed(at, &report.to_string(), None, true),
-        };
+            Ok(_) => self.failed(at, "holds no token", None, true, out),
+            Err(report) => self.failed(at, &format!("cannot be read: {report}"), None, true, out),
+        }
+    }
+
+    fn failed(&mut self, at: At, how: &str, after: Option<Duration>, for_good: bool, out: &mut Vec<Deed>) {
+        let why = format!("{} {how}", self.place());
+        let then = self.keeper.failed(at, &why, after, for_good);
         self.follow(at, then, KEEPER, out);
+    }
+
+    /// True where the source has changed since it was asked. The new one is asked then.
+    fn is_outdated(&mut self, at: At, out: &mut Vec<Deed>) -> bool {
+        let outdated = std::mem::take(&mut self.outdated);
+        if outdated {
+            self.keeper.stop();
+            let then = self.keeper.need(at);
+            self.follow(at, then, CHANGED, out);
+        }
+        outdated
     }
 
     pub fn tick(&mut self, at: At, out: &mut Vec<Deed>) {
@@ -222,10 +260,12 @@ impl Credential {
         let number = self.keeper.held().map(|h| h.number);
         if self.keeper.forget() {
             number.into_iter().for_each(|n| self.tell_dead(n, out));
-            self.state(ExpiryEvent::Forgotten, "a changed secret", out, |_| {});
+            self.state(ExpiryEvent::Forgotten, CHANGED, out, |_| {});
         }
+        self.outdated = self.keeper.is_fetching();
+        self.keeper.hurry();
         let then = self.keeper.need(at);
-        self.follow(at, then, "a changed secret", out);
+        self.follow(at, then, CHANGED, out);
     }
 
     /// It ends: what it holds is forgotten.
@@ -240,13 +280,21 @@ impl Credential {
         let from = self.asked.map_or(at.server, |asked| asked.server);
         let secs = granted.expires_in.filter(|s| s.is_finite());
         let until = secs.map(|s| from.plus_micros((s * 1e6) as i64));
-        let scope = granted.scope.filter(|s| !s.trim().is_empty());
-        self.take(at, granted.access_token, until, scope, out);
+        self.take(at, granted.token, until, granted.scope, out);
     }
 
     fn take(&mut self, at: At, token: String, until: Option<Wall>, scope: Option<String>, out: &mut Vec<Deed>) {
         let fresh = self.clock.is_none();
         out.push(Deed::Learn(SecretKind::AccessToken, Secret::new(token.clone())));
+        if !token.bytes().all(|b| b.is_ascii_graphic()) {
+            return self.failed(
+                at,
+                "gave a token that no header can carry: it has blanks or other strange characters",
+                None,
+                true,
+                out,
+            );
+        }
         let then = self.keeper.got(at, token, until);
         if then == Then::Ready {
             self.scope.clone_from(&scope);
@@ -331,7 +379,7 @@ impl Credential {
 
     fn give_up(&mut self, reason: &Reason, out: &mut Vec<Deed>) {
         let place = self.place();
-        let report = Report::new("sign-in-failed", "There is no OAuth token", format!("{place}: {reason}."));
+        let report = Report::new("sign-in-failed", "There is no OAuth token", told(&place, &reason.to_string()));
         let report = match &self.source {
             Source::Client { .. } => report
                 .remedy("Check client id and secret, and that the client's grant type is “client credentials”.")
@@ -390,10 +438,8 @@ pub fn basic(client_id: &str, secret: &Secret<String>) -> String {
     base64::engine::general_purpose::STANDARD.encode(format!("{client_id}:{}", secret.expose()))
 }
 
-/// The same token with its last character changed.
-fn damaged(token: &str) -> String {
-    let mut token = token.to_owned();
-    let last = token.pop();
-    token.push(if last == Some('x') { 'y' } else { 'x' });
-    token
+/// A sentence about a source; the reason may begin with it already.
+fn told(place: &str, reason: &str) -> String {
+    let reason = reason.trim_end_matches('.');
+    if reason.starts_with(place) { format!("{reason}.") } else { format!("{place}: {reason}.") }
 }

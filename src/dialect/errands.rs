@@ -1,19 +1,23 @@
 //! HTTP calls of a flow, each with its bearer and its retries: an errand ends in an answer or in a failure with its
 //! reason, never in silence.
 //!
-//! A bearer is looked at before each call leaves: one that is dead by the server's clock is never sent. After a 401
-//! the credential is told, and the call is made once more with another token. What is retried beside that, how often
-//! and after what wait, the flow says. Every attempt is stated as an audit fact.
+//! A bearer is looked at before each call leaves: one that is dead by the server's clock, or was refused, is never
+//! sent. After a 401 the credential is told, and the call is made once more with another token. What is retried beside
+//! that, how often and after what wait, the flow says. Every attempt is stated as an audit fact.
+//!
+//! Nothing leaves before the flow has taken in all that a step brought: it calls [`Errands::go`] as the last thing of
+//! each step.
 
+use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::backoff::{Backoff, Plan};
-use super::flow::SharedBudget;
+use super::flow::{SharedBudget, learn_tokens};
 use super::seeded::Seeded;
 use super::{Action, At, Bearer, BearerNews, Call, CallId};
-use crate::model::fact::{Audit, AuditIds, AuditOutcome, ErrorCategory};
-use crate::model::{Fact, Mono, Now, Report};
+use crate::model::fact::{Audit, AuditIds, AuditOutcome, Delivery, DeliveryChange, ErrorCategory};
+use crate::model::{Fact, Mono, Now, Report, Secret};
 
 /// What a call carries to show who makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +58,11 @@ impl Retry {
 }
 
 /// A `Retry-After` beyond this is not waited for: the errand fails and says so.
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// A token that is dead by our clock, though its keeper thinks that it lives, is asked for again so often …
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+/// … and for so long.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A call to make.
 #[derive(Clone, Debug)]
@@ -64,6 +72,8 @@ pub struct Errand {
     pub call: Call,
     pub auth: Auth,
     pub retry: Retry,
+    /// It carries a message of the guest, which is told as sent when it leaves for the first time.
+    pub message: bool,
 }
 
 /// How an errand ended.
@@ -74,6 +84,8 @@ pub struct Done<'a, K> {
     /// From the first attempt's begin to this end.
     pub took: Duration,
     pub result: Result<(u16, &'a [u8]), Failure>,
+    /// The session that wanted it is over.
+    pub late: bool,
 }
 
 /// Why an errand failed.
@@ -105,6 +117,22 @@ impl Failure {
         }
     }
 
+    /// As a report, with what usually helps against it.
+    pub fn report(&self, code: &str, title: &str) -> Report {
+        let report = Report::new(code, title, format!("{}.", self.sentence().trim_end_matches('.')));
+        match (self, self.status()) {
+            (Self::NoBearer(why), _) => why.remedies.iter().fold(report, |report, remedy| report.remedy(remedy.clone())),
+            (_, Some(400)) => report.remedy("Look at the field that the answer names."),
+            (_, Some(401)) => report.remedy("Look at the token of the call: whose it is, and when it ended."),
+            (_, Some(403)) => report.remedy("Compare the scopes that were granted with what the call needs, and look whether the client may use the queue."),
+            (_, Some(404)) => report.remedy("Look at the ids in the address: the server does not know one of them."),
+            (_, Some(429)) => report.remedy("Wait, or spread the calls: the limit was still reached after the last try."),
+            (_, Some(500..)) => report.remedy("The server failed. Try again later, and quote the answer's contextId to whoever runs it."),
+            (Self::NoAnswer(why), _) => why.remedies.iter().fold(report, |report, remedy| report.remedy(remedy.clone())),
+            _ => report,
+        }
+    }
+
     pub fn category(&self) -> ErrorCategory {
         match self {
             Self::NoBearer(_) => ErrorCategory::Auth,
@@ -123,9 +151,12 @@ enum Stage {
     Flight {
         call: CallId,
         sent: Now,
-        bearer: Option<u64>,
+        bearer: Option<Carried>,
     },
 }
+
+/// The bearer that a call left with.
+type Carried = (u64, Secret<String>);
 
 #[derive(Debug)]
 struct Open<K> {
@@ -135,8 +166,14 @@ struct Open<K> {
     begun: Option<Now>,
     attempts: u32,
     backoff: Backoff,
-    /// The bearer of this number was refused for it.
-    refused: Option<u64>,
+    /// A bearer was refused for it already.
+    refused: bool,
+    /// Status and text of the answer after which it is tried again.
+    last: Option<(u16, String)>,
+    /// Its wait for the budget was told.
+    told: bool,
+    /// The session that wanted it is over: it is not tried again.
+    orphan: bool,
 }
 
 /// The errands of one session.
@@ -145,8 +182,12 @@ pub struct Errands<K> {
     open: Vec<Open<K>>,
     last_call: u64,
     bearer: Option<Bearer>,
+    /// The newest bearer that must not be sent any more: it was refused, or taken back.
+    dead: u64,
     /// A bearer was asked for, and no news came since.
     asked: bool,
+    /// The bearer that was given is dead by our clock.
+    stale: Option<Stale>,
     /// The newest bearer that the server took.
     accepted: u64,
     chance: Seeded,
@@ -154,7 +195,15 @@ pub struct Errands<K> {
     pub ids: AuditIds,
     /// Shared by all who call for the same client.
     budget: Option<SharedBudget>,
+    /// Those that failed without an answer of their own.
+    fallen: VecDeque<Done<'static, K>>,
     pub counts: Counts,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Stale {
+    since: Mono,
+    again: Mono,
 }
 
 /// What was done so far.
@@ -163,6 +212,8 @@ pub struct Counts {
     pub requests: u64,
     pub failures: u64,
     pub retries: u64,
+    /// Messages of the guest that left as calls.
+    pub messages: u64,
 }
 
 impl<K: Clone> Errands<K> {
@@ -171,11 +222,14 @@ impl<K: Clone> Errands<K> {
             open: Vec::new(),
             last_call: 0,
             bearer: None,
+            dead: 0,
             asked: false,
+            stale: None,
             accepted: 0,
             chance: Seeded::new(seed),
             ids: AuditIds::default(),
             budget: None,
+            fallen: VecDeque::new(),
             counts: Counts::default(),
         }
     }
@@ -186,19 +240,20 @@ impl<K: Clone> Errands<K> {
         self
     }
 
-    /// Begins an errand. An OAuth token is asked for where it needs one and there is none.
-    pub fn begin(&mut self, at: At, kind: K, errand: Errand, out: &mut Vec<Action>) {
-        let backoff = Backoff::new(errand.retry.plan, self.chance.number());
-        self.open.push(Open { kind, errand, stage: Stage::Bearer, begun: None, attempts: 0, backoff, refused: None });
-        self.pump(at, out);
-    }
-
-    /// Asks for an OAuth token though no call needs one now.
-    pub fn want_bearer(&mut self, at: At, out: &mut Vec<Action>) {
-        if self.live(at).is_none() && !self.asked {
-            self.asked = true;
-            out.push(Action::NeedBearer);
-        }
+    /// Begins an errand, which leaves with the next [`Errands::go`].
+    pub fn begin(&mut self, kind: K, errand: Errand) {
+        self.open.push(Open {
+            kind,
+            backoff: Backoff::new(errand.retry.plan, self.chance.number()),
+            errand,
+            stage: Stage::Bearer,
+            begun: None,
+            attempts: 0,
+            refused: false,
+            last: None,
+            told: false,
+            orphan: false,
+        });
     }
 
     /// The OAuth token at hand, where it may be sent now.
@@ -206,41 +261,46 @@ impl<K: Clone> Errands<K> {
         self.bearer.as_ref().filter(|b| b.is_alive(at.server))
     }
 
-    pub fn bearer(&self) -> Option<&Bearer> {
-        self.bearer.as_ref()
-    }
-
     /// Some errand of this kind is under way.
     pub fn any(&self, of: impl Fn(&K) -> bool) -> bool {
-        self.open.iter().any(|o| of(&o.kind))
+        self.open.iter().any(|o| !o.orphan && of(&o.kind))
     }
 
-    /// News of the OAuth token. Gives the errands that failed of it.
-    pub fn news(&mut self, at: At, news: BearerNews, out: &mut Vec<Action>) -> Vec<Done<'static, K>> {
-        let mut failed = Vec::new();
+    /// The server refused the bearer of this number for something that is no errand.
+    pub fn refuse(&mut self, number: u64, out: &mut Vec<Action>) {
+        self.bury(number);
+        out.push(Action::BearerRefused { number });
+    }
+
+    /// The bearer of this number was refused or taken back.
+    pub fn is_dead(&self, number: u64) -> bool {
+        number <= self.dead
+    }
+
+    /// News of the OAuth token.
+    pub fn news(&mut self, at: At, news: BearerNews, out: &mut Vec<Action>) {
         match news {
             BearerNews::None => {}
+            // Told before its refusal was heard of: better news follow.
+            BearerNews::Granted(bearer) if self.is_dead(bearer.number) => {}
             BearerNews::Granted(bearer) => {
                 self.asked = false;
+                self.stale = (!bearer.is_alive(at.server)).then(|| Stale {
+                    since: self.stale.map_or(at.now.mono, |stale| stale.since),
+                    again: at.now.mono + ASK_AGAIN,
+                });
                 self.bearer = Some(bearer);
             }
             BearerNews::Dead { number } => {
-                if self.bearer.as_ref().is_some_and(|b| b.number == number) {
-                    self.bearer = None;
-                }
+                self.bury(number);
+                // It may have taken the place of the news that were asked for.
+                self.asked = false;
             }
             BearerNews::Denied { report } => {
                 self.asked = false;
-                let waits = |o: &Open<K>| matches!(o.stage, Stage::Bearer) && o.errand.auth == Auth::Oauth;
-                let (gone, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open).into_iter().partition(waits);
-                self.open = rest;
-                for open in gone {
-                    failed.push(self.failed(at, open, Failure::NoBearer(report.clone()), out));
-                }
+                self.fail_waiting(at, &report, out);
             }
         }
-        self.pump(at, out);
-        failed
     }
 
     /// An answer to one of the calls; none where the call is not ours, or goes on.
@@ -253,18 +313,23 @@ impl<K: Clone> Errands<K> {
     ) -> Option<Done<'a, K>> {
         let (mut open, sent, bearer) = self.landed(call)?;
         let latency = at.now.mono.since(sent.mono);
+        let orphan = open.orphan;
         let done = if (200..300).contains(&status) {
-            if let Some(number) = bearer.filter(|number| *number > self.accepted) {
+            if let Some((number, _)) = bearer.filter(|(number, _)| *number > self.accepted) {
                 self.accepted = number;
                 out.push(Action::BearerAccepted { number });
             }
+            if orphan {
+                learn_tokens(body, out);
+            }
             self.audit(&open, AuditOutcome::Success, Some(status), latency, None, out);
             let took = open.begun.map_or(latency, |b| at.now.mono.since(b.mono));
-            Some(Done { kind: open.kind, attempts: open.attempts, took, result: Ok((status, body)) })
+            Done { kind: open.kind, attempts: open.attempts, took, result: Ok((status, body)), late: orphan }
         } else {
             let text = message_of(status, body);
             let again = match (status, bearer) {
-                (401, Some(number)) => self.another_bearer(&mut open, number, body, out),
+                (401, Some(carried)) => self.another_bearer(&mut open, &carried, body, out),
+                _ if orphan => false,
                 (429, _) if open.errand.retry.rate_limited => {
                     let least = retry_after.unwrap_or(open.errand.retry.unnamed);
                     pause(&mut open, at, least)
@@ -272,18 +337,17 @@ impl<K: Clone> Errands<K> {
                 (500.., _) if open.errand.retry.server_error => pause(&mut open, at, retry_after.unwrap_or_default()),
                 _ => false,
             };
-            if again {
+            if again && !orphan {
                 self.counts.retries += 1;
-                self.audit(&open, AuditOutcome::Retry, Some(status), latency, Some(text), out);
+                self.audit(&open, AuditOutcome::Retry, Some(status), latency, Some(text.clone()), out);
+                open.last = Some((status, text));
                 self.open.push(open);
-                None
-            } else {
-                let attempts = open.attempts;
-                Some(self.failed_at(at, open, Failure::Refused { status, text, attempts }, latency, out))
+                return None;
             }
+            let attempts = open.attempts;
+            self.failed(at, open, Failure::Refused { status, text, attempts }, latency, out)
         };
-        self.pump(at, out);
-        done
+        Some(done)
     }
 
     /// No answer came to one of the calls.
@@ -296,69 +360,90 @@ impl<K: Clone> Errands<K> {
     ) -> Option<Done<'static, K>> {
         let (mut open, sent, _) = self.landed(call)?;
         let latency = at.now.mono.since(sent.mono);
-        let done = if open.errand.retry.no_answer && pause(&mut open, at, Duration::ZERO) {
+        if !open.orphan && open.errand.retry.no_answer && pause(&mut open, at, Duration::ZERO) {
             self.counts.retries += 1;
             self.audit(&open, AuditOutcome::Retry, None, latency, Some(report.to_string()), out);
             self.open.push(open);
-            None
-        } else {
-            Some(self.failed_at(at, open, Failure::NoAnswer(report.clone()), latency, out))
-        };
-        self.pump(at, out);
-        done
-    }
-
-    pub fn tick(&mut self, at: At, out: &mut Vec<Action>) {
-        self.pump(at, out);
+            return None;
+        }
+        Some(self.failed(at, open, Failure::NoAnswer(report.clone()), latency, out))
     }
 
     pub fn wait(&self, at: At) -> Option<Duration> {
-        self.open
-            .iter()
-            .filter_map(|o| match o.stage {
-                Stage::Pause(until) => Some(until.since(at.now.mono)),
-                _ => None,
-            })
-            .min()
+        let pauses = self.open.iter().filter_map(|o| match o.stage {
+            Stage::Pause(until) => Some(until.since(at.now.mono)),
+            _ => None,
+        });
+        let stale = self.stale.filter(|_| self.open.iter().any(waits_for_bearer)).map(|stale| {
+            let end = stale.since + PATIENCE;
+            if self.asked { end } else { stale.again.min(end) }.since(at.now.mono)
+        });
+        pauses.chain(stale).min()
     }
 
-    /// Drops all of some kind that are not in flight; whoever waits for them is told by the owner.
-    pub fn drop_waiting(&mut self, of: impl Fn(&K) -> bool) -> Vec<K> {
+    /// Takes back what has not left yet, with the tries that were made of it.
+    pub fn recall(&mut self, of: impl Fn(&K) -> bool) -> Vec<(K, u32)> {
         let goes = |o: &Open<K>| !matches!(o.stage, Stage::Flight { .. }) && of(&o.kind);
         let (gone, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open).into_iter().partition(goes);
         self.open = rest;
-        gone.into_iter().map(|o| o.kind).collect()
+        gone.into_iter().map(|o| (o.kind, o.attempts)).collect()
     }
 
-    /// Sends whatever may leave now.
-    fn pump(&mut self, at: At, out: &mut Vec<Action>) {
-        for n in 0..self.open.len() {
-            let Some(open) = self.open.get_mut(n) else { break };
+    /// The session is over. What has not left is dropped, and told as failed; what has left is not tried again, and its
+    /// end is told as [`Done::late`]. Those to `keep` go on.
+    pub fn end(&mut self, at: At, keep: impl Fn(&K) -> bool, out: &mut Vec<Action>) {
+        for mut open in std::mem::take(&mut self.open) {
+            if keep(&open.kind) {
+                self.open.push(open);
+            } else if matches!(open.stage, Stage::Flight { .. }) {
+                open.orphan = true;
+                self.open.push(open);
+            } else {
+                let report = Report::new("ended", "It was not sent", "The session ended first.");
+                self.failed(at, open, Failure::NoAnswer(report), Duration::ZERO, out);
+            }
+        }
+        self.fallen.retain(|done| keep(&done.kind));
+    }
+
+    /// Sends whatever may leave now, and gives an errand that failed without an answer of its own. To be called until
+    /// it gives none.
+    pub fn go(&mut self, at: At, out: &mut Vec<Action>) -> Option<Done<'static, K>> {
+        let waits = self.open.iter().any(waits_for_bearer);
+        self.stale = self.stale.filter(|_| waits);
+        if let Some(stale) = self.stale.filter(|stale| at.now.mono.since(stale.since) >= PATIENCE) {
+            let report = self.clocks_differ(at, stale);
+            self.stale = None;
+            self.fail_waiting(at, &report, out);
+        }
+        self.send(at, out);
+        self.fallen.pop_front()
+    }
+
+    fn send(&mut self, at: At, out: &mut Vec<Action>) {
+        let live = self.bearer.as_ref().filter(|b| b.is_alive(at.server));
+        for open in &mut self.open {
             match open.stage {
                 Stage::Flight { .. } => continue,
                 Stage::Pause(until) if until > at.now.mono => continue,
                 Stage::Pause(_) | Stage::Bearer => open.stage = Stage::Bearer,
             }
-            let bearer = match open.errand.auth {
-                Auth::None => None,
-                Auth::Oauth => match self.bearer.as_ref().filter(|b| b.is_alive(at.server)) {
-                    // Never the one that was refused.
-                    Some(bearer) if open.refused.is_none_or(|refused| bearer.number > refused) => Some(bearer),
-                    _ => {
-                        if !self.asked {
-                            self.asked = true;
-                            out.push(Action::NeedBearer);
-                        }
-                        continue;
-                    }
-                },
-            };
+            let bearer = live.filter(|_| open.errand.auth == Auth::Oauth);
+            if bearer.is_none() && open.errand.auth == Auth::Oauth {
+                if !self.asked && self.stale.is_none_or(|stale| stale.again <= at.now.mono) {
+                    self.asked = true;
+                    out.push(Action::NeedBearer);
+                }
+                continue;
+            }
             if let Some(budget) = &self.budget {
                 let taken = budget.lock().unwrap_or_else(PoisonError::into_inner).try_spend(at.now.mono);
                 if let Err(wait) = taken {
                     open.stage = Stage::Pause(at.now.mono + wait);
-                    let why = format!("{}: the limit of requests per minute is reached", open.errand.action);
-                    out.push(Action::State(Fact::Waiting { why, millis: wait.as_millis() as u64 }));
+                    if !std::mem::replace(&mut open.told, true) {
+                        let why = format!("{}: the limit of requests per minute is reached", open.errand.action);
+                        out.push(Action::State(Fact::Waiting { why, millis: wait.as_millis() as u64 }));
+                    }
                     continue;
                 }
             }
@@ -370,13 +455,57 @@ impl<K: Clone> Errands<K> {
             let call = CallId(self.last_call);
             open.begun.get_or_insert(at.now);
             open.attempts += 1;
-            open.stage = Stage::Flight { call, sent: at.now, bearer: bearer.map(|b| b.number) };
+            open.told = false;
+            open.stage = Stage::Flight { call, sent: at.now, bearer: bearer.map(|b| (b.number, b.token.clone())) };
             self.counts.requests += 1;
+            if let (true, 1, Some(tracing)) = (open.errand.message, open.attempts, &request.tracing) {
+                self.counts.messages += 1;
+                let sent = DeliveryChange { tracing: tracing.clone(), delivery: Delivery::Sent };
+                out.push(Action::State(Fact::Delivery(sent)));
+            }
             out.push(Action::Call { call, request });
         }
     }
 
-    fn landed(&mut self, id: CallId) -> Option<(Open<K>, Now, Option<u64>)> {
+    /// The bearer of this number, and all before it, must not be sent any more.
+    fn bury(&mut self, number: u64) {
+        self.dead = self.dead.max(number);
+        self.bearer = self.bearer.take().filter(|b| b.number > self.dead);
+    }
+
+    fn fail_waiting(&mut self, at: At, report: &Report, out: &mut Vec<Action>) {
+        let (gone, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open).into_iter().partition(waits_for_bearer);
+        self.open = rest;
+        for mut open in gone {
+            let attempts = open.attempts;
+            let failure = match open.last.take() {
+                Some((status, text)) => {
+                    let text = format!("{text} – and then there was no OAuth token: {}", report.what);
+                    Failure::Refused { status, text, attempts }
+                }
+                None => Failure::NoBearer(report.clone()),
+            };
+            let done = self.failed(at, open, failure, Duration::ZERO, out);
+            self.fallen.push_back(done);
+        }
+    }
+
+    fn clocks_differ(&self, at: At, stale: Stale) -> Report {
+        let until = self.bearer.as_ref().and_then(|b| b.until);
+        let dead = until.map_or(0, |until| at.server.micros_since(until) / 1_000_000);
+        let asked = at.now.mono.since(stale.since).as_secs();
+        let end = match dead {
+            0.. => format!("ended {dead} s ago"),
+            _ => format!("has {} s left, less than is kept in reserve", -dead),
+        };
+        let what =
+            format!("By this session's idea of the server's clock the token that it was given {end}, for {asked} s.");
+        Report::new("token-stale", "The OAuth token is dead by this session's clock", what).remedy(
+            "Look at the skew of the clocks: the server that gives tokens and the one that takes them may differ.",
+        )
+    }
+
+    fn landed(&mut self, id: CallId) -> Option<(Open<K>, Now, Option<Carried>)> {
         let n = self.open.iter().position(|o| matches!(o.stage, Stage::Flight { call, .. } if call == id))?;
         let open = self.open.remove(n);
         let Stage::Flight { sent, bearer, .. } = open.stage else { return None };
@@ -384,24 +513,25 @@ impl<K: Clone> Errands<K> {
     }
 
     /// After a 401: the credential is told, and the call waits for another token, once.
-    fn another_bearer(&mut self, open: &mut Open<K>, number: u64, body: &[u8], out: &mut Vec<Action>) -> bool {
+    fn another_bearer(
+        &mut self,
+        open: &mut Open<K>,
+        (number, token): &Carried,
+        body: &[u8],
+        out: &mut Vec<Action>,
+    ) -> bool {
         if !is_about_bearer(body) {
             return false;
         }
-        if self.bearer.as_ref().is_some_and(|b| b.number == number) {
-            self.bearer = None;
-        }
-        out.push(Action::BearerRefused { number });
+        // The very same may be at hand under another number by now.
+        let again = self.bearer.as_ref().filter(|b| b.token == *token).map(|b| b.number);
+        self.refuse(again.unwrap_or(*number), out);
         // The news of a token will come for this too.
         self.asked = true;
-        open.refused.replace(number).is_none()
+        !std::mem::replace(&mut open.refused, true)
     }
 
-    fn failed(&mut self, at: At, open: Open<K>, failure: Failure, out: &mut Vec<Action>) -> Done<'static, K> {
-        self.failed_at(at, open, failure, Duration::ZERO, out)
-    }
-
-    fn failed_at(
+    fn failed(
         &mut self,
         at: At,
         open: Open<K>,
@@ -415,7 +545,7 @@ impl<K: Clone> Errands<K> {
         fact.category = Some(failure.category());
         out.push(Action::State(Fact::Audit(fact)));
         let took = open.begun.map_or(Duration::ZERO, |b| at.now.mono.since(b.mono));
-        Done { kind: open.kind, attempts: open.attempts, took, result: Err(failure) }
+        Done { kind: open.kind, attempts: open.attempts, took, result: Err(failure), late: open.orphan }
     }
 
     fn audit(
@@ -451,6 +581,10 @@ impl<K: Clone> Errands<K> {
             idempotency_key: key.map(|(_, value)| value.clone()),
         }
     }
+}
+
+fn waits_for_bearer<K>(open: &Open<K>) -> bool {
+    matches!(open.stage, Stage::Bearer) && open.errand.auth == Auth::Oauth
 }
 
 /// Lets it wait for its next try; false where there is none.

@@ -6,16 +6,22 @@
 //! marked. A message is committed a moment after its POST was accepted. Where the handshake's token has died by then,
 //! the server closes with 1000 and says nothing, so that such a message is told as lost, not as delivered. The token is
 //! therefore renewed ahead of its end, by a POST to the messages path or by the credential, and after an unexpected
-//! end the socket is opened with a fresh one. A 401 while renewing ends the session: there is no loop.
+//! end the socket is opened with a fresh one. A token that comes from the credential needs a new socket: only the POST
+//! renews that of the handshake. A message that is refused with 401 is sent once more with another token; a 401 while
+//! renewing ends the session: there is no loop.
+
+mod messages;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use messages::{Message, Stage};
+
 use super::backoff::{Backoff, Plan};
-use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
-use super::flow::{self, Config, GuestToken, Shell, address, check_text, json_call, millis, text_of};
+use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
+use super::flow::{self, Config, GuestToken, Shell, address, check_text, json_call, millis, or, text_of};
 use super::heartbeat::{Beat, Heartbeat};
 use super::keeper::{Policy, Then};
 use super::seeded::Seeded;
@@ -38,23 +44,6 @@ enum Kind {
     Request,
 }
 
-struct Message {
-    tracing: String,
-    text: String,
-    stage: Stage,
-}
-
-enum Stage {
-    /// It waits for a token that lives.
-    Waiting,
-    Posted,
-    /// Accepted under this id; until then the server may still lose it.
-    Accepted {
-        id: String,
-        until: Mono,
-    },
-}
-
 pub struct ExternalContact {
     config: Config,
     shell: Shell,
@@ -64,6 +53,8 @@ pub struct ExternalContact {
     bearer: Option<u64>,
     /// The credential is asked for the next token.
     asking: bool,
+    /// What the newest handshake was made with: the token's number, and the credential's number of it.
+    shook: (u64, Option<u64>),
     /// A token was refused at the handshake, and this is the second try.
     refused_once: bool,
     conn: u32,
@@ -75,6 +66,7 @@ pub struct ExternalContact {
     messages: Vec<Message>,
     early: VecDeque<String>,
     posted_at: Option<Mono>,
+    ready_since: Option<Mono>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +103,7 @@ impl ExternalContact {
             shell: Shell::default(),
             bearer: None,
             asking: false,
+            shook: (0, None),
             refused_once: false,
             conn: 0,
             socket: Socket::None,
@@ -119,6 +112,7 @@ impl ExternalContact {
             messages: Vec::new(),
             early: VecDeque::new(),
             posted_at: None,
+            ready_since: None,
             config,
         }
     }
@@ -135,6 +129,7 @@ impl ExternalContact {
         match wish {
             Wish::Connect if self.shell.is_idle() => {
                 self.shell.begin(at, out);
+                self.errands.counts = Counts::default();
                 self.refused_once = false;
                 self.backoff.reset();
                 self.socket = Socket::Token;
@@ -146,15 +141,19 @@ impl ExternalContact {
             Wish::Raw { text } if self.is_open() => {
                 out.push(Action::Text { conn: self.conn, text, flags: Flags::NONE, tracing: None });
             }
-            Wish::Flow(FlowWish::Refresh { .. }) if self.token.held().is_some() => {
-                let then = self.token.renew();
+            Wish::Raw { .. } => flow::not_now("the socket is not open", out),
+            Wish::Flow(FlowWish::Refresh { .. }) | Wish::Clock { deed: ClockDeed::Refresh, .. }
+                if self.shell.is_idle() =>
+            {
+                flow::not_now("there is no session whose token could be renewed", out);
+            }
+            Wish::Flow(FlowWish::Refresh { .. }) => {
+                let then = self.token.deed(at, ClockDeed::Refresh, out);
                 self.follow(at, then, out);
             }
             Wish::Flow(FlowWish::Request { method, path, body }) => {
-                match flow::request(&self.config.base, &method, &path, &body, &self.names()) {
-                    Ok(errand) => self.errands.begin(at, Kind::Request, errand, out),
-                    Err(report) => flow::fault(report, out),
-                }
+                let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
+                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 let then = self.token.deed(at, deed, out);
@@ -170,9 +169,10 @@ impl ExternalContact {
 
     /// Opens the socket, as soon as there is a token for it.
     fn open_with_token(&mut self, at: At, out: &mut Vec<Action>) {
-        let Some(token) = self.token.live(at).map(|held| held.token.clone()) else {
+        let Some((number, token)) = self.token.live(at).map(|held| (held.number, held.token.clone())) else {
             return self.ask(at, out);
         };
+        self.shook = (number, self.bearer);
         let mut url = address(&self.config.socket_base, &self.flow().socket_path, &[]);
         let mut headers = Vec::new();
         match self.flow().handshake_token {
@@ -212,28 +212,45 @@ impl ExternalContact {
         }
         match self.socket {
             Socket::Token => self.open_with_token(at, out),
-            // The socket still bears the old one: a new handshake is what renews it.
-            Socket::Open { .. } if self.flow().renew_by == RenewBy::Credential => {
-                self.socket = Socket::Token;
-                out.push(Action::Close { conn: self.conn, code: 1000, reason: "token renewed".into() });
-                self.shell.go(at, SessionState::Connecting, "a new socket for the renewed token", out);
-                self.open_with_token(at, out);
-            }
+            Socket::Open { .. } => self.open_another(at, out),
             _ => {}
         }
         self.follow(at, then, out);
     }
 
+    /// The socket still bears an old token: a new handshake is what renews it.
+    fn open_another(&mut self, at: At, out: &mut Vec<Action>) {
+        self.socket = Socket::Token;
+        self.heartbeat.stop();
+        self.ready_since = None;
+        out.push(Action::Close { conn: self.conn, code: 1000, reason: "token renewed".into() });
+        self.shell.go(at, SessionState::Connecting, "a new socket for the renewed token", out);
+        self.open_with_token(at, out);
+    }
+
     fn opened(&mut self, at: At, out: &mut Vec<Action>) {
+        match self.socket {
+            Socket::Opening => {}
+            Socket::Open { .. } | Socket::Closing => return,
+            // Nobody waits for it any more.
+            _ => return out.push(Action::Close { conn: self.conn, code: 1000, reason: String::new() }),
+        }
         self.socket = Socket::Open { greeting: Some(at.now.mono + GREETING) };
         self.heartbeat.start(at.now.mono);
-        if let Some(number) = self.bearer {
-            out.push(Action::BearerAccepted { number });
-        }
+        out.extend(self.shook.1.map(|number| Action::BearerAccepted { number }));
         self.shell.go(at, SessionState::Connected, "", out);
+        if self.token.live(at).is_some_and(|held| held.number != self.shook.0) {
+            // It was renewed while the socket was opening.
+            self.open_another(at, out);
+        }
     }
 
     fn not_opened(&mut self, at: At, status: Option<u16>, report: &Report, out: &mut Vec<Action>) {
+        let refused = self.shook.1.filter(|_| status == Some(401));
+        if self.socket != Socket::Opening {
+            // Nobody waits for it any more, but its token shall not be sent again.
+            return refused.into_iter().for_each(|number| self.errands.refuse(number, out));
+        }
         self.socket = Socket::Token;
         match status {
             Some(401) if !self.refused_once => {
@@ -243,7 +260,10 @@ impl ExternalContact {
             None | Some(429 | 500..) => {
                 self.try_again(at, &report.title, End::NotOpened { report: report.title.clone() }, out)
             }
-            _ => self.end(at, End::NotOpened { report: report.title.clone() }, out),
+            _ => {
+                refused.into_iter().for_each(|number| self.errands.refuse(number, out));
+                self.end(at, End::NotOpened { report: report.title.clone() }, out);
+            }
         }
     }
 
@@ -252,10 +272,15 @@ impl ExternalContact {
         if let Some(number) = self.token.held().map(|h| h.number) {
             self.token.abandon(number, out);
         }
+        self.ask_another(at, out);
+    }
+
+    /// Asks the credential for another token than the one that was refused.
+    fn ask_another(&mut self, at: At, out: &mut Vec<Action>) {
         match self.bearer {
             Some(number) => {
                 self.asking = true;
-                out.push(Action::BearerRefused { number });
+                self.errands.refuse(number, out);
             }
             None => self.ask(at, out),
         }
@@ -269,6 +294,7 @@ impl ExternalContact {
         }
         self.socket = Socket::Token;
         self.heartbeat.stop();
+        let held = self.ready_since.take().map(|since| at.now.mono.since(since));
         let code = match &end {
             End::ByServer { code, .. } => Some(*code),
             _ => None,
@@ -279,7 +305,8 @@ impl ExternalContact {
         if leaving {
             return self.end(at, End::ByUser, out);
         }
-        if code == Some(1000) && soon {
+        let silent = code == Some(1000) && soon;
+        if silent {
             let ms = after_post.unwrap_or_default().as_millis();
             let report = Report::new(
                 "closed-after-post",
@@ -289,13 +316,18 @@ impl ExternalContact {
             .remedy("Renew the handshake's token before its end: the server checks it when it commits a message.")
             .remedy("Compare the contact id of the POST with the session id of the handshake.");
             flow::fault(report, out);
-            self.distrust(at, out);
         }
-        if self.flow().reconnect {
-            let why = end.sentence();
-            self.try_again(at, &why, end, out);
-        } else {
-            self.end(at, end, out);
+        if !self.flow().reconnect {
+            return self.end(at, end, out);
+        }
+        // One that held for a while begins its count anew; one that breaks at once does not.
+        if held.is_some_and(|held| held >= secs(self.config.environment.timings.reconnect_longest_secs)) {
+            self.backoff.reset();
+        }
+        let why = end.sentence();
+        self.try_again(at, &why, end, out);
+        if silent && !self.shell.state.is_ended() {
+            self.distrust(at, out);
         }
     }
 
@@ -333,13 +365,12 @@ impl ExternalContact {
 
     fn greeted(&mut self, at: At, frame: &Value, out: &mut Vec<Action>) {
         self.session = text_of(frame, "sessionId").unwrap_or_default();
-        if let Some(secs) = frame.get("expires_in").and_then(Value::as_i64)
-            && let Some(token) = self.token.held().map(|h| h.token.clone())
-        {
+        if let Some(secs) = frame.get("expires_in").and_then(Value::as_i64) {
             let until = at.server.plus_micros(secs.saturating_mul(1_000_000));
             // Told late or early by a second at most: only a shorter life is news.
-            if self.token.held().and_then(|h| h.until).is_none_or(|u| u.micros_since(until) > 2_000_000) {
-                self.token.lasts(at, token.expose(), until, "greeting", out);
+            let known = self.token.held().map(|h| h.until);
+            if known.is_some_and(|known| known.is_none_or(|u| u.micros_since(until) > 2_000_000)) {
+                self.token.lasts(at, until, "greeting", out);
             }
         }
         let told = text_of(frame, "contactId").unwrap_or_else(|| self.session.clone());
@@ -350,7 +381,7 @@ impl ExternalContact {
 
     fn ready(&mut self, at: At, out: &mut Vec<Action>) {
         self.socket = Socket::Open { greeting: None };
-        self.backoff.reset();
+        self.ready_since = Some(at.now.mono);
         self.refused_once = false;
         self.errands.ids.contact = Some(self.contact.clone());
         self.errands.ids.conversation = Some(self.session.clone()).filter(|s| !s.is_empty());
@@ -365,26 +396,11 @@ impl ExternalContact {
         self.follow(at, then, out);
     }
 
-    fn say(&mut self, at: At, tracing: String, text: String, out: &mut Vec<Action>) {
-        if !self.shell.is_ready() {
-            return flow::not_sent(&tracing, "the socket is not open", out);
-        }
-        if let Err(why) = check_text(&text, &self.config.environment.limits) {
-            return flow::not_sent(&tracing, why, out);
-        }
-        if self.flow().renew_by == RenewBy::Nobody && self.token.live(at).is_none() {
-            return flow::not_sent(&tracing, "the handshake's token is dead, and nobody renews it", out);
-        }
-        self.messages.push(Message { tracing, text, stage: Stage::Waiting });
-        let then = self.token.need(at);
-        self.follow(at, then, out);
-    }
-
     /// Does what the token's keeper wants.
     fn follow(&mut self, at: At, then: Then, out: &mut Vec<Action>) {
         match then {
             Then::Wait => {}
-            Then::Ready => self.send_waiting(at, out),
+            Then::Ready => self.send_waiting(at),
             Then::Fetch => self.renew(at, out),
             Then::GiveUp(reason) => {
                 let why = format!("the handshake's token was not renewed: {reason}");
@@ -402,8 +418,8 @@ impl ExternalContact {
                 let body = json!({ "expires_in": self.flow().expires_in_secs });
                 let mut call = json_call("POST", url, &body, "refresh, messages path");
                 call.headers.push(("authorization".into(), format!("Bearer {}", token.expose())));
-                let errand = Errand { action: "token.refresh", call, auth: Auth::None, retry: Retry::NEVER };
-                self.errands.begin(at, Kind::Renew, errand, out);
+                let (auth, retry) = (Auth::None, Retry::NEVER);
+                self.errands.begin(Kind::Renew, Errand { action: "token.refresh", call, auth, retry, message: false });
             }
             (RenewBy::Nobody, _) if self.shell.is_ready() => {
                 let then = self.token.failed(at, "nobody renews it in this environment", None, true);
@@ -443,8 +459,9 @@ impl ExternalContact {
             }
             Err(Failure::Refused { status: 401, text, .. }) => {
                 let why = format!("the refresh was refused with 401: {text}");
-                self.token.failed(at, &why, None, true);
                 self.give_up_waiting(&why, out);
+                // Connecting anew needs another one.
+                self.bearer.into_iter().for_each(|number| self.errands.refuse(number, out));
                 return self.end(at, End::Failed { why }, out);
             }
             Err(failure) => {
@@ -455,105 +472,7 @@ impl ExternalContact {
         self.follow(at, then, out);
     }
 
-    fn send_waiting(&mut self, at: At, out: &mut Vec<Action>) {
-        if !self.shell.is_ready() {
-            return;
-        }
-        let Some(token) = self.token.live(at).map(|h| h.token.clone()) else { return };
-        let url = address(&self.config.base, &self.flow().send_path, &self.names());
-        let to = Some(self.config.form.to.trim()).filter(|t| !t.is_empty()).unwrap_or("agent").to_owned();
-        let waiting: Vec<_> = self.messages.iter_mut().filter(|m| matches!(m.stage, Stage::Waiting)).collect();
-        let mut calls = Vec::new();
-        for m in waiting {
-            m.stage = Stage::Posted;
-            let mut call = json_call("POST", url.clone(), &json!({ "to": to, "text": m.text }), "message");
-            call.headers.push(("authorization".into(), format!("Bearer {}", token.expose())));
-            call.tracing = Some(m.tracing.clone());
-            calls.push((m.tracing.clone(), call));
-        }
-        for (tracing, call) in calls {
-            self.posted_at = Some(at.now.mono);
-            self.shell.deliver(&tracing, Delivery::Sent, out);
-            let errand = Errand { action: "message.send", call, auth: Auth::None, retry: Retry::NEVER };
-            self.errands.begin(at, Kind::Message(tracing), errand, out);
-        }
-    }
-
-    fn answered(&mut self, at: At, tracing: &str, result: Result<(u16, &[u8]), Failure>, out: &mut Vec<Action>) {
-        let until = at.now.mono + millis(self.flow().commit_millis);
-        let open = self.is_open();
-        let Some(n) = self.messages.iter().position(|m| m.tracing == tracing) else { return };
-        let delivery = match result {
-            Ok((_, body)) => {
-                let body: Value = serde_json::from_slice(body).unwrap_or_default();
-                let id = text_of(&body, "id").unwrap_or_default();
-                let early = self.early.iter().position(|e| *e == id).and_then(|n| self.early.remove(n));
-                if early.is_some() {
-                    Delivery::Delivered
-                } else if open {
-                    if let Some(m) = self.messages.get_mut(n) {
-                        m.stage = Stage::Accepted { id, until };
-                    }
-                    return;
-                } else {
-                    Delivery::Unconfirmed { why: "accepted, but the socket had closed before it was committed".into() }
-                }
-            }
-            Err(Failure::Refused { status: 401, text, .. }) => {
-                if let Some(number) = self.token.held().map(|h| h.number) {
-                    self.token.abandon(number, out);
-                }
-                Delivery::Refused { code: 401, text }
-            }
-            Err(Failure::Refused { status, text, .. }) => Delivery::Refused { code: i32::from(status), text },
-            Err(Failure::NoBearer(report)) => Delivery::NotSent { why: report.what },
-            Err(Failure::NoAnswer(report)) => Delivery::Unconfirmed { why: report.to_string() },
-        };
-        self.messages.remove(n);
-        self.shell.deliver(tracing, delivery, out);
-    }
-
-    /// The server told a message on the socket: it was committed.
-    fn committed(&mut self, id: &str, out: &mut Vec<Action>) {
-        let fits = |m: &Message| matches!(&m.stage, Stage::Accepted { id: known, .. } if known == id);
-        match self.messages.iter().position(fits) {
-            Some(n) => {
-                let m = self.messages.remove(n);
-                self.shell.deliver(&m.tracing, Delivery::Delivered, out);
-            }
-            // Perhaps the answer to its POST comes later.
-            None => {
-                self.early.push_back(id.to_owned());
-                if self.early.len() > EARLY {
-                    self.early.pop_front();
-                }
-            }
-        }
-    }
-
-    fn lose_accepted(&mut self, at: At, code: Option<u16>, out: &mut Vec<Action>) {
-        let since = self.posted_at.map_or(0, |p| at.now.mono.since(p).as_millis());
-        let how = code.map_or("was lost".to_owned(), |code| format!("closed {code}"));
-        let why = format!("accepted, but the socket {how} {since} ms after the POST, before it was committed");
-        let (gone, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.messages).into_iter().partition(|m| matches!(m.stage, Stage::Accepted { .. }));
-        self.messages = rest;
-        for m in gone {
-            self.shell.deliver(&m.tracing, Delivery::Unconfirmed { why: why.clone() }, out);
-        }
-    }
-
-    fn give_up_waiting(&mut self, why: &str, out: &mut Vec<Action>) {
-        let (gone, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.messages).into_iter().partition(|m| matches!(m.stage, Stage::Waiting));
-        self.messages = rest;
-        for m in gone {
-            self.shell.deliver(&m.tracing, Delivery::NotSent { why: why.to_owned() }, out);
-        }
-    }
-
     fn tick(&mut self, at: At, out: &mut Vec<Action>) {
-        self.errands.tick(at, out);
         match self.heartbeat.tick(at.now.mono) {
             Beat::Ping => out.push(Action::Ping { conn: self.conn }),
             Beat::Lost => {
@@ -585,41 +504,37 @@ impl ExternalContact {
             }
             _ => {}
         }
-        // Still there after the time in which the server would have closed.
-        let (kept, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.messages)
-            .into_iter()
-            .partition(|m| matches!(m.stage, Stage::Accepted { until, .. } if until <= at.now.mono));
-        self.messages = rest;
-        for m in kept {
-            self.shell.deliver(&m.tracing, Delivery::Delivered, out);
-        }
+        self.settle_accepted(at, out);
         let then = self.token.tick(at);
         self.follow(at, then, out);
     }
 
     fn news(&mut self, at: At, news: BearerNews, out: &mut Vec<Action>) {
+        self.errands.news(at, news.clone(), out);
         let asked = self.asking;
-        for done in self.errands.news(at, news.clone(), out) {
-            self.done(at, done, None, out);
-        }
         match news {
+            // Told before its refusal was heard of: better news follow.
+            BearerNews::Granted(bearer) if self.errands.is_dead(bearer.number) => {}
             BearerNews::Granted(bearer) if asked && Some(bearer.number) != self.bearer => {
                 self.take_bearer(at, &bearer, out);
             }
             BearerNews::Granted(bearer) if asked => {
-                // The very token that is not wanted any more.
-                out.push(Action::BearerRefused { number: bearer.number });
+                // The very token that is not wanted any more: from now on nobody uses it.
+                self.token.forget("a renewal", out);
+                self.errands.refuse(bearer.number, out);
             }
             BearerNews::Denied { report } if asked => {
-                self.asking = false;
-                self.token.failed(at, &report.what, None, true);
                 self.give_up_waiting(&report.what, out);
                 self.end(at, End::Failed { why: format!("no token for the socket: {}", report.what) }, out);
             }
-            BearerNews::Dead { number } if self.bearer == Some(number) => {
+            BearerNews::Dead { number } => {
                 // Somebody else was refused with it, or a person took it back.
-                if let Some(held) = self.token.held().map(|h| h.number) {
+                if let Some(held) = self.token.held().map(|h| h.number).filter(|_| self.bearer == Some(number)) {
                     self.token.abandon(held, out);
+                }
+                // It may have taken the place of the news that were asked for.
+                if asked {
+                    out.push(Action::NeedBearer);
                 }
             }
             _ => {}
@@ -627,10 +542,13 @@ impl ExternalContact {
     }
 
     fn done(&mut self, at: At, done: Done<'_, Kind>, after: Option<Duration>, out: &mut Vec<Action>) {
+        if done.late {
+            return;
+        }
         match done.kind {
             Kind::Message(tracing) => self.answered(at, &tracing, done.result, out),
             Kind::Renew => self.renewed(at, done.result, after, out),
-            Kind::Request => {}
+            Kind::Request => done.result.iter().for_each(|(_, body)| flow::learn_tokens(body, out)),
         }
     }
 
@@ -652,13 +570,16 @@ impl ExternalContact {
         self.socket = Socket::None;
         self.asking = false;
         self.heartbeat.stop();
+        self.ready_since = None;
+        self.posted_at = None;
+        self.early.clear();
         self.give_up_waiting("the session ended", out);
         for m in std::mem::take(&mut self.messages) {
             let why = "the session ended before it was confirmed".to_owned();
             self.shell.deliver(&m.tracing, Delivery::Unconfirmed { why }, out);
         }
-        self.errands.drop_waiting(|_| true);
-        self.token.forget("end of the session", out);
+        self.errands.end(at, |_| false, out);
+        self.token.end(out);
         self.bearer = None;
         if self.shell.state != SessionState::New {
             self.shell.end(at, end, self.errands.counts, out);
@@ -668,13 +589,14 @@ impl ExternalContact {
 
 impl Dialect for ExternalContact {
     fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
+        let mut seen = Seen::default();
         match input {
             Input::Wish(wish) => self.wish(at, wish, out),
             Input::Bearer(news) => self.news(at, news, out),
             Input::Opened { conn } if conn == self.conn => self.opened(at, out),
             Input::NotOpened { conn, status, report } if conn == self.conn => self.not_opened(at, status, &report, out),
-            Input::Text { conn, text } if conn == self.conn => return self.frame(at, text, out),
-            Input::Bytes { .. } => return Seen { flags: Flags::MALFORMED, ..Seen::default() },
+            Input::Text { conn, text } if conn == self.conn => seen = self.frame(at, text, out),
+            Input::Bytes { .. } => seen.flags = Flags::MALFORMED,
             Input::Pong { conn } if conn == self.conn => self.heartbeat.pong(at.now.mono),
             Input::Closed { conn, code, reason } if conn == self.conn => {
                 self.ended(at, End::ByServer { code, reason: reason.to_owned() }, out);
@@ -693,7 +615,10 @@ impl Dialect for ExternalContact {
             Input::Tick => self.tick(at, out),
             _ => {}
         }
-        Seen::default()
+        while let Some(done) = self.errands.go(at, out) {
+            self.done(at, done, None, out);
+        }
+        seen
     }
 
     fn wait(&self, at: At) -> Option<Duration> {

@@ -12,11 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
-use super::flow::{self, Config, GuestToken, Shell, address, check_text, failed_check, invalid, json_call, text_of};
+use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
+use super::flow::{
+    self, Config, GuestToken, Shell, address, check_text, failed_check, invalid, json_call, or, text_of,
+};
 use super::heartbeat::{Beat, Heartbeat};
 use super::jwt::Jwt;
-use super::keeper::Policy;
+use super::keeper::{Policy, Then};
 use super::seeded::Seeded;
 use super::{Action, At, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::environment::secs;
@@ -103,8 +105,7 @@ impl GuestResource {
     }
 
     fn queue(&self) -> &str {
-        let own = self.config.form.queue_id.trim();
-        if own.is_empty() { self.config.environment.queue_id.as_deref().unwrap_or_default().trim() } else { own }
+        self.config.queue()
     }
 
     fn names(&self) -> [(&str, &str); 2] {
@@ -134,14 +135,14 @@ impl GuestResource {
             Wish::Raw { text } if self.is_open() => {
                 out.push(Action::Text { conn: self.conn, text, flags: Flags::NONE, tracing: None });
             }
+            Wish::Raw { .. } => flow::not_now("the socket is not open", out),
             Wish::Flow(FlowWish::SyncProfile { attributes }) if !self.guest.is_empty() => {
                 self.sync_profile(at, attributes, out);
             }
+            Wish::Flow(FlowWish::SyncProfile { .. }) => flow::not_now("there is no guest yet", out),
             Wish::Flow(FlowWish::Request { method, path, body }) => {
-                match flow::request(&self.config.base, &method, &path, &body, &self.names()) {
-                    Ok(errand) => self.errands.begin(at, Kind::Request, errand, out),
-                    Err(report) => flow::fault(report, out),
-                }
+                let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
+                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 self.token.deed(at, deed, out);
@@ -159,6 +160,7 @@ impl GuestResource {
 
     fn begin(&mut self, at: At, out: &mut Vec<Action>) {
         self.shell.begin(at, out);
+        self.errands.counts = Counts::default();
         self.errands.ids.queue = Some(self.queue().to_owned());
         // Connecting again within a run goes on with the guest that is there.
         let kept = match self.config.kept.take() {
@@ -171,7 +173,7 @@ impl GuestResource {
                 Err(_) => self.shell.remark(at, "what was kept of an earlier session cannot be read: a new guest", out),
             }
         } else if let Some(held) = self.token.live(at)
-            && held.until.is_none_or(|u| u.micros_since(at.server) > secs_micros(self.flow().resume_secs))
+            && held.until.is_none_or(|u| u.micros_since(at.server) >= secs_micros(self.flow().resume_secs))
         {
             return self.open(at, out);
         }
@@ -203,8 +205,6 @@ impl GuestResource {
             return self.end(at, End::Invalid { why }, out);
         }
         let form = &self.config.form;
-        let or =
-            |value: &str, usual: &str| if value.trim().is_empty() { usual.to_owned() } else { value.trim().to_owned() };
         let body = json!({
             "name": or(&form.name, "Web Guest"),
             "attributes": attributes(&form.attributes),
@@ -216,8 +216,9 @@ impl GuestResource {
         });
         let url = address(&self.config.base, &self.flow().create_path, &[]);
         let call = json_call("POST", url, &body, "create the guest");
-        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry: self.retry() };
-        self.errands.begin(at, Kind::Create, errand, out);
+        let retry = self.retry();
+        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry, message: false };
+        self.errands.begin(Kind::Create, errand);
     }
 
     /// What can be told before anything is sent: the field, its value and the limit.
@@ -241,8 +242,10 @@ impl GuestResource {
 
     fn created(&mut self, at: At, body: &Value, out: &mut Vec<Action>) {
         let token = text_of(body, "guestToken").unwrap_or_default();
-        // Before anything can tell it.
-        out.push(Action::Learn { kind: SecretKind::Jwt, value: Secret::from(token.as_str()) });
+        if !token.is_empty() {
+            // Before anything can tell it.
+            out.push(Action::Learn { kind: SecretKind::Jwt, value: Secret::from(token.as_str()) });
+        }
         let session = body.get("sessions").and_then(|s| s.get(0)).and_then(|s| text_of(s, "id"));
         let (Some(guest), Some(session)) = (text_of(body, "id"), session) else {
             return self.fail(at, "the answer names no guest or no session", out);
@@ -257,9 +260,11 @@ impl GuestResource {
                 return self.end(at, End::Failed { why }, out);
             }
         };
+        if let Then::GiveUp(reason) = self.token.take(at, &token, Some(until), false, "server", out) {
+            return self.fail(at, &format!("the guest token cannot be used: {reason}"), out);
+        }
         self.guest = guest;
         self.session = session;
-        self.token.take(at, &token, Some(until), false, "server", out);
         self.tell_ids(out);
         let kept = KeptSession {
             guest_id: self.guest.clone(),
@@ -294,6 +299,12 @@ impl GuestResource {
     }
 
     fn opened(&mut self, at: At, out: &mut Vec<Action>) {
+        match self.socket {
+            Socket::Opening => {}
+            Socket::Handshake | Socket::Ready | Socket::Closing => return,
+            // Nobody waits for it any more.
+            Socket::None => return out.push(Action::Close { conn: self.conn, code: 1000, reason: String::new() }),
+        }
         let Some(token) = self.token.live(at).map(|h| h.token.clone()) else {
             out.push(Action::Close { conn: self.conn, code: 1000, reason: "the token is dead".into() });
             return self.end(at, End::Failed { why: "the guest token died before the handshake".into() }, out);
@@ -331,8 +342,8 @@ impl GuestResource {
     }
 
     fn say(&mut self, at: At, tracing: String, text: String, out: &mut Vec<Action>) {
-        if !self.shell.is_ready() {
-            return flow::not_sent(&tracing, "the handshake is not done", out);
+        if self.socket != Socket::Ready {
+            return flow::not_sent(&tracing, "the handshake is not done, or the socket is closed", out);
         }
         if let Err(why) = check_text(&text, &self.config.environment.limits) {
             return flow::not_sent(&tracing, why, out);
@@ -357,31 +368,56 @@ impl GuestResource {
         }
         let url = address(&self.config.base, &self.flow().guest_path, &self.names());
         let call = json_call("PUT", url, &json!({ "attributes": attributes }), "profile");
-        let errand = Errand { action: "profile.sync", call, auth: Auth::Oauth, retry: self.retry() };
-        self.errands.begin(at, Kind::Profile, errand, out);
+        let retry = self.retry();
+        let errand = Errand { action: "profile.sync", call, auth: Auth::Oauth, retry, message: false };
+        self.errands.begin(Kind::Profile, errand);
     }
 
     fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
+        if done.late {
+            return;
+        }
         match (done.kind, done.result) {
-            (Kind::Create, _) if self.shell.state != SessionState::Connecting => {}
             (Kind::Create, Ok((_, body))) => {
                 let body = serde_json::from_slice(body).unwrap_or_default();
                 self.created(at, &body, out);
             }
-            (Kind::Create, Err(failure)) => self.fail(at, &failure.sentence(), out),
+            (Kind::Create, Err(failure)) => {
+                flow::fault(failure.report("session-not-made", "The guest was not made"), out);
+                self.end(at, End::Failed { why: failure.sentence() }, out);
+            }
             (Kind::Profile, Ok(_)) => self.shell.remark(at, "the profile is written", out),
             (Kind::Profile, Err(Failure::Refused { status: 404, text, .. })) => {
                 let report = Report::new("guest-gone", "The guest is gone", format!("404 {text}"))
                     .remedy("The session may have expired: connect anew for another guest.");
                 flow::fault(report, out);
-                self.token.forget("server", out);
-                out.push(Action::Keep { key: KEPT, value: None });
+                self.discard(out);
             }
             (Kind::Profile, Err(failure)) => {
-                flow::fault(Report::new("profile-not-written", "The profile was not written", failure.sentence()), out);
+                flow::fault(failure.report("profile-not-written", "The profile was not written"), out);
             }
-            (Kind::Request, _) => {}
+            (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
+            (Kind::Request, Err(_)) => {}
         }
+    }
+
+    /// What is known of the guest is of no use any more: connecting anew makes another one.
+    fn discard(&mut self, out: &mut Vec<Action>) {
+        self.token.forget("server", out);
+        out.push(Action::Keep { key: KEPT, value: None });
+    }
+
+    fn not_opened(&mut self, at: At, status: Option<u16>, report: Report, out: &mut Vec<Action>) {
+        if self.socket != Socket::Opening {
+            return;
+        }
+        if status == Some(404) {
+            let what = "The upgrade was answered with 404: the server does not know the guest or its session.";
+            let gone = Report::new("guest-gone", "The guest is gone", what).remedy("Connect anew for another guest.");
+            flow::fault(gone, out);
+            self.discard(out);
+        }
+        self.end(at, End::NotOpened { report: report.title }, out);
     }
 
     fn fail(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
@@ -399,6 +435,7 @@ impl GuestResource {
             Socket::Handshake => {
                 let report = self.handshake_report(at, &end);
                 flow::fault(report, out);
+                self.discard(out);
             }
             Socket::Ready => {}
         }
@@ -422,7 +459,6 @@ impl GuestResource {
     }
 
     fn tick(&mut self, at: At, out: &mut Vec<Action>) {
-        self.errands.tick(at, out);
         match self.heartbeat.tick(at.now.mono) {
             Beat::Ping => out.push(Action::Ping { conn: self.conn }),
             Beat::Lost => {
@@ -461,7 +497,7 @@ impl GuestResource {
             let why = "the session ended before an echo came".to_owned();
             self.shell.deliver(&m.tracing, Delivery::Unconfirmed { why }, out);
         }
-        self.errands.drop_waiting(|_| true);
+        self.errands.end(at, |kind| *kind == Kind::Profile, out);
         if self.shell.state != SessionState::New {
             self.shell.end(at, end, self.errands.counts, out);
         }
@@ -499,19 +535,14 @@ fn secs_micros(n: u32) -> i64 {
 
 impl Dialect for GuestResource {
     fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
+        let mut seen = Seen::default();
         match input {
             Input::Wish(wish) => self.wish(at, wish, out),
-            Input::Bearer(news) => {
-                for done in self.errands.news(at, news, out) {
-                    self.done(at, done, out);
-                }
-            }
+            Input::Bearer(news) => self.errands.news(at, news, out),
             Input::Opened { conn } if conn == self.conn => self.opened(at, out),
-            Input::NotOpened { conn, report, .. } if conn == self.conn => {
-                self.end(at, End::NotOpened { report: report.title }, out);
-            }
-            Input::Text { conn, text } if conn == self.conn => return self.frame(at, text, out),
-            Input::Bytes { .. } => return Seen { flags: Flags::MALFORMED, ..Seen::default() },
+            Input::NotOpened { conn, status, report } if conn == self.conn => self.not_opened(at, status, report, out),
+            Input::Text { conn, text } if conn == self.conn => seen = self.frame(at, text, out),
+            Input::Bytes { .. } => seen.flags = Flags::MALFORMED,
             Input::Pong { conn } if conn == self.conn => self.heartbeat.pong(at.now.mono),
             Input::Closed { conn, code, reason } if conn == self.conn => {
                 self.ended(at, End::ByServer { code, reason: reason.to_owned() }, out);
@@ -530,7 +561,10 @@ impl Dialect for GuestResource {
             Input::Tick => self.tick(at, out),
             _ => {}
         }
-        Seen::default()
+        while let Some(done) = self.errands.go(at, out) {
+            self.done(at, done, out);
+        }
+        seen
     }
 
     fn wait(&self, at: At) -> Option<Duration> {

@@ -11,6 +11,7 @@ use zeroize::Zeroize;
 
 use super::At;
 use super::backoff::{Backoff, Plan};
+use super::errands::LONGEST_WAIT;
 use crate::model::{Mono, Secret, Wall};
 
 /// Refused values remembered, so that one that a server hands out again is known.
@@ -62,6 +63,8 @@ pub struct Keeper<T: Zeroize + PartialEq> {
     /// A refusal of the token of this number was answered with a fetch, and no later token was accepted since.
     refused: Option<u64>,
     refused_values: VecDeque<Secret<T>>,
+    /// Earlier tokens, whose refusal may still be told.
+    past: VecDeque<(u64, Secret<T>)>,
 }
 
 /// A token and when it dies, on the server's clock.
@@ -81,7 +84,7 @@ pub struct Held<T: Zeroize> {
 
 impl<T: Zeroize> Held<T> {
     pub fn is_alive(&self, server: Wall) -> bool {
-        self.damaged || self.until.is_none_or(|u| server < u - self.margin)
+        self.damaged || !self.expired && self.until.is_none_or(|u| server < u - self.margin)
     }
 }
 
@@ -96,6 +99,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             retry_at: None,
             refused: None,
             refused_values: VecDeque::new(),
+            past: VecDeque::new(),
         }
     }
 
@@ -147,9 +151,12 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             return Then::Ready;
         }
         // The very token at hand, told twice, stays the same one.
-        let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged);
+        let again = self.held.as_ref().is_some_and(|h| h.token == token && !h.damaged && !h.expired);
         self.counted += u64::from(!again);
         let margin = self.policy.margin.min(half);
+        if !again {
+            self.retire();
+        }
         self.held = Some(Held { token, number: self.counted, until, margin, damaged: false, expired: false });
         Then::Ready
     }
@@ -163,6 +170,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
 
     /// The server refused the token of this number. It is never handed out again; another is fetched once.
     pub fn refused(&mut self, at: At, number: u64) -> Then {
+        let number = self.now_numbered(number);
         if !self.drop_refused(number) {
             // Somebody was faster, and a newer one is at hand or on its way.
             return self.need(at);
@@ -176,8 +184,40 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     /// As [`Keeper::refused`], where whoever had used it gives up: nothing is fetched, and whoever needs a token
     /// later begins anew.
     pub fn abandon(&mut self, number: u64) {
+        let number = self.now_numbered(number);
         self.drop_refused(number);
         self.refused = None;
+    }
+
+    /// The number under which a refused token is at hand, where the very same was got again since. An earlier one is
+    /// remembered as refused.
+    fn now_numbered(&mut self, number: u64) -> u64 {
+        let Some(n) = self.past.iter().position(|(past, _)| *past == number) else { return number };
+        let Some((_, token)) = self.past.remove(n) else { return number };
+        match self.held.as_ref().filter(|h| h.token == token) {
+            Some(held) => held.number,
+            None => {
+                self.remember_refused(token);
+                number
+            }
+        }
+    }
+
+    fn remember_refused(&mut self, token: Secret<T>) {
+        self.refused_values.push_back(token);
+        if self.refused_values.len() > REMEMBERED {
+            self.refused_values.pop_front();
+        }
+    }
+
+    /// Lets go of the token at hand; a late refusal of it can still be told.
+    fn retire(&mut self) -> bool {
+        let Some(held) = self.held.take() else { return false };
+        self.past.push_back((held.number, held.token));
+        if self.past.len() > REMEMBERED {
+            self.past.pop_front();
+        }
+        true
     }
 
     /// False where the token of this number is not the one at hand.
@@ -186,10 +226,7 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             return false;
         }
         if let Some(held) = self.held.take() {
-            self.refused_values.push_back(held.token);
-        }
-        if self.refused_values.len() > REMEMBERED {
-            self.refused_values.pop_front();
+            self.remember_refused(held.token);
         }
         true
     }
@@ -200,13 +237,35 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         if !std::mem::take(&mut self.fetching) {
             return Then::Wait;
         }
+        let after = after.unwrap_or_default();
+        if !for_good && after > LONGEST_WAIT {
+            let (after, most) = (after.as_secs(), LONGEST_WAIT.as_secs());
+            return self.give_up(Reason::Failed(format!(
+                "{why} (to be tried again in {after} s; at most {most} s are waited)"
+            )));
+        }
         let wait = if for_good { None } else { self.backoff.next(at.now.mono) };
         match wait {
             Some(wait) => {
-                self.retry_at = Some(at.now.mono + wait.max(after.unwrap_or_default()));
+                self.retry_at = Some(at.now.mono + wait.max(after));
                 Then::Wait
             }
             None => self.give_up(Reason::Failed(why.to_owned())),
+        }
+    }
+
+    /// Does not wait any longer before a failed fetch is tried again.
+    pub fn hurry(&mut self) {
+        self.retry_at = None;
+        self.backoff.reset();
+    }
+
+    /// The server told another end of the token at hand.
+    pub fn lasts(&mut self, at: At, until: Wall) {
+        if let Some(held) = self.held.as_mut().filter(|h| !h.damaged && !h.expired) {
+            let half = until.micros_since(at.server).max(0).unsigned_abs() / 2;
+            held.until = Some(until);
+            held.margin = self.policy.margin.min(Duration::from_micros(half));
         }
     }
 
@@ -252,8 +311,13 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     pub fn damage(&mut self, damage: impl FnOnce(&T) -> T) -> bool {
         match &mut self.held {
             Some(held) => {
-                held.token = Secret::new(damage(held.token.expose()));
+                // Another value is another token: what was said of the good one does not hold for it.
+                self.counted += 1;
+                let damaged = Secret::new(damage(held.token.expose()));
+                let good = std::mem::replace(&mut held.token, damaged);
+                self.past.push_back((std::mem::replace(&mut held.number, self.counted), good));
                 held.damaged = true;
+                held.expired = false;
                 true
             }
             None => false,
@@ -261,17 +325,36 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
     }
 
     pub fn forget(&mut self) -> bool {
-        self.held.take().is_some()
+        self.retire()
     }
 
-    fn give_up(&mut self, reason: Reason) -> Then {
-        self.held = None;
+    /// Whoever needed tokens is gone: nothing is held, awaited or tried again.
+    pub fn stop(&mut self) {
+        self.retire();
         self.fetching = false;
         self.retry_at = None;
         self.refused = None;
         self.backoff.reset();
+    }
+
+    fn give_up(&mut self, reason: Reason) -> Then {
+        self.stop();
         Then::GiveUp(reason)
     }
+}
+
+/// Changes one character of a token, in the middle of its signature where it has one: the last character may hold bits
+/// that nobody reads.
+pub fn damaged(token: &str) -> String {
+    let signature = token.rfind('.').map_or(0, |dot| dot + 1);
+    let middle = signature + (token.len() - signature) / 2;
+    let mut done = false;
+    let mut change = |c: char| match c {
+        _ if std::mem::replace(&mut done, true) => c,
+        'A' => 'B',
+        _ => 'A',
+    };
+    token.char_indices().map(|(i, c)| if i >= middle { change(c) } else { c }).collect()
 }
 
 #[cfg(test)]
@@ -401,6 +484,63 @@ mod tests {
     }
 
     #[test]
+    fn a_late_refusal_is_of_the_value_whatever_its_number_is_by_now() {
+        let mut k = keeper(false);
+        k.need(at(0));
+        k.got(at(0), "a".into(), server(60));
+        k.forget();
+        assert_eq!(k.refused(at(1), 1), Then::Fetch, "nothing is at hand");
+        assert_eq!(k.got(at(1), "a".into(), server(60)), Then::GiveUp(Reason::SameAgain));
+        k.need(at(2));
+        k.got(at(2), "b".into(), server(60));
+        k.forget();
+        k.need(at(3));
+        k.got(at(3), "b".into(), server(60));
+        assert_eq!(k.refused(at(4), 2), Then::Fetch, "it is at hand again under another number");
+        assert!(k.held().is_none());
+    }
+
+    #[test]
+    fn a_wait_that_the_server_wants_is_not_waited_for_without_end() {
+        let mut k = keeper(false);
+        k.need(at(0));
+        let then = k.failed(at(0), "429", Some(Duration::from_secs(301)), false);
+        assert!(matches!(&then, Then::GiveUp(Reason::Failed(why)) if why.contains("301 s")), "{then:?}");
+        assert_eq!((k.wait(at(0)), k.is_fetching()), (None, false));
+    }
+
+    #[test]
+    fn a_shorter_end_that_the_server_tells_later_counts_and_disturbs_no_fetch() {
+        let mut k = keeper(true);
+        k.need(at(0));
+        k.got(at(0), "a".into(), server(600));
+        assert_eq!(k.renew(), Then::Fetch);
+        k.lasts(at(0), at(20).server);
+        assert!(k.is_fetching());
+        assert!(k.live(at(14)).is_some() && k.live(at(15)).is_none());
+        k.lasts(at(14), at(13).server);
+        assert!(k.live(at(13)).is_none(), "an end in the past");
+    }
+
+    #[test]
+    fn once_stopped_nothing_is_awaited_or_tried_again() {
+        let mut k = keeper(true);
+        k.need(at(0));
+        k.failed(at(0), "503", None, false);
+        k.stop();
+        assert_eq!((k.wait(at(0)), k.tick(at(100))), (None, Then::Wait));
+        assert_eq!(k.need(at(100)), Then::Fetch);
+    }
+
+    #[test]
+    fn a_damaged_token_differs_in_one_character_of_its_signature() {
+        assert_eq!(damaged("aa.bb.cccc"), "aa.bb.ccAc");
+        assert_eq!(damaged("AAA"), "ABA");
+        assert_eq!(damaged("äöü"), "äöA");
+        assert_eq!(damaged(""), "");
+    }
+
+    #[test]
     fn deeds_of_a_tester() {
         let mut k = keeper(false);
         assert!(!k.expire(at(0)) && !k.forget() && !k.damage(Clone::clone));
@@ -408,7 +548,8 @@ mod tests {
         k.got(at(0), "a".into(), server(60));
         assert!(k.damage(|t| format!("{t}x")));
         assert_eq!(k.live(at(90)).unwrap().token.expose(), "ax", "a damaged one is sent whatever its age");
-        assert_eq!(k.refused(at(90), 1), Then::Fetch);
+        assert_eq!(k.refused(at(90), 1), Then::Ready, "a late refusal of the good one says nothing of it");
+        assert_eq!(k.refused(at(90), 2), Then::Fetch);
         k.got(at(91), "b".into(), server(150));
         assert!(k.expire(at(92)));
         assert!(k.live(at(92)).is_none());
@@ -424,6 +565,8 @@ mod tests {
         assert!(k.expire(at(1)));
         assert_eq!(k.tick(at(2)), Then::Wait);
         assert_eq!(k.wait(at(2)), None);
+        let back = At { server: at(0).server - Duration::from_secs(60), ..at(2) };
+        assert!(k.live(back).is_none(), "whatever the clock says later");
         assert_eq!(k.need(at(3)), Then::Fetch);
         k.got(at(3), "b".into(), server(63));
         assert_eq!(k.tick(at(60)), Then::Fetch, "the next one is kept alive again");

@@ -12,8 +12,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
-use super::flow::{self, Config, Shell, address, failed_check, invalid, json_call, millis, text_of};
+use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
+use super::flow::{self, Config, Shell, address, failed_check, invalid, json_call, millis, or, text_of};
 use super::seeded::Seeded;
 use super::{Action, At, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::environment::secs;
@@ -27,9 +27,12 @@ const USUAL_SECS: u32 = 1800;
 
 #[derive(Clone, Debug, PartialEq)]
 enum Kind {
-    Create,
+    /// With the id that was asked for.
+    Create(String),
     Heartbeat,
     Disconnect,
+    /// Of a conversation that was made when nobody wanted it any more.
+    LateDisconnect,
     Webhook,
     Request,
 }
@@ -77,8 +80,7 @@ impl ManagedConversation {
     }
 
     fn queue(&self) -> &str {
-        let own = self.config.form.queue_id.trim();
-        if own.is_empty() { self.config.environment.queue_id.as_deref().unwrap_or_default().trim() } else { own }
+        self.config.queue()
     }
 
     fn length(&self) -> u32 {
@@ -116,14 +118,13 @@ impl ManagedConversation {
         match wish {
             Wish::Connect if self.shell.is_idle() => self.begin(at, out),
             Wish::Connect => self.shell.remark(at, "there is a session already", out),
-            Wish::Leave { .. } if self.shell.is_ready() => self.say_goodbye(at, End::ByUser, out),
+            Wish::Leave { .. } if self.shell.is_ready() && self.ending.is_none() => self.say_goodbye(End::ByUser),
             Wish::Leave { .. } => self.end(at, End::ByUser, out),
-            Wish::Flow(FlowWish::Heartbeat) if self.shell.is_ready() => self.beat(at, out),
+            Wish::Flow(FlowWish::Heartbeat) if self.shell.is_ready() && self.ending.is_none() => self.beat(at),
+            Wish::Flow(FlowWish::Heartbeat) => flow::not_now("there is no session to keep alive", out),
             Wish::Flow(FlowWish::Request { method, path, body }) => {
-                match flow::request(&self.config.base, &method, &path, &body, &self.names()) {
-                    Ok(errand) => self.errands.begin(at, Kind::Request, errand, out),
-                    Err(report) => flow::fault(report, out),
-                }
+                let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
+                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
             }
             other => flow::refuse(&other, "this flow's description knows no way to send a message", out),
         }
@@ -131,9 +132,9 @@ impl ManagedConversation {
 
     fn begin(&mut self, at: At, out: &mut Vec<Action>) {
         self.shell.begin(at, out);
+        self.errands.counts = Counts::default();
         self.conversation = self.chance.uuid();
-        let own = self.config.form.guest_id.trim().to_owned();
-        self.guest = own;
+        self.guest = self.config.form.guest_id.trim().to_owned();
         self.sequence = 0;
         self.failures = 0;
         self.ending = None;
@@ -147,7 +148,7 @@ impl ManagedConversation {
         }
         flow::id("conversation", &self.conversation, None, out);
         flow::id("guest", &self.guest, None, out);
-        self.create(at, out);
+        self.create(at);
     }
 
     /// What can be told before anything is sent: the field, its value and the limit. Takes a place among the sessions
@@ -184,10 +185,8 @@ impl ManagedConversation {
         Ok(())
     }
 
-    fn create(&mut self, at: At, out: &mut Vec<Action>) {
+    fn create(&mut self, at: At) {
         let form = &self.config.form;
-        let or =
-            |value: &str, usual: &str| if value.trim().is_empty() { usual.to_owned() } else { value.trim().to_owned() };
         let body = json!({
             "id": self.conversation,
             "from": { "id": self.guest, "name": or(&form.name, "Guest"), "type": "user" },
@@ -207,8 +206,9 @@ impl ManagedConversation {
         });
         let url = address(&self.config.base, &self.flow().create_path, &self.names());
         let call = json_call("POST", url, &body, "create the conversation");
-        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry: self.retry() };
-        self.errands.begin(at, Kind::Create, errand, out);
+        let retry = self.retry();
+        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry, message: false };
+        self.errands.begin(Kind::Create(self.conversation.clone()), errand);
     }
 
     fn created(&mut self, at: At, body: &Value, out: &mut Vec<Action>) {
@@ -237,10 +237,10 @@ impl ManagedConversation {
         });
         out.extend(self.clock.clone().map(|clock| Action::State(Fact::Expiry(clock))));
         self.shell.go(at, SessionState::Ready, "", out);
-        self.notify(at, "connected", out);
+        self.notify(at, "connected");
     }
 
-    fn beat(&mut self, at: At, out: &mut Vec<Action>) {
+    fn beat(&mut self, at: At) {
         self.beat_at = Some(at.now.mono + self.interval());
         // One that is still on its way speaks for this one too.
         if self.errands.any(|kind| *kind == Kind::Heartbeat) {
@@ -251,22 +251,19 @@ impl ManagedConversation {
         let body = json!({
             "context": { "lastActivityTimestamp": at.now.wall.rfc3339(), "heartbeatSequence": self.sequence },
         });
-        self.patch(at, Kind::Heartbeat, "heartbeat", &body, "heartbeat", out);
+        self.patch(Kind::Heartbeat, "heartbeat", &self.conversation.clone(), &body);
     }
 
-    fn patch(
-        &mut self,
-        at: At,
-        kind: Kind,
-        action: &'static str,
-        body: &Value,
-        purpose: &'static str,
-        out: &mut Vec<Action>,
-    ) {
-        let url = address(&self.config.base, &self.flow().conversation_path, &self.names());
+    fn patch(&mut self, kind: Kind, action: &'static str, conversation: &str, body: &Value) {
+        let purpose = if kind == Kind::Heartbeat { "heartbeat" } else { "goodbye" };
+        let url = address(&self.config.base, &self.flow().conversation_path, &[("conversationId", conversation)]);
         let call = json_call("PATCH", url, body, purpose);
-        let errand = Errand { action, call, auth: Auth::Oauth, retry: Retry::NEVER };
-        self.errands.begin(at, kind, errand, out);
+        let errand = Errand { action, call, auth: Auth::Oauth, retry: Retry::NEVER, message: false };
+        self.errands.begin(kind, errand);
+    }
+
+    fn disconnect(&mut self, kind: Kind, conversation: &str) {
+        self.patch(kind, "session.disconnect", conversation, &json!({ "status": "disconnected" }));
     }
 
     fn missed(&mut self, at: At, failure: &Failure, out: &mut Vec<Action>) {
@@ -279,18 +276,18 @@ impl ManagedConversation {
             let report = Report::new("heartbeats-failed", "The session is given up", format!("{why}."))
                 .remedy("Look at the first of the failed heartbeats: its answer says why.");
             flow::fault(report, out);
-            self.say_goodbye(at, End::Over { why }, out);
+            self.say_goodbye(End::Over { why });
         }
     }
 
-    fn say_goodbye(&mut self, at: At, end: End, out: &mut Vec<Action>) {
+    fn say_goodbye(&mut self, end: End) {
         self.beat_at = None;
         self.over_at = None;
         self.ending = Some(end);
-        self.patch(at, Kind::Disconnect, "session.disconnect", &json!({ "status": "disconnected" }), "goodbye", out);
+        self.disconnect(Kind::Disconnect, &self.conversation.clone());
     }
 
-    fn notify(&mut self, at: At, state: &str, out: &mut Vec<Action>) {
+    fn notify(&mut self, at: At, state: &str) {
         let event = json!({
             "conversationId": self.conversation,
             "state": state,
@@ -298,21 +295,25 @@ impl ManagedConversation {
             "metadata": { "guestId": self.guest },
         });
         if let Some(errand) = flow::webhook(&self.config.environment.flows.webhook, &event) {
-            self.errands.begin(at, Kind::Webhook, errand, out);
+            self.errands.begin(Kind::Webhook, errand);
         }
     }
 
     fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
         match (done.kind, done.result) {
-            (Kind::Create, _) if self.shell.state != SessionState::Connecting => {}
-            (Kind::Create, Ok((_, body))) => {
+            (Kind::Create(id), Ok((_, body))) if done.late => {
+                // It was left before it was made, and would count among the server's sessions until it is idle.
+                let body: Value = serde_json::from_slice(body).unwrap_or_default();
+                self.disconnect(Kind::LateDisconnect, &text_of(&body, "id").unwrap_or(id));
+            }
+            _ if done.late => {}
+            (Kind::Create(_), Ok((_, body))) => {
                 let body = serde_json::from_slice(body).unwrap_or_default();
                 self.created(at, &body, out);
             }
-            (Kind::Create, Err(failure)) => {
-                let why = failure.sentence();
-                flow::fault(Report::new("session-not-made", "The session was not made", format!("{why}.")), out);
-                self.end(at, End::Failed { why }, out);
+            (Kind::Create(_), Err(failure)) => {
+                flow::fault(failure.report("session-not-made", "The session was not made"), out);
+                self.end(at, End::Failed { why: failure.sentence() }, out);
             }
             (Kind::Heartbeat, Ok(_)) => {
                 self.failures = 0;
@@ -321,26 +322,31 @@ impl ManagedConversation {
             (Kind::Heartbeat, Err(failure)) if self.shell.is_ready() && self.ending.is_none() => {
                 self.missed(at, &failure, out);
             }
-            (Kind::Disconnect, result) => {
-                if let Err(failure) = result {
-                    let what = format!("The server may still think that it lives: {}.", failure.sentence());
-                    flow::fault(Report::new("goodbye-failed", "The goodbye was not heard", what), out);
+            (Kind::Disconnect | Kind::LateDisconnect, Err(failure)) => {
+                let what = format!("The server may still think that it lives: {}.", failure.sentence());
+                flow::fault(Report::new("goodbye-failed", "The goodbye was not heard", what), out);
+                if let Some(end) = self.ending.take() {
+                    self.end(at, end, out);
                 }
+            }
+            (Kind::Disconnect, Ok(_)) => {
                 let end = self.ending.take().unwrap_or(End::ByUser);
                 self.end(at, end, out);
             }
-            (Kind::Heartbeat | Kind::Webhook | Kind::Request, _) => {}
+            (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
+            (Kind::Heartbeat | Kind::LateDisconnect | Kind::Webhook | Kind::Request, _) => {}
         }
     }
 
     fn end(&mut self, at: At, end: End, out: &mut Vec<Action>) {
-        if self.shell.state == SessionState::New || self.shell.state.is_ended() {
+        if self.shell.is_idle() {
             return;
         }
         self.beat_at = None;
         self.over_at = None;
         let was_ready = self.shell.is_ready();
-        self.errands.drop_waiting(|kind| *kind != Kind::Webhook);
+        self.ending = None;
+        self.errands.end(at, |kind| matches!(kind, Kind::LateDisconnect | Kind::Webhook), out);
         if let Some(mut clock) = self.clock.take() {
             clock.event = ExpiryEvent::Forgotten;
             clock.by = "end of the session".to_owned();
@@ -349,7 +355,7 @@ impl ManagedConversation {
         self.release();
         self.shell.end(at, end, self.errands.counts, out);
         if was_ready {
-            self.notify(at, "terminated", out);
+            self.notify(at, "terminated");
         }
     }
 
@@ -372,11 +378,7 @@ impl Dialect for ManagedConversation {
     fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
         match input {
             Input::Wish(wish) => self.wish(at, wish, out),
-            Input::Bearer(news) => {
-                for done in self.errands.news(at, news, out) {
-                    self.done(at, done, out);
-                }
-            }
+            Input::Bearer(news) => self.errands.news(at, news, out),
             Input::Answer { call, status, retry_after, body } => {
                 if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
                     self.done(at, done, out);
@@ -388,16 +390,18 @@ impl Dialect for ManagedConversation {
                 }
             }
             Input::Tick => {
-                self.errands.tick(at, out);
                 let due = |at_: Option<Mono>| at_.is_some_and(|due| due <= at.now.mono);
                 if due(self.over_at) {
                     let why = format!("its length of {} s is over", self.length());
-                    self.say_goodbye(at, End::Over { why }, out);
+                    self.say_goodbye(End::Over { why });
                 } else if due(self.beat_at) {
-                    self.beat(at, out);
+                    self.beat(at);
                 }
             }
             _ => {}
+        }
+        while let Some(done) = self.errands.go(at, out) {
+            self.done(at, done, out);
         }
         Seen::default()
     }

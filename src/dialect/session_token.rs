@@ -11,11 +11,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
-use super::flow::{self, Config, GuestToken, Shell, address, check_text, json_call, millis, text_of};
+use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
+use super::flow::{self, Config, GuestToken, Shell, address, check_text, invalid, json_call, millis, text_of};
 use super::keeper::{Policy, Then};
 use super::seeded::Seeded;
-use super::{Action, At, Call, CallId, Dialect, FlowWish, Input, Seen, Wish};
+use super::{Action, At, Call, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::environment::{Limits, secs};
 use crate::model::fact::{ClockDeed, Delivery, End, SessionState};
 use crate::model::flows::{RefreshForm, SendForm, SessionTokenFlow};
@@ -40,6 +40,8 @@ struct Message {
     sent_with: Option<u64>,
     /// It was refused for its token and is sent once more.
     again: bool,
+    /// Tries with earlier tokens, which the server was too busy for.
+    tries: u32,
 }
 
 pub struct SessionToken {
@@ -90,9 +92,10 @@ impl SessionToken {
         [("conversationId", &self.conversation), ("guestId", &self.guest)]
     }
 
-    fn retry(&self) -> Retry {
+    fn retry(&self, tried: u32) -> Retry {
+        let plan = plan(self.flow());
         Retry {
-            plan: plan(self.flow()),
+            plan: Plan { tries: plan.tries.saturating_sub(tried), ..plan },
             rate_limited: true,
             server_error: true,
             no_answer: false,
@@ -104,7 +107,7 @@ impl SessionToken {
         match wish {
             Wish::Connect if self.shell.is_idle() => self.create(at, out),
             Wish::Connect => self.shell.remark(at, "there is a conversation already", out),
-            Wish::Leave { .. } => self.leave(at, End::ByUser, out),
+            Wish::Leave { .. } => self.end(at, End::ByUser, out),
             Wish::Text { tracing, text, .. } => {
                 let form = self.flow().send_form;
                 self.say(at, tracing, text, form, out);
@@ -112,14 +115,17 @@ impl SessionToken {
             Wish::Flow(FlowWish::Say { tracing, text, form }) => self.say(at, tracing, text, form, out),
             Wish::Flow(FlowWish::Refresh { form }) if self.shell.is_ready() => {
                 self.refresh_form = form;
-                let then = self.token.renew();
+                let then = self.token.deed(at, ClockDeed::Refresh, out);
                 self.follow(at, then, out);
             }
+            Wish::Flow(FlowWish::Refresh { .. }) | Wish::Clock { deed: ClockDeed::Refresh, .. }
+                if !self.shell.is_ready() =>
+            {
+                flow::not_now("there is no conversation", out);
+            }
             Wish::Flow(FlowWish::Request { method, path, body }) => {
-                match flow::request(&self.config.base, &method, &path, &body, &self.names()) {
-                    Ok(errand) => self.errands.begin(at, Kind::Request, errand, out),
-                    Err(report) => flow::fault(report, out),
-                }
+                let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
+                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 let then = self.token.deed(at, deed, out);
@@ -131,26 +137,30 @@ impl SessionToken {
 
     fn create(&mut self, at: At, out: &mut Vec<Action>) {
         self.shell.begin(at, out);
+        self.errands.counts = Counts::default();
         let url = address(&self.config.base, &self.flow().create_path, &[]);
         let call = json_call("POST", url, &json!({}), "create the conversation");
-        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry: self.retry() };
-        self.errands.begin(at, Kind::Create, errand, out);
+        let retry = self.retry(0);
+        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry, message: false };
+        self.errands.begin(Kind::Create, errand);
     }
 
     fn created(&mut self, at: At, body: &[u8], out: &mut Vec<Action>) {
         let body: Value = serde_json::from_slice(body).unwrap_or_default();
+        let token = text_of(&body, "sessionToken");
+        // Before anything can tell them.
+        if let Some(token) = &token {
+            out.push(Action::Learn { kind: SecretKind::SessionToken, value: Secret::from(token.as_str()) });
+        }
+        self._guest_token = text_of(&body, "guestToken").map(Secret::new);
+        out.extend(self._guest_token.clone().map(|value| Action::Learn { kind: SecretKind::Jwt, value }));
         let plural = text_of(&body, "conversationsId");
         let Some(conversation) = text_of(&body, "conversationId").or_else(|| plural.clone()) else {
             return self.fail(at, "the answer names no conversationId", out);
         };
-        let Some(token) = text_of(&body, "sessionToken") else {
+        let Some(token) = token else {
             return self.fail(at, "the answer has no sessionToken", out);
         };
-        if let Some(secret) = text_of(&body, "guestToken") {
-            let secret = Secret::new(secret);
-            out.push(Action::Learn { kind: SecretKind::Jwt, value: secret.clone() });
-            self._guest_token = Some(secret);
-        }
         self.conversation = conversation;
         self.guest = text_of(&body, "guestId").unwrap_or_default();
         self.errands.ids.conversation = Some(self.conversation.clone());
@@ -178,7 +188,11 @@ impl SessionToken {
         if let Err(why) = check_text(&text, self.limits()) {
             return flow::not_sent(&tracing, why, out);
         }
-        self.messages.push(Message { tracing, text, form, sent_with: None, again: false });
+        if self.guest.is_empty() && matches!(form, SendForm::GuestIdWithBearer | SendForm::BothIdsWithBearer) {
+            let why = invalid("guestId", "empty", "this form needs it, and the server named none");
+            return flow::not_sent(&tracing, why, out);
+        }
+        self.messages.push(Message { tracing, text, form, sent_with: None, again: false, tries: 0 });
         let then = self.token.need(at);
         self.follow(at, then, out);
     }
@@ -187,7 +201,7 @@ impl SessionToken {
     fn follow(&mut self, at: At, then: Then, out: &mut Vec<Action>) {
         match then {
             Then::Wait => {}
-            Then::Ready => self.send_waiting(at, out),
+            Then::Ready => self.send_waiting(at),
             Then::Fetch => self.refresh(at, out),
             Then::GiveUp(reason) => {
                 let why = format!("there is no session token: {reason}");
@@ -197,7 +211,7 @@ impl SessionToken {
         }
     }
 
-    fn send_waiting(&mut self, at: At, out: &mut Vec<Action>) {
+    fn send_waiting(&mut self, at: At) {
         let Some(held) = self.token.live(at) else { return };
         let (number, token) = (held.number, held.token.clone());
         let names = self.names();
@@ -219,14 +233,31 @@ impl SessionToken {
             call.tracing = Some(m.tracing.clone());
             m.sent_with = Some(number);
             let auth = if m.form.has_oauth() { Auth::Oauth } else { Auth::None };
-            errands.push((m.tracing.clone(), m.again, call, auth));
+            errands.push((m.tracing.clone(), m.tries, !m.again && m.tries == 0, call, auth));
         }
-        for (tracing, again, call, auth) in errands {
-            if !again {
-                self.shell.deliver(&tracing, Delivery::Sent, out);
+        for (tracing, tries, message, call, auth) in errands {
+            let errand = Errand { action: "message.send", call, auth, retry: self.retry(tries), message };
+            self.errands.begin(Kind::Message(tracing), errand);
+        }
+    }
+
+    /// A message that waits for its next try, with a token in it that is dead or replaced by now, waits for a token
+    /// instead.
+    fn recall(&mut self, at: At, out: &mut Vec<Action>) {
+        let live = self.token.live(at).map(|held| held.number);
+        let old = |m: &&mut Message| !m.form.has_oauth() && m.sent_with.is_some() && m.sent_with != live;
+        let mut recalled = false;
+        for m in self.messages.iter_mut().filter(old) {
+            let of = |kind: &Kind| matches!(kind, Kind::Message(tracing) if *tracing == m.tracing);
+            for (_, tries) in self.errands.recall(of) {
+                m.sent_with = None;
+                m.tries += tries;
+                recalled = true;
             }
-            let errand = Errand { action: "message.send", call, auth, retry: self.retry() };
-            self.errands.begin(at, Kind::Message(tracing), errand, out);
+        }
+        if recalled {
+            let then = self.token.need(at);
+            self.follow(at, then, out);
         }
     }
 
@@ -252,8 +283,8 @@ impl SessionToken {
             ),
         };
         // What is tried again, and when, is the keeper's business.
-        let errand = Errand { action: "token.refresh", call, auth: Auth::Oauth, retry: Retry::NEVER };
-        self.errands.begin(at, Kind::Refresh, errand, out);
+        let errand = Errand { action: "token.refresh", call, auth: Auth::Oauth, retry: Retry::NEVER, message: false };
+        self.errands.begin(Kind::Refresh, errand);
     }
 
     fn refreshed(
@@ -284,6 +315,7 @@ impl SessionToken {
 
     fn answered(&mut self, at: At, tracing: &str, result: Result<(u16, &[u8]), Failure>, out: &mut Vec<Action>) {
         let Some(n) = self.messages.iter().position(|m| m.tracing == tracing) else { return };
+        let has_oauth = self.messages.get(n).is_some_and(|m| m.form.has_oauth());
         let delivery = match result {
             Ok(_) => {
                 if let Some(number) = self.messages.get(n).and_then(|m| m.sent_with) {
@@ -291,11 +323,12 @@ impl SessionToken {
                 }
                 Delivery::Delivered
             }
-            Err(Failure::Refused { status: 401, text, .. }) if is_about_session_token(&text) => {
+            // One that bears no other token is refused for this one, whatever the text.
+            Err(Failure::Refused { status: 401, text, .. }) if !has_oauth || is_about_session_token(&text) => {
                 return self.refused(at, n, text, out);
             }
             Err(Failure::Refused { status, text, .. }) => Delivery::Refused { code: i32::from(status), text },
-            Err(Failure::NoBearer(report)) => Delivery::NotSent { why: format!("no OAuth token: {}", report.what) },
+            Err(failure @ Failure::NoBearer(_)) => Delivery::NotSent { why: failure.sentence() },
             Err(Failure::NoAnswer(report)) => Delivery::Unconfirmed { why: report.to_string() },
         };
         self.messages.remove(n);
@@ -317,12 +350,12 @@ impl SessionToken {
         }
         let m = self.messages.remove(n);
         self.shell.deliver(&m.tracing, Delivery::Refused { code: 401, text }, out);
-        if m.again {
+        if !m.again {
+            self.token.abandon(number, out);
+        } else if self.token.held().is_some_and(|held| held.number == number) {
             // Refused with a fresh token as well.
             let then = self.token.refused(at, number, out);
             self.follow(at, then, out);
-        } else {
-            self.token.abandon(number, out);
         }
     }
 
@@ -331,10 +364,12 @@ impl SessionToken {
             std::mem::take(&mut self.messages).into_iter().partition(|m| m.sent_with.is_none());
         self.messages = rest;
         for m in gone {
-            // One that was refused before did leave, and its refusal is what became of it.
-            let delivery = match m.again {
-                true => Delivery::Refused { code: 401, text: why.to_owned() },
-                false => Delivery::NotSent { why: why.to_owned() },
+            let why = why.to_owned();
+            // One that left before was refused, and that is what became of it.
+            let delivery = match (m.again, m.tries) {
+                (true, _) => Delivery::Refused { code: 401, text: why },
+                (false, 0) => Delivery::NotSent { why },
+                (false, n) => Delivery::Unconfirmed { why: format!("after {n} tries without success: {why}") },
             };
             self.shell.deliver(&m.tracing, delivery, out);
         }
@@ -342,34 +377,49 @@ impl SessionToken {
 
     fn fail(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
         flow::fault(Report::new("session-not-made", "The conversation was not created", format!("{why}.")), out);
-        self.leave(at, End::Failed { why: why.to_owned() }, out);
+        self.end(at, End::Failed { why: why.to_owned() }, out);
     }
 
-    fn leave(&mut self, at: At, end: End, out: &mut Vec<Action>) {
-        if self.shell.is_idle() && self.shell.state != SessionState::New {
+    fn end(&mut self, at: At, end: End, out: &mut Vec<Action>) {
+        if self.shell.is_idle() {
             return;
         }
+        // Those that never left wait like those that wait for a token.
+        for (kind, tries) in self.errands.recall(|kind| matches!(kind, Kind::Message(_))) {
+            let Kind::Message(tracing) = kind else { continue };
+            for m in self.messages.iter_mut().filter(|m| m.tracing == tracing) {
+                m.sent_with = None;
+                m.tries += tries;
+            }
+        }
         self.give_up_waiting("the session ended", out);
-        self.errands.drop_waiting(|_| true);
         for m in std::mem::take(&mut self.messages) {
             let why = "the session ended before an answer came".to_owned();
             self.shell.deliver(&m.tracing, Delivery::Unconfirmed { why }, out);
         }
-        self.token.forget("end of the session", out);
+        self.errands.end(at, |_| false, out);
+        self.token.end(out);
         self.conversation.clear();
+        self.guest.clear();
+        self._guest_token = None;
+        self.refresh_form = None;
         self.shell.end(at, end, self.errands.counts, out);
     }
 
     fn done(&mut self, at: At, done: Done<'_, Kind>, after: Option<Duration>, out: &mut Vec<Action>) {
-        match done.kind {
-            Kind::Create if self.shell.state != SessionState::Connecting => {}
-            Kind::Create => match done.result {
-                Ok((_, body)) => self.created(at, body, out),
-                Err(failure) => self.fail(at, &failure.sentence(), out),
-            },
-            Kind::Refresh => self.refreshed(at, done.result, after, out),
-            Kind::Message(tracing) => self.answered(at, &tracing, done.result, out),
-            Kind::Request => {}
+        if done.late {
+            return;
+        }
+        match (done.kind, done.result) {
+            (Kind::Create, Ok((_, body))) => self.created(at, body, out),
+            (Kind::Create, Err(failure)) => {
+                flow::fault(failure.report("session-not-made", "The conversation was not created"), out);
+                self.end(at, End::Failed { why: failure.sentence() }, out);
+            }
+            (Kind::Refresh, result) => self.refreshed(at, result, after, out),
+            (Kind::Message(tracing), result) => self.answered(at, &tracing, result, out),
+            (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
+            (Kind::Request, Err(_)) => {}
         }
     }
 }
@@ -378,38 +428,34 @@ impl Dialect for SessionToken {
     fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
         match input {
             Input::Wish(wish) => self.wish(at, wish, out),
-            Input::Bearer(news) => {
-                for done in self.errands.news(at, news, out) {
-                    self.done(at, done, None, out);
-                }
-            }
+            Input::Bearer(news) => self.errands.news(at, news, out),
             Input::Answer { call, status, retry_after, body } => {
                 if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
                     self.done(at, done, retry_after, out);
                 }
             }
-            Input::CallFailed { call, report } => self.call_failed(at, call, &report, out),
+            Input::CallFailed { call, report } => {
+                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
+                    self.done(at, done, None, out);
+                }
+            }
             Input::Tick => {
-                self.errands.tick(at, out);
                 let then = self.token.tick(at);
                 self.follow(at, then, out);
             }
             // It has no socket and signs nothing.
             _ => {}
         }
+        loop {
+            self.recall(at, out);
+            let Some(done) = self.errands.go(at, out) else { break };
+            self.done(at, done, None, out);
+        }
         Seen::default()
     }
 
     fn wait(&self, at: At) -> Option<Duration> {
         [self.errands.wait(at), self.token.wait(at)].into_iter().flatten().min()
-    }
-}
-
-impl SessionToken {
-    fn call_failed(&mut self, at: At, call: CallId, report: &Report, out: &mut Vec<Action>) {
-        if let Some(done) = self.errands.no_answer(at, call, report, out) {
-            self.done(at, done, None, out);
-        }
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
+use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
 use super::flow::{self, Config, GuestToken, Shell, address, failed_check, invalid, json_call, millis, text_of};
 use super::jwt::Jwt;
 use super::keeper::{Policy, Then};
@@ -20,7 +20,7 @@ use super::seeded::Seeded;
 use super::{Action, At, Call, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::fact::{ClockDeed, End, ErrorCategory, SessionState};
 use crate::model::flows::SignedGuestFlow;
-use crate::model::{Report, SecretKind};
+use crate::model::{Report, Secret, SecretKind};
 
 const TOKEN: &str = "signed-token";
 
@@ -47,6 +47,12 @@ pub struct SignedGuest {
     key: String,
     contact: String,
     conversation: String,
+    /// Signatures that are awaited, the newest of them by this session.
+    unsigned: u32,
+    /// Those that an earlier session had asked for, which come first.
+    late: u32,
+    /// The number of the token that the step under way carries.
+    carried: Option<u64>,
 }
 
 impl SignedGuest {
@@ -66,6 +72,9 @@ impl SignedGuest {
             key: String::new(),
             contact: String::new(),
             conversation: String::new(),
+            unsigned: 0,
+            late: 0,
+            carried: None,
             config,
         }
     }
@@ -75,8 +84,7 @@ impl SignedGuest {
     }
 
     fn queue(&self) -> &str {
-        let own = self.config.form.queue_id.trim();
-        if own.is_empty() { self.config.environment.queue_id.as_deref().unwrap_or_default().trim() } else { own }
+        self.config.queue()
     }
 
     fn names(&self) -> [(&str, &str); 4] {
@@ -109,16 +117,19 @@ impl SignedGuest {
             Wish::Flow(FlowWish::CheckQueue) if self.queue().is_empty() => {
                 flow::fault(Report::new("no-queue", "There is no queue to check", "queueId: it is empty."), out);
             }
-            Wish::Flow(FlowWish::CheckQueue) => self.check_queue(at, false, out),
-            Wish::Flow(FlowWish::Refresh { .. }) if self.shell.is_ready() => {
+            Wish::Flow(FlowWish::CheckQueue) => self.check_queue(false),
+            Wish::Flow(FlowWish::Refresh { .. }) | Wish::Clock { deed: ClockDeed::Refresh, .. }
+                if !self.shell.is_ready() =>
+            {
+                flow::not_now("there is no session whose token could be signed anew", out);
+            }
+            Wish::Flow(FlowWish::Refresh { .. }) => {
                 let then = self.token.renew();
                 self.follow(at, then, out);
             }
             Wish::Flow(FlowWish::Request { method, path, body }) => {
-                match flow::request(&self.config.base, &method, &path, &body, &self.names()) {
-                    Ok(errand) => self.errands.begin(at, Kind::Request, errand, out),
-                    Err(report) => flow::fault(report, out),
-                }
+                let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
+                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 let then = self.token.deed(at, deed, out);
@@ -130,6 +141,7 @@ impl SignedGuest {
 
     fn begin(&mut self, at: At, out: &mut Vec<Action>) {
         self.shell.begin(at, out);
+        self.errands.counts = Counts::default();
         self.guest = self.config.form.guest_id.trim().to_owned();
         self.contact.clear();
         self.conversation.clear();
@@ -143,7 +155,7 @@ impl SignedGuest {
         }
         flow::id("guest", &self.guest, None, out);
         flow::id("queue", self.queue(), None, out);
-        self.check_queue(at, true, out);
+        self.check_queue(true);
     }
 
     /// What can be told before anything is sent: the field, its value and the limit.
@@ -166,7 +178,7 @@ impl SignedGuest {
         Ok(())
     }
 
-    fn check_queue(&mut self, at: At, first: bool, out: &mut Vec<Action>) {
+    fn check_queue(&mut self, first: bool) {
         let call = Call {
             method: "GET",
             url: address(&self.config.base, &self.flow().queue_path, &self.names()),
@@ -174,8 +186,9 @@ impl SignedGuest {
             purpose: "check the queue",
             ..Call::default()
         };
-        let errand = Errand { action: "queue.check", call, auth: Auth::Oauth, retry: self.retry() };
-        self.errands.begin(at, Kind::Queue { first }, errand, out);
+        let retry = self.retry();
+        let errand = Errand { action: "queue.check", call, auth: Auth::Oauth, retry, message: false };
+        self.errands.begin(Kind::Queue { first }, errand);
     }
 
     /// `guestId`, times and extra claims, to be signed by the active key.
@@ -188,10 +201,23 @@ impl SignedGuest {
         }
         claims.insert("iat".into(), json!(now));
         claims.insert("exp".into(), json!(now + i64::from(self.flow().token_life_secs)));
+        self.unsigned += 1;
         out.push(Action::Sign { claims });
     }
 
+    /// True where a signature that comes now was asked for by this session.
+    fn is_awaited(&mut self) -> bool {
+        if self.late > 0 {
+            self.late -= 1;
+            return false;
+        }
+        let awaited = self.unsigned > 0;
+        self.unsigned = self.unsigned.saturating_sub(1);
+        awaited
+    }
+
     fn signed(&mut self, at: At, token: &str, kid: &str, out: &mut Vec<Action>) {
+        out.push(Action::Learn { kind: SecretKind::Jwt, value: Secret::from(token) });
         // The signature was verified with the public key; what it says is compared before it is used.
         let jwt = Jwt::decode(token);
         let guest = jwt.as_ref().and_then(|j| j.claims.get("guestId")).and_then(Value::as_str);
@@ -203,11 +229,8 @@ impl SignedGuest {
         let first = self.contact.is_empty();
         match self.token.take(at, token, None, false, "you", out) {
             Then::GiveUp(reason) => {
-                self.not_signed(
-                    at,
-                    &Report::new("token-dead", "The signed token cannot be used", reason.to_string()),
-                    out,
-                );
+                let report = Report::new("token-dead", "The signed token cannot be used", reason.to_string());
+                self.not_signed(at, &report, out);
             }
             _ if first => self.make_contact(at, out),
             _ => self.shell.refreshes += 1,
@@ -246,18 +269,20 @@ impl SignedGuest {
             "customAttributes": attributes,
         });
         let url = address(&self.config.base, &self.flow().contact_path, &self.names());
-        self.step(at, Kind::Contact, "contact.create", url, &body, "create the contact", out);
+        self.step(Kind::Contact, "contact.create", "create the contact", url, &body, out);
     }
 
     fn make_conversation(&mut self, at: At, out: &mut Vec<Action>) {
-        let token = self.token.held().map(|h| h.token.expose().clone()).unwrap_or_default();
+        let Some(token) = self.token.live(at).map(|held| held.token.expose().clone()) else {
+            return self.outdated(at, "the signed token died before the conversation was made", out);
+        };
         let body = json!({
             "contactId": self.contact,
             "routingData": { "queueId": self.queue(), "skillRequirements": self.skills() },
             "customAttributes": { "sessionToken": token, "routingTarget": self.queue() },
         });
         let url = address(&self.config.base, &self.flow().conversation_path, &self.names());
-        self.step(at, Kind::Conversation, "conversation.create", url, &body, "create the conversation", out);
+        self.step(Kind::Conversation, "conversation.create", "create the conversation", url, &body, out);
     }
 
     fn skills(&self) -> Vec<&str> {
@@ -265,15 +290,13 @@ impl SignedGuest {
     }
 
     /// A step that the server shall do once, however often it is asked.
-    #[expect(clippy::too_many_arguments, reason = "each is named at its one use")]
     fn step(
         &mut self,
-        at: At,
         kind: Kind,
         action: &'static str,
+        purpose: &'static str,
         url: String,
         body: &Value,
-        purpose: &'static str,
         out: &mut Vec<Action>,
     ) {
         let key = match kind {
@@ -283,22 +306,44 @@ impl SignedGuest {
         flow::id("idempotency key", &key, None, out);
         let mut call = json_call("POST", url, body, purpose);
         call.headers.push(("idempotency-key".into(), key));
-        let errand = Errand { action, call, auth: Auth::Oauth, retry: self.retry() };
-        self.errands.begin(at, kind, errand, out);
+        self.carried = self.token.held().map(|held| held.number);
+        let errand = Errand { action, call, auth: Auth::Oauth, retry: self.retry(), message: false };
+        self.errands.begin(kind, errand);
+    }
+
+    /// A step that waits while the token in it dies does not leave any more.
+    fn give_up_outdated(&mut self, at: At, out: &mut Vec<Action>) {
+        let live = self.token.live(at).map(|held| held.number);
+        if self.carried.is_none() || self.carried == live {
+            return;
+        }
+        let recalled = self.errands.recall(|kind| matches!(kind, Kind::Contact | Kind::Conversation));
+        if let Some((kind, tries)) = recalled.first() {
+            let step = if *kind == Kind::Contact { "contact" } else { "conversation" };
+            let why = format!("the signed token died before the {step} was made, after {tries} tries");
+            self.outdated(at, &why, out);
+        }
+    }
+
+    fn outdated(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
+        failed_check("token.check", ErrorCategory::TokenValidation, why, &self.errands.ids, out);
+        self.fail(at, why, out);
     }
 
     fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
+        if done.late {
+            return;
+        }
         let body = match done.result {
+            Ok((_, body)) if done.kind == Kind::Request => return flow::learn_tokens(body, out),
             Ok((_, body)) => serde_json::from_slice::<Value>(body).unwrap_or_default(),
             Err(failure) => return self.failed(at, &done.kind, &failure, out),
         };
-        if self.shell.is_idle() {
-            return;
-        }
         match done.kind {
             Kind::Queue { first: true } => self.sign(at, out),
             Kind::Queue { first: false } => {
                 let name = text_of(&body, "name").unwrap_or_default();
+                flow::id("queue", self.queue(), None, out);
                 self.shell.remark(at, &format!("the queue is known: {name}"), out);
             }
             Kind::Contact => match text_of(&body, "id") {
@@ -316,7 +361,7 @@ impl SignedGuest {
                     self.errands.ids.conversation = Some(id.clone());
                     self.conversation = id;
                     self.shell.go(at, SessionState::Ready, "", out);
-                    self.notify(at, out);
+                    self.notify(at);
                 }
                 None => self.fail(at, "the conversation's answer has no id", out),
             },
@@ -325,7 +370,7 @@ impl SignedGuest {
     }
 
     /// Tells the customer system; nothing depends on it.
-    fn notify(&mut self, at: At, out: &mut Vec<Action>) {
+    fn notify(&mut self, at: At) {
         let event = json!({
             "event": "webchat.session.created",
             "timestamp": at.now.wall.rfc3339(),
@@ -337,7 +382,7 @@ impl SignedGuest {
             },
         });
         if let Some(errand) = flow::webhook(&self.config.environment.flows.webhook, &event) {
-            self.errands.begin(at, Kind::Webhook, errand, out);
+            self.errands.begin(Kind::Webhook, errand);
         }
     }
 
@@ -355,9 +400,12 @@ impl SignedGuest {
                 }
             }
             (Kind::Queue { first: false }, _) => {
-                flow::fault(Report::new("queue-not-checked", "The queue was not checked", failure.sentence()), out);
+                flow::fault(failure.report("queue-not-checked", "The queue was not checked"), out);
             }
-            _ => self.fail(at, &failure.sentence(), out),
+            _ => {
+                flow::fault(failure.report("session-not-made", "The session was not made"), out);
+                self.end(at, End::Failed { why: failure.sentence() }, out);
+            }
         }
     }
 
@@ -379,11 +427,13 @@ impl SignedGuest {
     }
 
     fn end(&mut self, at: At, end: End, out: &mut Vec<Action>) {
-        if self.shell.state == SessionState::New {
+        if self.shell.is_idle() {
             return;
         }
-        self.errands.drop_waiting(|kind| *kind != Kind::Webhook);
-        self.token.forget("end of the session", out);
+        self.errands.end(at, |kind| matches!(kind, Kind::Webhook | Kind::Queue { first: false }), out);
+        self.token.end(out);
+        self.late += std::mem::take(&mut self.unsigned);
+        self.carried = None;
         self.shell.end(at, end, self.errands.counts, out);
     }
 }
@@ -392,12 +442,8 @@ impl Dialect for SignedGuest {
     fn step(&mut self, at: At, input: Input<'_>, out: &mut Vec<Action>) -> Seen {
         match input {
             Input::Wish(wish) => self.wish(at, wish, out),
-            Input::Bearer(news) => {
-                for done in self.errands.news(at, news, out) {
-                    self.done(at, done, out);
-                }
-            }
-            Input::Signed { .. } | Input::NotSigned { .. } if self.shell.is_idle() => {}
+            Input::Bearer(news) => self.errands.news(at, news, out),
+            Input::Signed { .. } | Input::NotSigned { .. } if !self.is_awaited() => {}
             Input::Signed { token, kid } => self.signed(at, token.expose(), &kid, out),
             Input::NotSigned { report } => self.not_signed(at, &report, out),
             Input::Answer { call, status, retry_after, body } => {
@@ -410,11 +456,13 @@ impl Dialect for SignedGuest {
                     self.done(at, done, out);
                 }
             }
-            Input::Tick => {
-                self.errands.tick(at, out);
-                self.token.tick(at);
-            }
+            Input::Tick => drop(self.token.tick(at)),
             _ => {}
+        }
+        loop {
+            self.give_up_outdated(at, out);
+            let Some(done) = self.errands.go(at, out) else { break };
+            self.done(at, done, out);
         }
         Seen::default()
     }

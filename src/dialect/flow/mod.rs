@@ -3,6 +3,8 @@
 //! and what it checks, and leaves the rest to this.
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::sync::atomic::AtomicU32;
@@ -22,7 +24,7 @@ use crate::model::environment::{Environment, Limits};
 use crate::model::fact::{Audit, AuditOutcome, DeliveryChange, ErrorCategory, NamedId, StateChange, Summary};
 use crate::model::fact::{Delivery, End, SessionState};
 use crate::model::flows::{GuestForm, Webhook, fill};
-use crate::model::{Fact, Report, Secret, Wall};
+use crate::model::{Fact, Report, Secret, SecretKind, Wall};
 
 /// What a flow is made with.
 pub struct Config {
@@ -36,6 +38,14 @@ pub struct Config {
     /// What an earlier session kept, to be resumed.
     pub kept: Option<Secret<String>>,
     pub shared: Shared,
+}
+
+impl Config {
+    /// The form's queue, else the environment's.
+    pub fn queue(&self) -> &str {
+        let own = self.form.queue_id.trim();
+        if own.is_empty() { self.environment.queue_id.as_deref().unwrap_or_default().trim() } else { own }
+    }
 }
 
 /// What all sessions of this program share.
@@ -122,8 +132,11 @@ impl Shell {
         out.push(Action::State(Fact::State(StateChange { to, why: why.to_owned() })));
     }
 
-    /// Something worth a line while the state stays as it is.
+    /// Something worth a line while the state stays as it is. Of a session that is over, nothing is told any more.
     pub fn remark(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
+        if self.is_idle() {
+            return;
+        }
         let state = self.state.clone();
         self.go(at, state, why, out);
     }
@@ -140,7 +153,7 @@ impl Shell {
             failures: counts.failures,
             retries: counts.retries,
             refreshes: self.refreshes,
-            sent: self.sent,
+            sent: self.sent + counts.messages,
             delivered: self.delivered,
             heartbeats: self.heartbeats,
             states: self.states.clone(),
@@ -218,7 +231,13 @@ pub fn failed_check(
 /// A path behind a base, its names filled in; an address stands for itself.
 pub fn address(base: &str, path: &str, values: &[(&str, &str)]) -> String {
     let path = fill(path, values);
-    if path.contains("://") { path } else { format!("{base}{path}") }
+    let is_address = ["http://", "https://", "ws://", "wss://"].iter().any(|scheme| path.starts_with(scheme));
+    if is_address { path } else { format!("{base}{path}") }
+}
+
+/// What was given, else what is usual.
+pub fn or(given: &str, usual: &str) -> String {
+    if given.trim().is_empty() { usual.to_owned() } else { given.trim().to_owned() }
 }
 
 /// A call with a JSON body.
@@ -242,26 +261,40 @@ pub fn webhook(hook: &Webhook, event: &Value) -> Option<Errand> {
     }
     let mut call = json_call("POST", url.to_owned(), event, "webhook");
     call.within = Some(Duration::from_millis(u64::from(hook.within_millis)));
-    Some(Errand { action: "crm.notify", call, auth: Auth::None, retry: Retry::NEVER })
+    Some(Errand { action: "crm.notify", call, auth: Auth::None, retry: Retry::NEVER, message: false })
 }
 
-/// Any other call that a person asks for.
-pub fn request(base: &str, method: &str, path: &str, body: &str, values: &[(&str, &str)]) -> Result<Errand, Report> {
-    let refused = |what: String| Report::new("bad-request", "The request was not sent", what);
+/// Any other call that a person asks for; where it cannot be made, that is told and there is none.
+pub fn request(
+    base: &str,
+    (method, path, body): (&str, &str, &str),
+    values: &[(&str, &str)],
+    out: &mut Vec<Action>,
+) -> Option<Errand> {
+    match request_call(base, method, path, body, values) {
+        Ok(call) => Some(Errand { action: "request", call, auth: Auth::Oauth, retry: Retry::NEVER, message: false }),
+        Err(what) => {
+            fault(Report::new("bad-request", "The request was not sent", what), out);
+            None
+        }
+    }
+}
+
+fn request_call(base: &str, method: &str, path: &str, body: &str, values: &[(&str, &str)]) -> Result<Call, String> {
     let method = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
         .into_iter()
         .find(|m| m.eq_ignore_ascii_case(method.trim()))
-        .ok_or_else(|| refused(format!("method: “{method}” is none of GET, HEAD, POST, PUT, PATCH, DELETE.")))?;
+        .ok_or_else(|| format!("method: “{method}” is none of GET, HEAD, POST, PUT, PATCH, DELETE."))?;
     if !path.starts_with('/') {
         // Elsewhere the session's bearer has no business.
-        return Err(refused(format!("path: “{path}” must begin with /: it stands behind {base}.")));
+        return Err(format!("path: “{path}” must begin with /: it stands behind {base}."));
     }
-    let mut call = Call { method, url: address(base, path, values), purpose: "request", ..Call::default() };
-    if !body.trim().is_empty() {
-        let json = serde_json::from_str::<Value>(body).map_err(|e| refused(format!("body: not JSON: {e}.")))?;
-        call = json_call(method, call.url, &json, "request");
+    let url = address(base, path, values);
+    if body.trim().is_empty() {
+        return Ok(Call { method, url, purpose: "request", ..Call::default() });
     }
-    Ok(Errand { action: "request", call, auth: Auth::Oauth, retry: Retry::NEVER })
+    let json = serde_json::from_str::<Value>(body).map_err(|e| format!("body: not JSON: {e}."))?;
+    Ok(json_call(method, url, &json, "request"))
 }
 
 /// A member of an answer as text; numbers too.
@@ -273,10 +306,19 @@ pub fn text_of(value: &Value, name: &str) -> Option<String> {
     }
 }
 
+/// Whatever calls itself a token in an answer that nobody reads, before anything can tell it.
+pub fn learn_tokens(body: &[u8], out: &mut Vec<Action>) {
+    let Ok(body) = serde_json::from_slice::<Value>(body) else { return };
+    for name in ["sessionToken", "guestToken", "token", "access_token"] {
+        let value = body.get(name).and_then(Value::as_str).filter(|v| !v.is_empty()).map(Secret::from);
+        out.extend(value.map(|value| Action::Learn { kind: SecretKind::Other, value }));
+    }
+}
+
 /// Text that cannot be sent, and why.
 pub fn check_text(text: &str, limits: &Limits) -> Result<(), String> {
     if text.trim().is_empty() {
-        return Err("text: it is empty".to_owned());
+        return Err(invalid("text", "empty", "a message says something"));
     }
     let most = limits.message_bytes as usize;
     if most > 0 && text.len() > most {
@@ -306,11 +348,16 @@ pub fn refuse(wish: &Wish, saying: &str, out: &mut Vec<Action>) {
     }
 }
 
+/// Answers a wish that comes at the wrong time.
+pub fn not_now(why: &str, out: &mut Vec<Action>) {
+    fault(Report::new("not-now", "That cannot be done now", format!("{why}.")).remedy("Connect first."), out);
+}
+
 fn no_such_action() -> Report {
     Report::new("no-such-action", "This flow cannot do that", "Its description knows no such action.")
 }
 
-/// Milliseconds and seconds of settings as durations.
+/// Milliseconds of a setting as a duration.
 pub fn millis(n: u32) -> Duration {
     Duration::from_millis(u64::from(n))
 }

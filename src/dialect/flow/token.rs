@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::dialect::jwt::Jwt;
-use crate::dialect::keeper::{Held, Keeper, Policy, Then};
+use crate::dialect::keeper::{Held, Keeper, Policy, Then, damaged};
 use crate::dialect::{Action, At};
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
 use crate::model::{Fact, Secret, SecretKind, Wall};
@@ -73,8 +73,9 @@ impl GuestToken {
     }
 
     /// The server told another end of the token at hand.
-    pub fn lasts(&mut self, at: At, token: &str, until: Wall, by: &str, out: &mut Vec<Action>) {
-        self.keeper.got(at, token.to_owned(), Some(until));
+    pub fn lasts(&mut self, at: At, until: Wall, by: &str, out: &mut Vec<Action>) {
+        self.keeper.lasts(at, until);
+        self.clock.margin_secs = self.keeper.held().map_or(0, |h| h.margin.as_secs() as u32);
         self.clock.event = ExpiryEvent::Extended;
         self.clock.until = Some(until);
         self.clock.assumed = false;
@@ -138,7 +139,7 @@ impl GuestToken {
         self.keeper.wait(at)
     }
 
-    /// The session is over: the clock goes.
+    /// It is gone: the clock goes too.
     pub fn forget(&mut self, by: &str, out: &mut Vec<Action>) {
         if self.keeper.forget() || self.shown && self.clock.event != ExpiryEvent::Forgotten {
             self.clock.event = ExpiryEvent::Forgotten;
@@ -146,10 +147,19 @@ impl GuestToken {
         }
     }
 
+    /// The session is over: it is gone, and no other is awaited.
+    pub fn end(&mut self, out: &mut Vec<Action>) {
+        self.forget("end of the session", out);
+        self.keeper.stop();
+    }
+
     /// What a person asks for; [`Then::Wait`] where nothing follows.
     pub fn deed(&mut self, at: At, deed: ClockDeed, out: &mut Vec<Action>) -> Then {
         match deed {
-            ClockDeed::Refresh => return self.keeper.renew(),
+            ClockDeed::Refresh => {
+                self.keeper.hurry();
+                return self.keeper.renew();
+            }
             ClockDeed::Expire => {
                 if self.keeper.expire(at) {
                     self.clock.event = ExpiryEvent::Expired;
@@ -176,12 +186,4 @@ impl GuestToken {
         self.clock.by = by.to_owned();
         out.push(Action::State(Fact::Expiry(self.clock.clone())));
     }
-}
-
-/// The same token with its last character changed: of a signature, where it has one.
-fn damaged(token: &str) -> String {
-    let mut token = token.to_owned();
-    let last = token.pop();
-    token.push(if last == Some('x') { 'y' } else { 'x' });
-    token
 }

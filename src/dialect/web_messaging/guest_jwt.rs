@@ -9,7 +9,7 @@ use super::wire::outbound::Request;
 use super::{Cx, WebMessaging, until};
 use crate::dialect::backoff::Plan;
 use crate::dialect::jwt::Jwt;
-use crate::dialect::keeper::{Keeper, Policy, Reason, Then};
+use crate::dialect::keeper::{Keeper, Policy, Reason, Then, damaged};
 use crate::dialect::{Action, At};
 use crate::model::environment::secs;
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
@@ -183,18 +183,4 @@ impl WebMessaging {
         cx.expiry(fact);
         true
     }
-}
-
-/// Changes one character of the signature, in its middle: the last one may hold bits that nobody reads.
-fn damaged(token: &str) -> String {
-    let signature = token.rfind('.').map_or(0, |dot| dot + 1);
-    let middle = signature + (token.len() - signature) / 2;
-    token
-        .char_indices()
-        .map(|(i, c)| match c {
-            'A' if i == middle => 'B',
-            _ if i == middle => 'A',
-            c => c,
-        })
-        .collect()
 }

@@ -1,0 +1,114 @@
+//! Credentials, run as the engine runs them: orders arrive late, and news lie in a cell where the latest wins.
+
+use super::*;
+
+impl World {
+    pub(super) fn order(&mut self, c: usize, order: Order) {
+        let shared = &mut self.credentials[c];
+        if shared.inline && shared.in_flight {
+            return shared.orders.push_back(order);
+        }
+        match order {
+            Order::Need(n) => self.with(c, |credential, at, out| credential.need(at, n as u32, out)),
+            Order::Refused(n, number) => {
+                self.with(c, |credential, at, out| credential.refused(at, n as u32, number, out))
+            }
+            Order::Accepted(number) => self.credentials[c].machine.accepted(number),
+            Order::Deed(deed) => {
+                self.corrupting = deed == ClockDeed::Corrupt;
+                self.with(c, |credential, at, out| credential.deed(at, deed, out));
+                self.corrupting = false;
+            }
+            Order::Change => {
+                let source = self.source(c);
+                self.credentials[c].given = matches!(source, Source::Given { .. });
+                self.with(c, |credential, at, out| credential.change(at, source, out));
+            }
+        }
+    }
+
+    pub(super) fn drain(&mut self, c: usize) {
+        while !(self.credentials[c].inline && self.credentials[c].in_flight) {
+            let Some(order) = self.credentials[c].orders.pop_front() else { break };
+            self.order(c, order);
+        }
+    }
+
+    pub(super) fn fetched(&mut self, c: usize, answer: Option<(u16, Option<u64>, Value)>) {
+        self.credentials[c].in_flight = false;
+        if self.credentials[c].machine.wait(self.at(0, 0)).is_none() && self.chance.up_to(3) == 0 {
+            self.credentials[c].wrong = 0;
+        }
+        self.with(c, |credential, at, out| match answer {
+            Some((status, after, body)) => {
+                credential.answered(at, status, after.map(Duration::from_secs), body.to_string().as_bytes(), out);
+            }
+            None => credential.unreachable(at, &Report::new("timeout", "No answer", "It took too long."), out),
+        });
+        self.drain(c);
+    }
+
+    pub(super) fn with(&mut self, c: usize, deed: impl FnOnce(&mut Credential, At, &mut Vec<Deed>)) {
+        let at = self.at(0, self.credentials[c].wrong);
+        let mut deeds = Vec::new();
+        deed(&mut self.credentials[c].machine, at, &mut deeds);
+        for deed in deeds {
+            match deed {
+                Deed::Learn(_, value) => {
+                    if !self.learnt.insert(value.expose().clone()) && self.corrupting {
+                        // Damaged on purpose in the very way of an earlier time.
+                        let value = value.expose();
+                        for s in self.sessions.iter_mut().filter(|s| s.credential == c) {
+                            s.dead.remove(value);
+                        }
+                    }
+                }
+                Deed::State(_) => {}
+                Deed::Tell { who, news } => {
+                    self.tell(|| format!("  credential {c} tells {who}: {news:?}"));
+                    let n = who as usize;
+                    self.sessions[n].cell = Some(news);
+                    if !std::mem::replace(&mut self.sessions[n].planned, true) {
+                        let latency = self.chance.up_to(30_000);
+                        self.plan(latency, Event::News(n));
+                    }
+                }
+                Deed::Fetch(call) => {
+                    self.fetch(c);
+                    let latency = self.latency();
+                    let event = if self.server.fault(4) {
+                        Event::Fetched(c, None)
+                    } else {
+                        let now = self.server_now();
+                        let Reply { status, after, body } = self.server.token_call(now, c, &call);
+                        Event::Fetched(c, Some((status, after, body)))
+                    };
+                    self.plan(latency, event);
+                }
+                Deed::Read => {
+                    self.fetch(c);
+                    let now = self.server_now();
+                    let found = (self.chance.up_to(9) > 0).then(|| self.server.pasted(now));
+                    let latency = self.latency();
+                    self.plan(latency, Event::Read(c, found));
+                }
+            }
+        }
+        let wait = self.credentials[c].machine.wait(self.at(0, self.credentials[c].wrong));
+        self.credentials[c].ticks += 1;
+        if let Some(wait) = wait {
+            // As the engine: never sooner than a millisecond, and looked at again at least every five seconds.
+            let wait = (wait.as_micros() as u64).clamp(1_000, 5 * SECOND);
+            let ticks = self.credentials[c].ticks;
+            self.plan(wait, Event::CredentialTick(c, ticks));
+        }
+    }
+
+    pub(super) fn fetch(&mut self, c: usize) {
+        self.credentials[c].fetches += 1;
+        self.tally.fetches += 1;
+        if std::mem::replace(&mut self.credentials[c].in_flight, true) {
+            self.broken.push(format!("two fetches of credential {c} at once"));
+        }
+    }
+}
