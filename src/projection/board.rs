@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::metrics::{ALL_SAMPLES, Metrics};
 use super::session::{SessionFold, SessionView};
 use crate::model::{Fact, Happening, Kind, Now, Record, SessionId};
 
@@ -25,6 +26,8 @@ pub struct Board {
     pub notes: Arc<BTreeMap<u64, Vec<(u64, String)>>>,
     /// Payloads and bytes that were not stored.
     pub left_out: (u64, u64),
+    /// Of all sessions, and of what belongs to none.
+    pub metrics: Arc<Metrics>,
     fold: Fold,
 }
 
@@ -50,6 +53,7 @@ impl Default for Board {
             marks: Arc::default(),
             notes: Arc::default(),
             left_out: (0, 0),
+            metrics: Arc::new(Metrics::keeping(ALL_SAMPLES)),
             fold: Fold::Going {
                 by_id: HashMap::new(),
                 sessions: Vec::new(),
@@ -91,6 +95,7 @@ impl Board {
             marks: Arc::clone(&self.marks),
             notes: Arc::clone(&self.notes),
             left_out: self.left_out,
+            metrics: Arc::clone(&self.metrics),
             fold: Fold::Snapshot,
         }
     }
@@ -138,7 +143,9 @@ impl Board {
         };
         let id = record.session;
         if id == SessionId::NONE {
-            return deed(general, Arc::make_mut(&mut self.general), record, told);
+            let view = Arc::make_mut(&mut self.general);
+            deed(general, view, record, told);
+            return measure(general, view, &mut self.metrics);
         }
         let place = match by_id.get(&id) {
             Some(place) => *place,
@@ -151,8 +158,20 @@ impl Board {
             }
         };
         if let (Some(fold), Some(view)) = (sessions.get_mut(place), self.sessions.get_mut(place)) {
-            deed(fold, Arc::make_mut(view), record, told);
+            let view = Arc::make_mut(view);
+            deed(fold, view, record, told);
+            measure(fold, view, &mut self.metrics);
         }
+    }
+}
+
+/// Counts what a record told, for the session and for all.
+fn measure(fold: &mut SessionFold, view: &mut SessionView, all: &mut Arc<Metrics>) {
+    for event in fold.metrics.events.drain(..) {
+        if event.is_of_all() {
+            Arc::make_mut(all).take(event.clone());
+        }
+        Arc::make_mut(&mut view.metrics).take(event);
     }
 }
 

@@ -4,7 +4,7 @@
 //! [`Board`] is the pure fold; [`Projector`] runs it on a thread of its own behind a capture and publishes snapshots.
 //!
 //! Everything here is bounded, and what is bounded is counted: entries of a conversation ([`KEPT`]), names by which
-//! messages are known again, faults, latencies, clocks. The log itself keeps all.
+//! messages are known again, faults, latencies, samples of the metrics, clocks. The log itself keeps all.
 
 mod board;
 pub mod causality;
@@ -16,7 +16,9 @@ mod latency;
 mod markdown;
 mod merge;
 mod meters;
+pub mod metrics;
 mod projector;
+pub mod report;
 mod session;
 pub mod text;
 mod thread;
@@ -28,6 +30,7 @@ pub use clocks::{ClockPhase, ClockView, in_order};
 pub use conversation::{Conversation, Entry, EntryState, KEPT, What};
 pub use latency::{Latencies, LatencyFigures};
 pub use meters::{Meter, Meters};
+pub use metrics::Metrics;
 pub use projector::Projector;
 pub use session::SessionView;
 

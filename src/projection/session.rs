@@ -6,13 +6,14 @@ use super::clocks::{self, ClockView};
 use super::conversation::{Conversation, What};
 use super::latency::Latencies;
 use super::meters::Meters;
+use super::metrics::{Metrics, Reading};
 use super::thread::{Thread, Told};
 use crate::model::clock::jump;
 use crate::model::environment::Limits;
 use crate::model::fact::{NamedId, SessionState, Skew, StateChange, Summary};
 use crate::model::happening::Source;
 use crate::model::record::{Lane, SessionStart};
-use crate::model::{Direction, Fact, Happening, Kind, Now, Record, Report, SessionId, Wall};
+use crate::model::{DialectId, Direction, Fact, Happening, Kind, Now, Record, Report, SessionId, Wall};
 
 /// So many of the newest faults are kept with a session; all stay in the log.
 pub const FAULTS_KEPT: usize = 100;
@@ -44,6 +45,7 @@ pub struct SessionView {
     pub ids: Vec<NamedId>,
     /// The final report, once it has ended.
     pub summary: Option<Arc<Summary>>,
+    pub metrics: Arc<Metrics>,
     /// Records that told something (those that the projections need).
     pub records: u64,
 }
@@ -51,6 +53,10 @@ pub struct SessionView {
 impl SessionView {
     pub(super) fn new(id: SessionId) -> Self {
         Self { id, meters: Meters::of(&Limits::default()), ..Self::default() }
+    }
+
+    pub fn dialect(&self) -> DialectId {
+        self.start.as_ref().map(|s| s.dialect).unwrap_or_default()
     }
 
     /// The server's clock at a local instant: the local wall clock where no skew is known. As in
@@ -81,6 +87,7 @@ pub(super) struct SessionFold {
     pub thread: Thread,
     /// Numbers of the open connections, in the order of their opening.
     open: Vec<u32>,
+    pub metrics: Reading,
 }
 
 impl SessionFold {
@@ -88,11 +95,12 @@ impl SessionFold {
     pub fn windowed(kept: usize, kept_bytes: usize) -> Self {
         let mut thread = Thread::keeping(kept, kept_bytes, usize::MAX);
         thread.cut = Some(Default::default());
-        Self { thread, open: Vec::new() }
+        Self { thread, ..Self::default() }
     }
 
     /// Folds one record of this session. `told` is a buffer.
     pub fn fold(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>) {
+        self.metrics.events.clear();
         view.records += 1;
         if view.records == 1 {
             view.started = record.at;
@@ -104,6 +112,7 @@ impl SessionFold {
                 if let Some(start) = &view.start {
                     view.meters = Meters::of(&start.limits);
                 }
+                self.metrics.record(view.dialect(), record);
             }
             Kind::State
             | Kind::Expiry
@@ -128,6 +137,7 @@ impl SessionFold {
                     fault(view, record.seq, report);
                 }
                 view.meters.count(record, &mut self.open);
+                self.metrics.record(view.dialect(), record);
                 self.read(view, record, told, false);
             }
         }
@@ -140,8 +150,7 @@ impl SessionFold {
 
     fn read(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>, typing_only: bool) {
         told.clear();
-        let dialect = view.start.as_ref().map(|s| s.dialect).unwrap_or_default();
-        crate::dialect::read(dialect, record, told);
+        crate::dialect::read(view.dialect(), record, told);
         let mut at = self.at(view, record);
         for happening in told.drain(..) {
             if !typing_only || matches!(happening, Happening::Typing { .. }) {
@@ -166,6 +175,7 @@ impl SessionFold {
             Happening::Said(message) => {
                 if let Some((seq, micros)) = self.thread.said(conv, at, *message) {
                     view.latencies.add(seq, micros);
+                    self.metrics.echo(view.dialect(), at.now.wall, micros);
                 }
             }
             // Our own typing is no news.
@@ -186,6 +196,7 @@ impl SessionFold {
     }
 
     fn fact(&mut self, view: &mut SessionView, record: &Record, fact: Fact) {
+        self.metrics.fact(view.dialect(), record.at.wall, &fact);
         let at = self.at(view, record);
         match fact {
             Fact::State(change) => {
