@@ -508,7 +508,7 @@ impl GuestResource {
 fn check_token(token: &str, server: Wall) -> Result<Wall, String> {
     let parts = token.split('.').count();
     if parts != 3 {
-        return Err(invalid("guestToken", format_args!("{parts} parts"), "a JWT has three"));
+        return Err(format!("guestToken has {parts} parts – a JWT has three"));
     }
     let jwt = Jwt::decode(token)
         .ok_or_else(|| invalid("guestToken", "unreadable", "header and claims are base64url JSON"))?;

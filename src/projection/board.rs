@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::evidence::{Common, Evidence, Scene};
 use super::finding::Finding;
 use super::knowledge::Knowledge;
+use super::metrics::{ALL_SAMPLES, Metrics};
 use super::session::{SessionFold, SessionView, fact_of};
 use crate::model::{Fact, Happening, Kind, Now, Record, SessionId};
 
@@ -28,6 +29,8 @@ pub struct Board {
     pub notes: Arc<BTreeMap<u64, Vec<(u64, String)>>>,
     /// Payloads and bytes that were not stored.
     pub left_out: (u64, u64),
+    /// Of all sessions, and of what belongs to none.
+    pub metrics: Arc<Metrics>,
     fold: Fold,
 }
 
@@ -68,6 +71,7 @@ impl Board {
             marks: Arc::default(),
             notes: Arc::default(),
             left_out: (0, 0),
+            metrics: Arc::new(Metrics::keeping(ALL_SAMPLES)),
             fold: Fold::Going {
                 by_id: HashMap::new(),
                 sessions: Vec::new(),
@@ -113,6 +117,7 @@ impl Board {
             marks: Arc::clone(&self.marks),
             notes: Arc::clone(&self.notes),
             left_out: self.left_out,
+            metrics: Arc::clone(&self.metrics),
             fold: Fold::Snapshot,
         }
     }
@@ -165,7 +170,9 @@ impl Board {
         };
         let id = record.session;
         if id == SessionId::NONE {
-            return deed(general, common, knowledge, Arc::make_mut(&mut self.general), told);
+            let view = Arc::make_mut(&mut self.general);
+            deed(general, common, knowledge, view, told);
+            return measure(&mut general.session, view, &mut self.metrics);
         }
         let place = match by_id.get(&id) {
             Some(place) => *place,
@@ -178,8 +185,20 @@ impl Board {
             }
         };
         if let (Some(fold), Some(view)) = (sessions.get_mut(place), self.sessions.get_mut(place)) {
-            deed(fold, common, knowledge, Arc::make_mut(view), told);
+            let view = Arc::make_mut(view);
+            deed(fold, common, knowledge, view, told);
+            measure(&mut fold.session, view, &mut self.metrics);
         }
+    }
+}
+
+/// Counts what a record told, for the session and for all.
+fn measure(fold: &mut SessionFold, view: &mut SessionView, all: &mut Arc<Metrics>) {
+    for event in fold.metrics.events.drain(..) {
+        if event.is_of_all() {
+            Arc::make_mut(all).take(event.clone());
+        }
+        Arc::make_mut(&mut view.metrics).take(event);
     }
 }
 

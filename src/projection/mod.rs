@@ -7,7 +7,7 @@
 //! decides between them ([`Finding`]).
 //!
 //! Everything here is bounded, and what is bounded is counted: entries of a conversation ([`KEPT`]), names by which
-//! messages are known again, faults, latencies, clocks, findings. The log itself keeps all.
+//! messages are known again, faults, latencies, samples of the metrics, clocks, findings. The log itself keeps all.
 
 mod board;
 pub mod causality;
@@ -22,7 +22,9 @@ mod latency;
 mod markdown;
 mod merge;
 mod meters;
+pub mod metrics;
 mod projector;
+pub mod report;
 mod session;
 pub mod text;
 mod thread;
@@ -36,6 +38,7 @@ pub use finding::{Doubt, Finding, Findings, Subject, Verdict};
 pub use knowledge::Knowledge;
 pub use latency::{Latencies, LatencyFigures};
 pub use meters::{Meter, Meters};
+pub use metrics::Metrics;
 pub use projector::Projector;
 pub use session::SessionView;
 

@@ -7,13 +7,14 @@ use super::conversation::{Conversation, What};
 use super::finding::{Finding, Findings};
 use super::latency::Latencies;
 use super::meters::Meters;
+use super::metrics::{Metrics, Reading};
 use super::thread::{Thread, Told};
 use crate::model::clock::jump;
 use crate::model::environment::Limits;
 use crate::model::fact::{NamedId, SessionState, Skew, StateChange, Summary};
 use crate::model::happening::Source;
 use crate::model::record::{Lane, SessionStart};
-use crate::model::{Direction, Fact, Happening, Kind, Now, Record, Report, SessionId, Wall};
+use crate::model::{DialectId, Direction, Fact, Happening, Kind, Now, Record, Report, SessionId, Wall};
 
 /// So many of the newest faults are kept with a session; all stay in the log.
 pub const FAULTS_KEPT: usize = 100;
@@ -47,6 +48,7 @@ pub struct SessionView {
     pub ids: Vec<NamedId>,
     /// The final report, once it has ended.
     pub summary: Option<Arc<Summary>>,
+    pub metrics: Arc<Metrics>,
     /// Records that told something (those that the projections need).
     pub records: u64,
 }
@@ -64,6 +66,10 @@ impl SessionView {
     pub(super) fn join(&mut self, record: &Record, meant: impl Fn(&Finding) -> bool) -> bool {
         // Looked for first: what stays as it is stays shared.
         self.findings.list.iter().any(|f| meant(f)) && self.findings_mut().join(record, meant)
+    }
+
+    pub fn dialect(&self) -> DialectId {
+        self.start.as_ref().map(|s| s.dialect).unwrap_or_default()
     }
 
     /// The server's clock at a local instant: the local wall clock where no skew is known. As in
@@ -94,6 +100,7 @@ pub(super) struct SessionFold {
     pub thread: Thread,
     /// Numbers of the open connections, in the order of their opening.
     open: Vec<u32>,
+    pub metrics: Reading,
 }
 
 impl SessionFold {
@@ -101,7 +108,7 @@ impl SessionFold {
     pub fn windowed(kept: usize, kept_bytes: usize) -> Self {
         let mut thread = Thread::keeping(kept, kept_bytes, usize::MAX);
         thread.cut = Some(Default::default());
-        Self { thread, open: Vec::new() }
+        Self { thread, ..Self::default() }
     }
 
     /// Folds one record of this session. `told` is a buffer.
@@ -111,6 +118,7 @@ impl SessionFold {
 
     /// The same, of a record whose fact was read already.
     pub fn take(&mut self, view: &mut SessionView, record: &Record, fact: Option<Fact>, told: &mut Vec<Happening>) {
+        self.metrics.events.clear();
         view.records += 1;
         if view.records == 1 {
             view.started = record.at;
@@ -122,6 +130,7 @@ impl SessionFold {
                 if let Some(start) = &view.start {
                     view.meters = Meters::of(&start.limits);
                 }
+                self.metrics.record(view.dialect(), record);
             }
             Kind::State
             | Kind::Expiry
@@ -144,6 +153,7 @@ impl SessionFold {
                     fault(view, record.seq, report);
                 }
                 view.meters.count(record, &mut self.open);
+                self.metrics.record(view.dialect(), record);
                 self.read(view, record, told, false);
             }
         }
@@ -156,8 +166,7 @@ impl SessionFold {
 
     fn read(&mut self, view: &mut SessionView, record: &Record, told: &mut Vec<Happening>, typing_only: bool) {
         told.clear();
-        let dialect = view.start.as_ref().map(|s| s.dialect).unwrap_or_default();
-        crate::dialect::read(dialect, record, told);
+        crate::dialect::read(view.dialect(), record, told);
         let mut at = self.at(view, record);
         for happening in told.drain(..) {
             if !typing_only || matches!(happening, Happening::Typing { .. }) {
@@ -182,6 +191,7 @@ impl SessionFold {
             Happening::Said(message) => {
                 if let Some((seq, micros)) = self.thread.said(conv, at, *message) {
                     view.latencies.add(seq, micros);
+                    self.metrics.echo(view.dialect(), at.now.wall, micros);
                 }
             }
             // Our own typing is no news.
@@ -202,6 +212,7 @@ impl SessionFold {
     }
 
     fn fact(&mut self, view: &mut SessionView, record: &Record, fact: Fact) {
+        self.metrics.fact(view.dialect(), record.at.wall, &fact);
         let at = self.at(view, record);
         match fact {
             Fact::State(change) => {

@@ -1,6 +1,6 @@
 //! Times as the window writes them, beside the sizes and spans of [`super::widgets::format`].
 
-pub use super::widgets::format::{bytes, count, span, visible_controls as shown};
+pub use super::widgets::format::{bytes, count, countdown, span, visible_controls as shown};
 use crate::model::Wall;
 
 /// Time of day with milliseconds: `13:26:15.174`.

@@ -16,6 +16,7 @@ pub mod inspector;
 mod inspector_pane;
 mod keys;
 mod menu;
+mod metrics;
 mod palette;
 pub mod picker;
 mod rail;

@@ -9,6 +9,7 @@ use super::format;
 use super::theme::{font, radius, space, tokens};
 use super::widgets::{Icon, Tone, icon_button, paint_ring};
 use crate::dialect::Wish;
+use crate::model::UNVERIFIED;
 use crate::model::fact::SessionState;
 use crate::projection::{ClockPhase, ClockView, SessionView};
 
@@ -77,8 +78,10 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     let name = scene.book.name(view);
     let unread = if chosen { 0 } else { scene.book.unread(view) };
     let news = if unread > 0 { format!(", {unread} new") } else { String::new() };
+    let unverified = !view.dialect().is_verified();
+    let doubt = if unverified { ", unverified" } else { "" };
     response.widget_info(|| {
-        egui::WidgetInfo::selected(Role::Button, true, chosen, format!("Session {name}, {word}{news}"))
+        egui::WidgetInfo::selected(Role::Button, true, chosen, format!("Session {name}, {word}{doubt}{news}"))
     });
     ui.ctx().accesskit_node_builder(response.id, |node| {
         node.set_position_in_set(place.0);
@@ -123,11 +126,26 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
         x += 16.0;
         let left = clock.left(now).map_or_else(String::new, super::widgets::format::countdown);
         let galley = painter.layout_no_wrap(left, font::small_data(), ink);
+        let width = galley.size().x;
         painter.galley(pos2(x, lower - galley.size().y / 2.0), galley, ink);
+        x += width + space::NORMAL;
+    }
+    if unverified {
+        let mark = painter.layout_no_wrap("unverified".to_owned(), font::small(), t.amber.ink);
+        // Where there is no room for the word, the shape tells it; the hint says it in full.
+        let (width, worded) = (mark.size().x, right - mark.size().x - 14.0 >= x);
+        let shape = if worded { right - width - 8.0 } else { right - 6.0 };
+        Icon::Warning.paint(&painter, spot(shape, lower, 11.0), t.amber.ink);
+        if worded {
+            painter.galley(pos2(right - width, lower - mark.size().y / 2.0), mark, t.amber.ink);
+        }
     }
     let open = view.state.as_ref().is_some_and(|s| !s.is_ended());
     let cut = if scene.situation.saved && open { ", when the capture ended" } else { "" };
-    let hint = format!("{name}: {}{cut}", view.state.as_ref().map_or("new".to_owned(), sentence));
+    let mut hint = format!("{name}: {}{cut}", view.state.as_ref().map_or("new".to_owned(), sentence));
+    if unverified {
+        hint.push_str(&format!("\n{}, unverified: {UNVERIFIED}", view.dialect().title()));
+    }
     let response = response.on_hover_text(hint);
     Popup::context_menu(&response).show(|ui| menu_items(ui, view, scene, acts));
 }
@@ -203,6 +221,9 @@ fn session_items(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut 
     }
     if ui.button("Rename…").clicked() {
         acts.push(Act::Open(Box::new(Dialog::rename(view.id, scene.book.name(view)))));
+    }
+    if ui.button("Final report…").clicked() {
+        acts.push(Act::Open(Box::new(Dialog::final_report(view.id))));
     }
     if ui.button("Export…").clicked() {
         acts.push(Act::Open(Box::new(Dialog::export(Some(view.id)))));

@@ -101,9 +101,19 @@ impl RecordsPane {
         }
     }
 
-    /// Paints bar and table. `over` is true under a dialog: the keyboard is not the table's then.
-    pub fn paint(&mut self, ui: &mut Ui, reader: Option<&Reader>, scene: &Scene<'_>, over: bool, acts: &mut Acts) {
+    /// Paints bar and table; `lead` paints what stands before the bar. `over` is true under a dialog: the keyboard is
+    /// not the table's then.
+    pub fn paint(
+        &mut self,
+        ui: &mut Ui,
+        lead: &mut dyn FnMut(&mut Ui),
+        reader: Option<&Reader>,
+        scene: &Scene<'_>,
+        over: bool,
+        acts: &mut Acts,
+    ) {
         let Some(reader) = reader else {
+            lead(ui);
             empty_state(ui, Icon::Bubble, "No records to read", "This view has no capture behind it.", &[]);
             return;
         };
@@ -118,7 +128,7 @@ impl RecordsPane {
             ui.ctx().input_mut(|i| i.events.extend(keys.into_iter().map(press)));
         }
         let noise = reader.noise(None);
-        let mut events = self.table.bar(ui, &mut self.filter, &self.rows, reader.len(), noise);
+        let mut events = self.table.bar(ui, lead, &mut self.filter, &self.rows, (reader.len(), noise));
         if std::mem::take(&mut self.want_filter) {
             let id = self.table.filter_id();
             ui.memory_mut(|m| m.request_focus(id));

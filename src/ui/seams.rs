@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::capture::{Opened, Reader, Writer};
+use crate::engine::audit::{self, AuditLog};
 use crate::engine::{Command, Engine, Event};
 use crate::model::{Report, Secret};
 use crate::projection::{Board, Knowledge, Projector};
@@ -171,6 +172,30 @@ impl Log for SavedLog {
 
     fn is_live(&self) -> bool {
         false
+    }
+}
+
+/// The audit log as the window reads it.
+pub trait Audit: Send + Sync {
+    /// The file that is written now.
+    fn file(&self) -> PathBuf;
+    /// Its last lines, oldest first, and its size. Reads the disk: not for the interface thread.
+    fn tail(&self, lines: usize) -> Result<(Vec<String>, u64), Report>;
+    /// Why nothing could be written the last time it was tried.
+    fn trouble(&self) -> Option<Report>;
+}
+
+impl Audit for AuditLog {
+    fn file(&self) -> PathBuf {
+        self.folder().join(audit::FILE)
+    }
+
+    fn tail(&self, lines: usize) -> Result<(Vec<String>, u64), Report> {
+        audit::tail(self.folder(), lines)
+    }
+
+    fn trouble(&self) -> Option<Report> {
+        AuditLog::trouble(self)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::app::Parts;
 use super::picker::{self, SystemPicker};
-use super::seams::{LiveLog, Log, OpenLog, SavedLog};
+use super::seams::{Audit, LiveLog, Log, OpenLog, SavedLog};
 use super::settings::Store;
 use super::window::{self, Wake};
 use crate::capture::{Opened, retention};
@@ -28,8 +28,7 @@ pub fn show(file: Option<&Path>) -> Result<(), Report> {
     let place = if settings.private_mode { LogPlace::Memory } else { LogPlace::Folder };
     let console =
         Console::start(ConsoleOptions { place, wake: wake.call(), places: Some(places), ..ConsoleOptions::default() })?;
-    let Console { engine, projector, writer, redactor, clock, places, vault: _, audit: _, knowledge, reports } =
-        console;
+    let Console { engine, projector, writer, redactor, clock, places, vault: _, audit, knowledge, reports } = console;
     let engine = Arc::new(engine);
     let opened = writer.opened();
     let captures = matches!(opened, Opened::File(_)).then(|| places.captures.clone());
@@ -43,6 +42,7 @@ pub fn show(file: Option<&Path>) -> Result<(), Report> {
         log: Box::new(LiveLog::new(writer.clone(), projector)?),
         open_log,
         mask: Arc::new(redactor),
+        audit: audit.map(|log| Arc::new(log) as Arc<dyn Audit>),
         settings,
         store,
         picker: Box::new(SystemPicker::default()),

@@ -120,7 +120,7 @@ fn meters(ui: &mut Ui, meters: &[Meter], now: Now) {
     });
 }
 
-fn told(meter: &Meter, used: u32) -> String {
+pub fn told(meter: &Meter, used: u32) -> String {
     let unit = match meter.window_secs {
         // Not a rate but how many there are now.
         0 => String::new(),

@@ -26,11 +26,16 @@ pub struct Trouble<'a> {
     pub shown: &'a LogStatus,
     /// Records that were not kept, as far as somebody has read it.
     pub known: u64,
+    /// Why the audit log is not written.
+    pub audit: Option<Report>,
 }
 
 impl Trouble<'_> {
     pub fn is_any(&self) -> bool {
-        self.live.failed.is_some() || self.live.not_kept > self.known || self.shown.views.is_some()
+        self.live.failed.is_some()
+            || self.live.not_kept > self.known
+            || self.shown.views.is_some()
+            || self.audit.is_some()
     }
 
     pub fn paint(&self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
@@ -54,6 +59,14 @@ impl Trouble<'_> {
             strip(ui, &lost(), counts(self.live).trim_end(), |ui| {
                 if button(ui, None, "I know", Weight::Normal).clicked() {
                     acts.push(Act::KnowLost(self.live.not_kept));
+                }
+            });
+        }
+        if let Some(report) = &self.audit {
+            ui.ctx().request_repaint_after(LOOK);
+            strip(ui, report, &report.what, |ui| {
+                if button(ui, None, Cmd::AuditLog.title(), Weight::Quiet).clicked() {
+                    acts.run(Cmd::AuditLog);
                 }
             });
         }

@@ -19,6 +19,7 @@ mod secrets;
 mod stepped_clock;
 mod support;
 mod ui_app;
+mod ui_around;
 mod ui_flows;
 mod ui_forms;
 mod ui_gallery;

@@ -119,5 +119,6 @@ fn the_edge_of_the_composer_stays_when_it_scrolls() {
     let edge = *image.get_pixel(x, top);
     let inside = *image.get_pixel(x, top + 3);
     let outside = *image.get_pixel(x, top - 2);
-    assert!(edge != inside && edge != outside, "{outside:?} {edge:?} {inside:?}");
+    let column: Vec<_> = (top - 6..top + 8).map(|y| (y, image.get_pixel(x, y).0)).collect();
+    assert!(edge != inside && edge != outside, "{outside:?} {edge:?} {inside:?} {send:?} {field:?} {column:?}");
 }

@@ -27,7 +27,7 @@ pub fn bench(records: u64) -> Bench {
 pub fn show(ui: &mut egui::Ui, b: &mut Bench) {
     let rows = b.log.rows.clone();
     let total = rows.len().max(1000);
-    b.events.extend(b.table.bar(ui, &mut b.filter, &rows, total, 12));
+    b.events.extend(b.table.bar(ui, &mut |_| {}, &mut b.filter, &rows, (total, 12)));
     b.events.extend(b.table.show(ui, &mut b.log));
 }
 

@@ -102,6 +102,8 @@ pub enum FilePurpose {
         private: bool,
     },
     ExportAudit,
+    /// The final report of a session.
+    ExportReport(SessionId),
 }
 
 /// Acts in the order in which they were wanted.

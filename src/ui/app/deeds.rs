@@ -52,7 +52,7 @@ impl App {
             Act::Mark(seq) => self.toggle_mark(seq),
             Act::Diff(a, b) => self.compare(a, b),
             Act::Filter(text) => {
-                self.settings.panes.show_records = true;
+                self.show_records();
                 self.records.set_filter(text);
             }
             Act::OpenSession { dialect, environment, form, name, token, kept, connect } => {

@@ -1,6 +1,6 @@
 //! Files: asking for them, reading and opening them on threads of their own.
 
-use std::io::Read;
+use std::io::{Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,6 +27,7 @@ pub enum Done {
     Opened(PathBuf, Result<Box<dyn Log>, Report>),
     Read(SessionId, String, Result<Attachment, Report>),
     FolderSize(u64, u64),
+    Written(Result<PathBuf, Report>),
 }
 
 /// A file read for an upload.
@@ -50,7 +51,9 @@ impl App {
 
     fn question(&self, purpose: &FilePurpose) -> Question {
         let session = match purpose {
-            FilePurpose::Export { session: Some(id), .. } => self.log().board().session(*id).cloned(),
+            FilePurpose::Export { session: Some(id), .. } | FilePurpose::ExportReport(id) => {
+                self.log().board().session(*id).cloned()
+            }
             _ => None,
         };
         let name = session.map(|view| self.mask.text(&self.book.name(&view)));
@@ -73,6 +76,8 @@ impl App {
                 Done::Opened(_, Err(report)) => self.toasts.report(report),
                 Done::Read(session, path, result) => self.attach(session, &path, result),
                 Done::FolderSize(files, bytes) => self.folder_size = Some((files, bytes)),
+                Done::Written(Ok(path)) => self.toasts.info(format!("Exported to {}", path.display())),
+                Done::Written(Err(report)) => self.toasts.report(report),
             }
         }
         if let Some(report) = self.store.trouble() {
@@ -117,11 +122,36 @@ impl App {
                     self.book.jobs.retain(|j| j.id != job);
                 }
             }
+            FilePurpose::ExportReport(session) => self.write_report(session, path, ctx),
             FilePurpose::CaFile => {
                 if let Some(dialog) = &mut self.dialog {
                     dialog.ca_file(&path);
                 }
             }
+        }
+    }
+
+    /// Writes the final report of a session on a thread, masked as it is shown.
+    fn write_report(&mut self, session: SessionId, to: PathBuf, ctx: &egui::Context) {
+        let board = self.log().board();
+        let Some(view) = board.session(session) else {
+            return self.fail("no-session", "The report was not written", "The session is not in this capture.");
+        };
+        let at = if self.saved_log.is_some() { board.at.wall } else { self.clock.now().wall };
+        let text = self.mask.text(&crate::projection::report::write(view, &self.book.name(view), at));
+        let (sender, wake) = (self.sender.clone(), waker(ctx));
+        let thread = std::thread::Builder::new().name("write-report".into()).spawn(move || {
+            let written = crate::capture::export::to_file(&to, |out| {
+                out.write_all(text.as_bytes()).map_err(|e| {
+                    Report::new("export-failed", "The report was not written", format!("{}: {e}.", to.display()))
+                        .remedy("Check that the disk has room and the folder can be written to.")
+                })
+            });
+            let _ = sender.send(Done::Written(written.map(|()| to)));
+            wake();
+        });
+        if let Err(e) = thread {
+            self.fail("no-thread", "The report was not written", e.to_string());
         }
     }
 
@@ -246,6 +276,7 @@ fn question(purpose: &FilePurpose, name: Option<&str>, at: Wall, utc: bool) -> Q
         }
         FilePurpose::ImportKey { .. } => ("Choose a private key (PEM)", false, "", kind("Keys", &["pem", "key"])),
         FilePurpose::ExportKey { .. } => ("Export the key", true, "pem", kind("Keys", &["pem"])),
+        FilePurpose::ExportReport(_) => ("Export the report", true, "md", kind("Markdown", &["md"])),
         FilePurpose::ExportAudit => ("Export the audit log", true, "jsonl", kind("JSON Lines", &["jsonl"])),
         FilePurpose::Attach(_) => ("Choose a file to attach", false, "", None),
         FilePurpose::CaFile => (
@@ -260,6 +291,7 @@ fn question(purpose: &FilePurpose, name: Option<&str>, at: Wall, utc: bool) -> Q
             format!("{kid}-{}.pem", if *private { "private" } else { "public" })
         }
         FilePurpose::ExportAudit => format!("audit-{}.{ending}", stamp(at, utc)),
+        FilePurpose::ExportReport(_) => named(&format!("report.{ending}")),
         _ if save => named(ending),
         _ => String::new(),
     };

@@ -14,6 +14,15 @@ use crate::ui::trouble::Trouble;
 use crate::ui::widgets::segmented;
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 
+/// What the lower pane can show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lower {
+    Records,
+    Metrics,
+    /// In a narrow window, where it has no pane of its own.
+    Inspector,
+}
+
 impl App {
     /// Paints the window and carries out what came of it.
     pub(super) fn paint(&mut self, ui: &mut Ui) {
@@ -73,13 +82,15 @@ impl App {
             captures: self.captures.as_deref(),
             folder_size: self.folder_size,
             mask: self.mask.as_ref(),
+            audit: self.audit.as_ref(),
         };
         let t = tokens(ui);
         let bar = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 3));
         Panel::top("toolbar").frame(bar).resizable(false).show(ui, |ui| {
             toolbar::paint(ui, &scene, self.live_log.file(), acts);
         });
-        let trouble = Trouble { live: &live, shown: &status, known: self.known_lost };
+        let audit = self.audit.as_ref().and_then(|a| a.trouble());
+        let trouble = Trouble { live: &live, shown: &status, known: self.known_lost, audit };
         if trouble.is_any() {
             let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(10, 4));
             Panel::top("trouble").frame(frame).resizable(false).show(ui, |ui| trouble.paint(ui, &scene, acts));
@@ -129,15 +140,29 @@ impl App {
                 // The conversation keeps room for its composer and a few bubbles.
                 let range = Rangef::new(90.0, (size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0));
                 pane(ui, panel, "records", range, &mut panes.records, |ui| {
-                    if narrow && panes.show_inspector {
-                        let options = [(false, "Records"), (true, "Inspector")];
-                        segmented(ui, "Lower pane", &mut self.lower_inspector, &options);
-                        if self.lower_inspector {
+                    let with_inspector = narrow && panes.show_inspector;
+                    let mut lower = match (panes.metrics, self.lower_inspector && with_inspector) {
+                        (_, true) => Lower::Inspector,
+                        (true, _) => Lower::Metrics,
+                        _ => Lower::Records,
+                    };
+                    let tabs =
+                        [(Lower::Records, "Records"), (Lower::Metrics, "Metrics"), (Lower::Inspector, "Inspector")];
+                    let tabs = if with_inspector { &tabs[..] } else { &tabs[..2] };
+                    let shown = lower;
+                    let mut choose = |ui: &mut Ui| _ = segmented(ui, "Lower pane", &mut lower, tabs);
+                    match shown {
+                        Lower::Records => self.records.paint(ui, &mut choose, log.reader(), &scene, over, acts),
+                        Lower::Metrics => self.metrics.paint(ui, &mut choose, &mut panes.metrics_of_all, &scene, acts),
+                        Lower::Inspector => {
+                            choose(ui);
                             self.inspector.paint(ui, log.reader(), &scene, acts);
-                            return;
                         }
                     }
-                    self.records.paint(ui, log.reader(), &scene, over, acts);
+                    if lower != shown {
+                        panes.metrics = lower == Lower::Metrics;
+                        self.lower_inspector = lower == Lower::Inspector;
+                    }
                 });
             }
             CentralPanel::default().frame(ground).show(ui, |ui| {

@@ -30,9 +30,10 @@ use super::composer::Composer;
 use super::conversation::ConversationList;
 use super::dialogs::{Confirm, Dialog, PathDialog, SandboxPanel};
 use super::inspector_pane::InspectorPane;
+use super::metrics::MetricsPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
-use super::seams::{Backend, Log, Mask, OpenLog};
+use super::seams::{Audit, Backend, Log, Mask, OpenLog};
 use super::settings::{Settings, Store};
 use super::tour::Tour;
 use crate::engine::Ticket;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub log: Box<dyn Log>,
     pub open_log: OpenLog,
     pub mask: Arc<dyn Mask>,
+    /// None in private mode.
+    pub audit: Option<Arc<dyn Audit>>,
     pub settings: Settings,
     pub store: Store,
     pub picker: Box<dyn FilePicker>,
@@ -75,6 +78,7 @@ pub struct App {
     saved_log: Option<Box<dyn Log>>,
     open_log: OpenLog,
     mask: Arc<dyn Mask>,
+    audit: Option<Arc<dyn Audit>>,
     pub(super) settings: Settings,
     /// As they were handed to the store last.
     stored: Settings,
@@ -96,6 +100,7 @@ pub struct App {
     sandbox: SandboxPanel,
     records: RecordsPane,
     inspector: InspectorPane,
+    metrics: MetricsPane,
     toasts: Toasts,
     forgetting: secrets::Forgetting,
     /// Faults outside any session that were shown so far.
@@ -130,6 +135,7 @@ pub struct Scene<'a> {
     pub captures: Option<&'a std::path::Path>,
     pub folder_size: Option<(u64, u64)>,
     pub mask: &'a dyn Mask,
+    pub audit: Option<&'a Arc<dyn Audit>>,
 }
 
 impl Scene<'_> {
@@ -156,6 +162,7 @@ impl App {
             saved_log: None,
             open_log: parts.open_log,
             mask: parts.mask,
+            audit: parts.audit,
             stored: parts.settings.clone(),
             store: parts.store,
             picker: parts.picker,
@@ -174,6 +181,7 @@ impl App {
             sandbox: SandboxPanel::default(),
             records: RecordsPane::restored(&parts.settings.table),
             inspector: InspectorPane::default(),
+            metrics: MetricsPane::default(),
             settings: parts.settings,
             toasts,
             forgetting: secrets::Forgetting::default(),

@@ -72,7 +72,20 @@ impl App {
                 self.other_log();
             }
             Cmd::Split => self.split(board),
-            Cmd::ShowRecords => self.settings.panes.show_records = !self.settings.panes.show_records,
+            Cmd::ShowRecords => {
+                let panes = &mut self.settings.panes;
+                // Under the metrics they are not in view, and nobody asks for less.
+                panes.show_records = panes.metrics || !panes.show_records;
+                panes.metrics = false;
+            }
+            Cmd::ShowMetrics => {
+                let panes = &mut self.settings.panes;
+                panes.metrics = !(panes.show_records && panes.metrics && !self.lower_inspector);
+                panes.show_records = true;
+                self.lower_inspector = false;
+            }
+            Cmd::FinalReport => self.dialog = Some(Dialog::final_report(session)),
+            Cmd::AuditLog => self.dialog = Some(Dialog::audit_log()),
             Cmd::ShowInspector => self.settings.panes.show_inspector = !self.settings.panes.show_inspector,
             Cmd::Theme => {
                 self.settings.theme = next_theme(self.settings.theme);
@@ -105,7 +118,7 @@ impl App {
                 }
             }
             Cmd::Find => {
-                self.settings.panes.show_records = true;
+                self.show_records();
                 self.records.find();
             }
             Cmd::Noise => self.records.toggle_noise(),
@@ -119,10 +132,18 @@ impl App {
             | Cmd::First
             | Cmd::Last => {
                 if let Some(key) = cmd.entry().keys.first() {
+                    self.show_records();
                     self.records.press(key.logical_key);
                 }
             }
         }
+    }
+
+    /// Brings the record table into view.
+    pub(super) fn show_records(&mut self) {
+        self.settings.panes.show_records = true;
+        self.settings.panes.metrics = false;
+        self.lower_inspector = false;
     }
 
     fn zoom(&mut self, by: f32) {
@@ -155,6 +176,11 @@ impl App {
             return;
         }
         match self.settings.environment(&self.settings.chosen).cloned() {
+            // Without a deployment there is no web messaging: which of the other flows, a person says.
+            Some(environment) if environment.deployment_id.trim().is_empty() => {
+                let name = self.next_name();
+                self.dialog = Some(Dialog::new_session(&environment.id, name));
+            }
             Some(environment) => {
                 self.back_to_live();
                 self.open_session(environment, None);

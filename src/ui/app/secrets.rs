@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{App, Keeping};
 use crate::engine::{Command, secret_key};
-use crate::model::environment::proxy_key;
+use crate::model::environment::{pasted_key, proxy_key};
 use crate::model::{Report, Secret, SessionId, Wall};
 use crate::ui::settings::{KeptSession, SANDBOX};
 
@@ -120,6 +120,7 @@ impl App {
         }
         self.forget(secret_key(id));
         self.forget(proxy_key(id));
+        self.forget(pasted_key(id));
         self.forget_kept(|k| k.environment_id == id);
     }
 

@@ -2,8 +2,9 @@
 
 use egui::{Frame, Label, Margin, RichText, Ui};
 
-use super::ConversationList;
+use super::{ConversationList, names};
 use crate::dialect::Wish;
+use crate::model::UNVERIFIED;
 use crate::model::fact::{End, SessionState};
 use crate::projection::SessionView;
 use crate::ui::app::{Act, Acts, Scene};
@@ -17,6 +18,7 @@ use crate::ui::widgets::{Icon, Tone, Weight, badge, button, icon_button};
 /// Head and list of a session; the composer is painted apart.
 pub fn paint(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     head(ui, view, scene, acts);
+    names::paint(ui, view, scene, acts);
     banner(ui, view, scene, acts);
     fault(ui, view, scene, acts);
     ui.add_space(space::TIGHT);
@@ -44,12 +46,17 @@ fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 let (icon, word, tone) = state_mark(view, scene.situation.saved);
                 let name = scene.book.name(view);
-                let room = (ui.available_width() - 100.0).max(40.0);
+                let badges = if view.dialect().is_verified() { 100.0 } else { 190.0 };
+                let room = (ui.available_width() - badges).max(40.0);
                 ui.scope(|ui| {
                     ui.set_max_width(room);
                     ui.add(Label::new(RichText::new(format::shown(&name)).font(font::title())).truncate());
                 });
                 badge(ui, Some(icon), word, tone);
+                if !view.dialect().is_verified() {
+                    badge(ui, Some(Icon::Warning), "unverified", Tone::Amber)
+                        .on_hover_text(format!("{}: {UNVERIFIED}", view.dialect().title()));
+                }
                 if let Some(start) = view.start.as_ref().filter(|_| ui.available_width() > 60.0) {
                     let t = tokens(ui);
                     ui.add(Label::new(RichText::new(&start.environment).small().color(t.text.weak)).truncate());

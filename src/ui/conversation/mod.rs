@@ -4,6 +4,7 @@ mod bubble;
 mod column;
 mod lines;
 mod list;
+mod names;
 mod parts;
 
 pub use column::paint as paint_column;

@@ -3,11 +3,13 @@
 use egui::{CollapsingHeader, ComboBox, DragValue, Label, RichText, TextEdit, Ui};
 
 use super::environment_ca::CaFile;
-use super::session::Masked;
-use super::{field, field_of, text, under};
+use super::environment_flows::{self, FlowsForm};
+use super::secret_field::SecretField;
+use super::{Dialog, environment_token, field, field_of, text, under};
+use crate::model::environment::pasted_key;
 use crate::model::hosts::REGIONS;
-use crate::model::{Environment, Region, Report};
-use crate::ui::app::{Acts, FilePurpose, Keeping, Scene};
+use crate::model::{Environment, KeyState, Region, Report};
+use crate::ui::app::{Act, Acts, FilePurpose, Scene};
 use crate::ui::settings::Settings;
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Tone, Weight, badge, button};
@@ -15,11 +17,9 @@ use crate::ui::widgets::{Icon, Tone, Weight, badge, button};
 #[derive(Debug)]
 pub struct Form {
     pub environment: Environment,
-    /// A new client secret; empty leaves the one in the vault as it is.
-    pub secret: Masked,
-    pub forget_secret: bool,
-    /// What stands in the field is with the keyring.
-    pub secret_sent: bool,
+    secret: SecretField,
+    pasted: SecretField,
+    flows: FlowsForm,
     own_hosts: bool,
     ca_file: CaFile,
 }
@@ -27,15 +27,30 @@ pub struct Form {
 impl Form {
     pub fn of(environment: Environment) -> Self {
         let own_hosts = environment.region.is_none();
-        let secret = Masked::default();
-        Self { environment, secret, forget_secret: false, secret_sent: false, own_hosts, ca_file: CaFile::default() }
+        Self {
+            environment,
+            secret: SecretField::default(),
+            pasted: SecretField::default(),
+            flows: FlowsForm::default(),
+            own_hosts,
+            ca_file: CaFile::default(),
+        }
     }
 
-    /// The keyring has the secret; where another one was typed meanwhile, that one stays.
-    pub fn secret_kept(&mut self) {
-        if std::mem::take(&mut self.secret_sent) {
-            self.secret = Masked::default();
+    /// The keyring has what was typed for this key.
+    pub fn secret_kept(&mut self, key: &str) {
+        if crate::engine::secret_key(&self.environment.id) == key {
+            self.secret.kept();
+        } else if pasted_key(&self.environment.id) == key {
+            self.pasted.kept();
         }
+    }
+
+    /// Hands what was typed to the keyring. True where something is on its way there.
+    pub fn save_secrets(&mut self, acts: &mut Acts) -> bool {
+        let id = &self.environment.id;
+        let secret = self.secret.save(crate::engine::secret_key(id), acts);
+        self.pasted.save(pasted_key(id), acts) || secret
     }
 
     /// Why it cannot be saved.
@@ -48,10 +63,11 @@ impl Form {
         if settings.environments.iter().any(|o| o.name == e.name && o.id != e.id) {
             return Some(missing("Another environment has this name."));
         }
-        if e.deployment_id.trim().is_empty() {
-            return Some(missing("Give the id of the deployment."));
+        let source = environment_token::problem(&e.token_source);
+        if let Some(what) = source.or(environment_flows::problem(&e.flows.webhook)) {
+            return Some(missing(what));
         }
-        e.hosts().err()
+        e.hosts().and_then(|_| e.org_base()).err()
     }
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
@@ -63,6 +79,13 @@ impl Form {
         text(ui, "Deployment id", &mut e.deployment_id, "00000000-0000-0000-0000-000000000000");
         if !e.deployment_id.is_empty() && uuid::Uuid::parse_str(e.deployment_id.trim()).is_err() {
             field_of(ui, |ui| warn(ui, "This is not a UUID. Real deployments have one."));
+        }
+        if e.deployment_id.is_empty() {
+            under(ui, "Only Web Messaging needs it.");
+        }
+        optional(ui, "Organisation", &mut e.org, "acme, where the flow's host is acme.mypurecloud.com");
+        if let Some(report) = e.org_base().err().filter(|r| r.code == "bad-org") {
+            field_of(ui, |ui| warn(ui, &format!("{}: {}", report.title, report.what)));
         }
         optional(ui, "Origin", &mut e.origin, "https://www.example.com");
         under(ui, "Needed only where the deployment has a list of allowed domains.");
@@ -78,7 +101,7 @@ impl Form {
                     e.ca_file = Some(path).filter(|p| !p.trim().is_empty());
                 }
                 if button(ui, Some(Icon::Folder), "Choose…", Weight::Normal).clicked() {
-                    acts.push(crate::ui::app::Act::AskFile(FilePurpose::CaFile));
+                    acts.push(Act::AskFile(FilePurpose::CaFile));
                 }
             });
         });
@@ -91,8 +114,10 @@ impl Form {
                 warn(ui, "Anybody between you and the server can read and change everything, secrets included.");
             }
         });
-        self.oauth(ui, scene);
+        environment_token::paint(ui, e, &mut self.secret, &mut self.pasted, scene);
+        self.keys(ui, scene, acts);
         self.behaviour(ui);
+        self.flows.paint(ui, &mut self.environment.flows);
         self.numbers(ui);
         if let Some(report) = self.problem(scene.settings).filter(|_| !self.environment.name.is_empty()) {
             let t = tokens(ui);
@@ -144,6 +169,7 @@ impl Form {
             optional(ui, "Streaming", &mut e.streaming, &of(&base.streaming, "wss://host"));
         }
         match e.hosts() {
+            Ok(hosts) if hosts.guest_socket.is_empty() => under(ui, &format!("API: {}", hosts.api)),
             Ok(hosts) => under(ui, &format!("Guest socket: {}", hosts.guest_socket)),
             // That is said at its own field.
             Err(report) if report.code == "bad-proxy" => {}
@@ -156,41 +182,22 @@ impl Form {
         }
     }
 
-    fn oauth(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
-        let key = crate::engine::secret_key(&self.environment.id);
-        let keeping = scene.book.secrets.get(&key);
-        let lasting = scene.book.vault.as_ref().is_none_or(|v| v.lasting);
-        // Of an earlier run there is something only in a keyring.
-        let earlier = lasting && scene.settings.environment(&self.environment.id).is_some();
-        let kept = keeping.is_some() || (earlier && !scene.settings.forget.contains(&key));
-        let e = &mut self.environment;
-        optional(ui, "OAuth client id", &mut e.client_id, "only for calls of the Platform API");
-        field(ui, "Client secret", |ui| {
+    /// The keys that sign guest tokens. They are made for an environment as it is stored.
+    fn keys(&self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
+        let e = &self.environment;
+        field(ui, "Signing keys", |ui| {
             ui.horizontal_wrapped(|ui| {
-                let width = beside(ui, 150.0);
-                let hint = if kept { "unchanged" } else { "none kept" };
-                let edit = TextEdit::singleline(&mut self.secret.0).password(true).hint_text(hint).desired_width(width);
-                if ui.add(edit).accessible_name("Client secret").changed() {
-                    self.secret_sent = false;
-                }
-                if kept {
-                    ui.checkbox(&mut self.forget_secret, "Forget the kept one");
-                }
+                let active = e.signing_keys.iter().rev().find(|k| k.state == KeyState::Active);
+                ui.label(active.map_or("none", |k| k.kid.as_str()));
+                let stored = scene.settings.environment(&e.id) == Some(e);
+                ui.add_enabled_ui(stored, |ui| {
+                    let response = button(ui, None, "Keys…", Weight::Normal);
+                    if response.on_disabled_hover_text("Save the environment first.").clicked() {
+                        acts.push(Act::Open(Box::new(Dialog::signing_keys(e.clone()))));
+                    }
+                });
             });
         });
-        match keeping {
-            Some(Keeping::Waiting) if lasting => under(ui, "The keyring is asked to keep it…"),
-            Some(Keeping::Waiting) => under(ui, "It is on its way into memory…"),
-            Some(Keeping::Failed(report)) => {
-                field_of(ui, |ui| warn(ui, &format!("{}: {}", report.title, report.what)));
-            }
-            Some(Keeping::Kept) if lasting => under(ui, "The secret is kept."),
-            Some(Keeping::Kept) => under(ui, "The secret is kept in memory until the window closes."),
-            None if !lasting => {
-                under(ui, "No keyring is used: a secret is kept in memory until the window closes, never in a file.");
-            }
-            None => under(ui, "The secret goes to the keyring, never into a file."),
-        }
     }
 
     fn behaviour(&mut self, ui: &mut Ui) {
@@ -250,7 +257,7 @@ fn number(ui: &mut Ui, name: &str, value: &mut u32, unit: &str) {
     });
 }
 
-fn optional(ui: &mut Ui, name: &str, value: &mut Option<String>, hint: &str) {
+pub(super) fn optional(ui: &mut Ui, name: &str, value: &mut Option<String>, hint: &str) {
     let mut now = value.clone().unwrap_or_default();
     if text(ui, name, &mut now, hint).changed() {
         *value = Some(now).filter(|n| !n.is_empty());
@@ -258,13 +265,13 @@ fn optional(ui: &mut Ui, name: &str, value: &mut Option<String>, hint: &str) {
 }
 
 /// Width of a field with something of this width at its right; all of it where too little would be left.
-fn beside(ui: &Ui, other: f32) -> f32 {
+pub(super) fn beside(ui: &Ui, other: f32) -> f32 {
     let room = ui.available_width();
     if room - other < 140.0 { room - 8.0 } else { (room - other).min(260.0) }
 }
 
 /// In the column of the fields already.
-fn warn(ui: &mut Ui, text: &str) {
+pub(super) fn warn(ui: &mut Ui, text: &str) {
     ui.horizontal_top(|ui| {
         badge(ui, Some(Icon::Warning), "", Tone::Amber);
         let t = tokens(ui);
@@ -275,6 +282,7 @@ fn warn(ui: &mut Ui, text: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::environment::TokenSource;
 
     #[test]
     fn a_form_says_what_is_missing() {
@@ -284,9 +292,16 @@ mod tests {
         let what = |f: &Form, s: &Settings| f.problem(s).map(|r| r.what).unwrap_or_default();
         assert!(what(&form, &settings).contains("name"));
         form.environment.name = "Test".into();
-        assert!(what(&form, &settings).contains("deployment"));
-        form.environment.deployment_id = "d".into();
-        assert_eq!(what(&form, &settings), "");
+        assert_eq!(what(&form, &settings), "", "only web messaging needs a deployment");
+        form.environment.token_source = TokenSource::Keyring { service: "s".into(), user: String::new() };
+        assert!(what(&form, &settings).contains("keyring"));
+        form.environment.token_source = TokenSource::Pasted;
+        form.environment.flows.webhook.url = "nowhere".into();
+        assert!(what(&form, &settings).contains("Webhook"));
+        form.environment.flows.webhook.url = String::new();
+        form.environment.org = Some("a b".into());
+        assert_eq!(form.problem(&settings).unwrap().code, "bad-org");
+        form.environment.org = None;
         form.environment.region = Some("prod-euw1".into());
         assert_eq!(form.problem(&settings).unwrap().code, "unknown-region");
         form.environment.region = Some("mypurecloud.ie".into());

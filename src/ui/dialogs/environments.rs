@@ -8,7 +8,7 @@ use egui::{Align, Label, Response, RichText, ScrollArea, Ui};
 use super::environment_form::Form;
 use super::{Confirm, steady};
 use crate::model::environment::{proxy_key, split_password};
-use crate::model::{Environment, Report, Secret};
+use crate::model::{Environment, Report};
 use crate::ui::app::{Act, Acts, Probe, Scene};
 use crate::ui::dialogs::hint;
 use crate::ui::settings::{SANDBOX, Settings, new_id};
@@ -41,8 +41,8 @@ impl Environments {
     }
 
     pub fn secret_kept(&mut self, key: &str) {
-        if let Some(form) = self.form.as_mut().filter(|f| crate::engine::secret_key(&f.environment.id) == key) {
-            form.secret_kept();
+        if let Some(form) = &mut self.form {
+            form.secret_kept(key);
         }
     }
 
@@ -151,16 +151,10 @@ fn fresh() -> Environment {
 }
 
 fn save(form: &mut Form, lasting: bool, acts: &mut Acts) {
-    let key = crate::engine::secret_key(&form.environment.id);
-    let mut more = "";
-    if !form.secret.0.is_empty() {
-        // It stays in the field until the keyring has it.
-        acts.push(Act::KeepSecret(key, Secret::new(form.secret.0.clone())));
-        form.secret_sent = true;
-        more = if lasting { " Its client secret is on the way to the keyring." } else { "" };
-    } else if std::mem::take(&mut form.forget_secret) {
-        acts.push(Act::ForgetSecret(key));
-    }
+    let more = match form.save_secrets(acts) {
+        true if lasting => " Its secret is on the way to the keyring.",
+        _ => "",
+    };
     if let Some((address, value)) = form.environment.proxy.as_deref().and_then(split_password) {
         form.environment.proxy = Some(address);
         let key = proxy_key(&form.environment.id);

@@ -1,16 +1,21 @@
 //! Everything that opens over the window. One dialog at a time, a question or path field on top of it.
 
 mod about;
+mod audit_log;
 mod confirm;
 mod environment_ca;
+mod environment_flows;
 mod environment_form;
+mod environment_token;
 mod environments;
 mod export;
+mod final_report;
 mod flow_form;
 mod help;
 mod order_forms;
 mod path;
 mod sandbox;
+mod secret_field;
 mod session;
 mod settings;
 mod signing_keys;
@@ -30,8 +35,10 @@ use super::settings::Settings;
 use super::theme::{font, space, tokens};
 use super::widgets::{Icon, icon_button};
 use crate::model::{Environment, Report, SessionId};
+use audit_log::AuditDialog;
 use environments::Environments;
 use export::Export;
+use final_report::FinalReport;
 use help::Help;
 use session::{NewSession, Note, Rename};
 use signing_keys::SigningKeys;
@@ -50,6 +57,8 @@ pub enum Dialog {
     About(String),
     SigningKeys(Box<SigningKeys>),
     Help(Help),
+    FinalReport(FinalReport),
+    AuditLog(Box<AuditDialog>),
     Report(Report),
 }
 
@@ -100,6 +109,15 @@ impl Dialog {
         Self::SigningKeys(Box::new(SigningKeys::new(environment)))
     }
 
+    /// What became of a session.
+    pub fn final_report(session: SessionId) -> Self {
+        Self::FinalReport(FinalReport::new(session))
+    }
+
+    pub fn audit_log() -> Self {
+        Self::AuditLog(Box::default())
+    }
+
     /// A page of the help, by its name.
     pub fn help(page: &str) -> Self {
         Self::Help(Help::at(page))
@@ -119,7 +137,7 @@ impl Dialog {
 
     /// It speaks of a session of the capture that is shown.
     pub fn is_about_session(&self) -> bool {
-        matches!(self, Self::Rename(_) | Self::Note(_) | Self::Export(_))
+        matches!(self, Self::Rename(_) | Self::Note(_) | Self::Export(_) | Self::FinalReport(_))
     }
 
     /// The keyring has the secret that was typed into the form.
@@ -142,6 +160,8 @@ impl Dialog {
             Self::About(_) => "About Sessionscope",
             Self::SigningKeys(_) => "Signing keys",
             Self::Help(_) => "Help",
+            Self::FinalReport(_) => "Final report",
+            Self::AuditLog(_) => "Audit log",
             Self::Report(_) => "What is wrong",
         }
     }
@@ -153,7 +173,8 @@ impl Dialog {
             Self::Environments(_) => 820.0,
             Self::About(_) => 620.0,
             Self::SigningKeys(_) => 640.0,
-            Self::Help(_) => 820.0,
+            Self::Help(_) | Self::FinalReport(_) => 820.0,
+            Self::AuditLog(_) => 1080.0,
             Self::Settings => 520.0,
             _ => 440.0,
         }
@@ -170,7 +191,10 @@ pub fn paint(
 ) -> bool {
     let (title, width) = (dialog.title(), dialog.width());
     let bare = matches!(dialog, Dialog::Palette(_));
-    let scrolls = matches!(dialog, Dialog::Help(_) | Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_));
+    let scrolls = matches!(
+        dialog,
+        Dialog::Help(_) | Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_) | Dialog::AuditLog(_)
+    );
     frame(ctx, title, width, (bare, scrolls), |ui| match dialog {
         Dialog::Palette(palette) => palette.paint(ui, scene, acts),
         Dialog::Keys(filter) => {
@@ -194,6 +218,8 @@ pub fn paint(
         }
         Dialog::SigningKeys(dialog) => dialog.paint(ui, scene, acts),
         Dialog::Help(help) => help.paint(ui, acts),
+        Dialog::FinalReport(dialog) => dialog.paint(ui, scene, acts),
+        Dialog::AuditLog(dialog) => dialog.paint(ui, scene, acts),
         Dialog::Report(report) => {
             super::widgets::report_card(ui, report, super::widgets::Tone::Amber, None, false);
             false

@@ -138,6 +138,12 @@ impl NewSession {
                 .response
                 .accessible_name("Flow of the session");
         });
+        if self.chosen(scene).is_some_and(|e| self.lacks_deployment(e)) {
+            under(
+                ui,
+                "Web Messaging needs the id of a deployment, and this environment has none. Choose another flow.",
+            );
+        }
         if self.dialect.is_verified() {
             self.choose_token(ui, scene);
         } else {
@@ -152,6 +158,10 @@ impl NewSession {
         field_of(ui, |ui| ui.checkbox(&mut self.connect, "Connect at once"));
         ui.add_space(space::NORMAL);
         self.finish(ui, scene, acts)
+    }
+
+    fn lacks_deployment(&self, environment: &Environment) -> bool {
+        self.dialect == DialectId::WebMessaging && environment.deployment_id.trim().is_empty()
     }
 
     /// The token of a session of web messaging.
@@ -192,6 +202,7 @@ impl NewSession {
         ui.horizontal(|ui| match environment {
             Some(environment) => {
                 let ready = match self.token {
+                    _ if self.lacks_deployment(&environment) => false,
                     Token::Fresh => true,
                     Token::Given => !self.given.0.trim().is_empty(),
                     Token::Kept => !self.kept.is_empty(),

@@ -35,11 +35,24 @@ pub struct Panes {
     pub show_records: bool,
     pub show_inspector: bool,
     pub split: bool,
+    /// The lower pane shows metrics instead of records.
+    pub metrics: bool,
+    /// Those of all sessions.
+    pub metrics_of_all: bool,
 }
 
 impl Default for Panes {
     fn default() -> Self {
-        Self { rail: 220.0, inspector: 380.0, records: 290.0, show_records: true, show_inspector: true, split: false }
+        Self {
+            rail: 220.0,
+            inspector: 380.0,
+            records: 290.0,
+            show_records: true,
+            show_inspector: true,
+            split: false,
+            metrics: false,
+            metrics_of_all: false,
+        }
     }
 }
 

@@ -24,13 +24,23 @@ impl RecordTable {
         egui::Id::unique("record filter")
     }
 
-    /// Shows the bar. `total` records are in the log, `noise` of them are (or would be) folded away.
-    pub fn bar(&mut self, ui: &mut Ui, filter: &mut FilterBox, rows: &Rows, total: u64, noise: u64) -> Vec<TableEvent> {
+    /// Shows the bar, behind what `lead` puts there. `total` records are in the log, `noise` of them are (or would be)
+    /// folded away.
+    pub fn bar(
+        &mut self,
+        ui: &mut Ui,
+        lead: &mut dyn FnMut(&mut Ui),
+        filter: &mut FilterBox,
+        rows: &Rows,
+        (total, noise): (u64, u64),
+    ) -> Vec<TableEvent> {
         let mut events = Vec::new();
         let t = tokens(ui);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
-            self.filter_field(ui, filter, &mut events);
+            let width = (ui.available_width() * 0.22).clamp(150.0, 240.0);
+            lead(ui);
+            self.filter_field(ui, filter, width, &mut events);
             let before = self.show;
             text_toggle(ui, None, "HTTP", &mut self.show.http).on_hover_text("Requests and answers");
             text_toggle(ui, None, "Socket", &mut self.show.socket).on_hover_text("Frames, opens and closes");
@@ -79,7 +89,7 @@ impl RecordTable {
         events
     }
 
-    fn filter_field(&mut self, ui: &mut Ui, filter: &mut FilterBox, events: &mut Vec<TableEvent>) {
+    fn filter_field(&mut self, ui: &mut Ui, filter: &mut FilterBox, width: f32, events: &mut Vec<TableEvent>) {
         let t = tokens(ui);
         let id = self.filter_id();
         let focused = ui.memory(|m| m.has_focus(id));
@@ -100,7 +110,7 @@ impl RecordTable {
             .font(font::data())
             .text_color(ink)
             .event_filter(EventFilter { horizontal_arrows: true, vertical_arrows: true, tab: false, escape: true })
-            .desired_width(240.0);
+            .desired_width(width);
         if ui.add(edit).accessible_name("Filter").changed() {
             events.push(TableEvent::FilterChanged);
         }

@@ -150,6 +150,7 @@ impl World {
             store: Store::nowhere(),
             picker: Box::new(NoPicker::default()),
             vault: None,
+            audit: None,
             captures: None,
             reports: Vec::new(),
             open: None,

@@ -15,7 +15,7 @@ use sessionscope::engine::places::Places;
 use sessionscope::model::{Clock, Environment, ManualClock, SystemClock, Wall};
 use sessionscope::ui::app::{App, Parts};
 use sessionscope::ui::picker::NoPicker;
-use sessionscope::ui::seams::{LiveLog, Log, SavedLog};
+use sessionscope::ui::seams::{Audit, LiveLog, Log, SavedLog};
 use sessionscope::ui::settings::Store;
 use sessionscope::vault::Vault;
 
@@ -82,7 +82,7 @@ impl Home {
             places: Some(self.places()),
         })
         .unwrap();
-        let Console { engine, projector, writer, redactor, clock, .. } = console;
+        let Console { engine, projector, writer, redactor, clock, audit, .. } = console;
         let engine = Arc::new(engine);
         let app = App::new(Parts {
             backend: Box::new(engine.clone()),
@@ -93,6 +93,7 @@ impl Home {
                     as Box<dyn Log>)
             }),
             mask: Arc::new(redactor),
+            audit: audit.map(|log| Arc::new(log) as Arc<dyn Audit>),
             settings,
             store,
             picker: Box::new(NoPicker::default()),

@@ -17,7 +17,7 @@ use sessionscope::projection::{Board, Projector};
 use sessionscope::sandbox::{Faults, GuestStatus, Ready, Status};
 use sessionscope::ui::app::{App, Parts};
 use sessionscope::ui::picker::{Answer, FilePicker, Question};
-use sessionscope::ui::seams::{Backend, LiveLog, Log, LogStatus, Mask, SavedLog};
+use sessionscope::ui::seams::{Audit, Backend, LiveLog, Log, LogStatus, Mask, SavedLog};
 use sessionscope::ui::settings::{Settings, Store};
 use sessionscope::vault::VaultStatus;
 
@@ -101,6 +101,7 @@ pub struct Desk {
     pub store: Option<PathBuf>,
     /// What the running capture says of itself, instead of the truth.
     pub figures: Arc<Mutex<Option<LogStatus>>>,
+    pub audit: Option<Arc<dyn Audit>>,
 }
 
 /// The running capture, whose figures can be made up.
@@ -145,6 +146,7 @@ impl Default for Desk {
             picker: Answer::Nobody("No portal in this test.".into()),
             store: None,
             figures: Arc::default(),
+            audit: None,
         }
     }
 }
@@ -166,6 +168,7 @@ impl Desk {
                     .map(|l| Box::new(l) as Box<dyn Log>)
             }),
             mask: Arc::new(OneToken),
+            audit: self.audit.clone(),
             settings,
             store,
             picker: Box::new(FixedPicker(self.picker.clone(), None)),
