@@ -19,7 +19,7 @@ use super::{Action, At, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::environment::secs;
 use crate::model::fact::{End, ErrorCategory, Expiry, ExpiryEvent, SessionState};
 use crate::model::flows::ManagedConversationFlow;
-use crate::model::{Fact, Mono, Report};
+use crate::model::{Fact, Mono, Report, Secret, SecretKind};
 
 const LENGTH: &str = "session-length";
 /// Length of a session whose form names none.
@@ -148,7 +148,7 @@ impl ManagedConversation {
         }
         flow::id("conversation", &self.conversation, None, out);
         flow::id("guest", &self.guest, None, out);
-        self.create(at);
+        self.create(at, out);
     }
 
     /// What can be told before anything is sent: the field, its value and the limit. Takes a place among the sessions
@@ -185,7 +185,10 @@ impl ManagedConversation {
         Ok(())
     }
 
-    fn create(&mut self, at: At) {
+    fn create(&mut self, at: At, out: &mut Vec<Action>) {
+        // Made here, as the description does: nobody signed it, and it is not the guest's name.
+        let token = format!("jwt_{}", self.chance.uuid().replace('-', ""));
+        out.push(Action::Learn { kind: SecretKind::Other, value: Secret::from(token.as_str()) });
         let form = &self.config.form;
         let body = json!({
             "id": self.conversation,
@@ -200,7 +203,7 @@ impl ManagedConversation {
             },
             "metadata": {
                 "sessionDurationLimit": self.length(),
-                "guestIdToken": self.guest,
+                "guestIdToken": token,
                 "initiatedAt": at.now.wall.rfc3339(),
             },
         });

@@ -122,6 +122,7 @@ pub fn measure(file: &Path) {
         store: Store::nowhere(),
         picker: Box::new(NoPicker::default()),
         vault: None,
+        audit: None,
         captures: None,
         reports: Vec::new(),
         open: None,

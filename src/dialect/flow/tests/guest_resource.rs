@@ -73,7 +73,7 @@ fn s4_2_a_guest_is_made_with_name_attributes_and_routing() {
 #[test]
 fn s4_3_each_flaw_of_the_guest_token_discards_the_session_and_is_named() {
     let cases = [
-        ("two.parts".to_owned(), "guestToken: 2 parts – a JWT has three"),
+        ("two.parts".to_owned(), "guestToken has 2 parts – a JWT has three"),
         ("a.b.c".to_owned(), "guestToken: unreadable"),
         (jwt("s", &json!({ "routing_hints": { "q": 1 } })), "guestToken.exp: missing"),
         (jwt("s", &json!({ "exp": START - 7, "routing_hints": { "q": 1 } })), "guestToken.exp: 2026-"),

@@ -33,7 +33,8 @@ fn s3_2_the_conversation_is_made_with_an_id_of_our_own_and_all_that_is_described
     assert_eq!(body["context"]["capabilities"], json!(["typing-indicator", "read-receipts"]));
     assert_eq!((&body["context"]["locale"], &body["context"]["userAgent"]), (&json!("en-US"), &json!("test")));
     assert_eq!(body["metadata"]["sessionDurationLimit"], 600);
-    assert_eq!(body["metadata"]["guestIdToken"], "anna");
+    let token = body["metadata"]["guestIdToken"].as_str().unwrap();
+    assert!(token.starts_with("jwt_") && !token.contains("anna"), "{token}");
     assert!(crate::model::Wall::parse_rfc3339(body["metadata"]["initiatedAt"].as_str().unwrap()).is_some());
     p.answer(201, json!({ "id": id, "state": "connected" })).did("ready");
 }
