@@ -199,3 +199,24 @@ fn s3_6_start_heartbeat_and_disconnection_have_audit_lines() {
 fn the_flow_knows_no_messages_and_says_so() {
     with(|_| {}).say("m1", "hi").sent_nothing().did("m1 not sent: this flow's description knows no way");
 }
+
+#[test]
+fn a_token_that_is_dead_by_our_clock_is_asked_for_once_a_second_and_then_the_reason_is_told() {
+    let mut p = Play::new(DialectId::ManagedConversation);
+    p.connect().actions.clear();
+    let mut asked = 0;
+    for _ in 0..60 {
+        p.bearer(1, -100).passes(1.0);
+        let told = p.done();
+        asked += told.iter().filter(|l| *l == "needs a bearer").count();
+        if let Some(end) = told.iter().find(|l| l.starts_with("ended: ")) {
+            assert!(
+                end.contains("By this session's idea of the server's clock the token that it was given ended"),
+                "{end}"
+            );
+            assert!((20..=31).contains(&asked), "{asked}");
+            return;
+        }
+    }
+    panic!("it waits for ever");
+}

@@ -104,6 +104,7 @@ struct Session {
     open: Option<u32>,
     wishes: u64,
     calls: u64,
+    asks: u64,
     wished: BTreeSet<String>,
     finals: BTreeMap<String, u32>,
     state: SessionState,
@@ -321,6 +322,7 @@ impl World {
             open: None,
             wishes: 0,
             calls: 0,
+            asks: 0,
             wished: BTreeSet::new(),
             finals: BTreeMap::new(),
             state: SessionState::New,
@@ -640,6 +642,7 @@ impl World {
         let latency = self.chance.up_to(20_000);
         let due = (self.now + latency).max(self.sessions[n].order_at + 1);
         self.sessions[n].order_at = due;
+        self.sessions[n].asks += 1;
         let c = self.sessions[n].credential;
         self.credentials[c].asked += 1;
         self.plan(due - self.now, Event::Order(c, order));

@@ -80,6 +80,9 @@ impl World {
             if s.calls > most {
                 broken.push(format!("session {n} made {} calls of {} wishes", s.calls, s.wishes));
             }
+            if s.asks > 200 + 40 * s.wishes {
+                broken.push(format!("session {n} asked its credential {} times for {} wishes", s.asks, s.wishes));
+            }
             if !s.in_flight.is_empty() {
                 broken.push(format!("calls of session {n} were never answered: the world is wrong"));
             }
