@@ -82,6 +82,7 @@ const OF_TOKEN: &[(&str, Sort, &str)] = &[
     ("left_s", Seconds, "left when it was sent"),
     ("dead_by_ours_s", Seconds, "dead for, by our own clock"),
     ("dead_at_end_s", Seconds, "dead for, when the answer or the end came"),
+    ("fate", Text, "how much was left, when it was sent and after"),
     ("age_s", Seconds, "its age"),
     ("life_s", Seconds, "its whole life"),
     ("until", Text, "its end, on the server's clock"),
@@ -123,6 +124,7 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("idempotency.sent", Flag, "an Idempotency-Key was sent"),
     ("idempotency.uses", Plain, "requests with this key so far"),
     ("idempotency.age_s", Seconds, "since the key's first use"),
+    ("idempotency.before", Text, "its earlier use"),
     ("idempotency.body_differs", Flag, "the key was used for another body before"),
     ("request.conversation", Text, "conversation in the request"),
     ("request.guest", Text, "guest in the request"),
@@ -262,7 +264,7 @@ fn plain(n: f64) -> String {
 }
 
 /// `12.4 s`, `3 min 05 s`, `26 h 10 min`.
-fn seconds(n: f64) -> String {
+pub fn seconds(n: f64) -> String {
     let sign = if n < 0.0 { "-" } else { "" };
     let n = n.abs();
     let whole = n.round() as u64;
