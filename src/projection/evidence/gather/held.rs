@@ -70,7 +70,9 @@ pub(super) fn token(
         let dead_at_end = server(span.end.at) - until_s;
         g.number(&key("dead_at_end_s"), dead_at_end, told);
         g.text(&key("fate"), &fate(dead_by, dead_at_end), told);
-        g.number(&key("life_s"), until.micros_since(known.from) as f64 / 1e6, told);
+        // Servers count lives in whole seconds.
+        let life = until.micros_since(known.issued.unwrap_or(known.from)) as f64 / 1e6;
+        g.number(&key("life_s"), life.round(), told);
         g.text(&key("until"), &until.rfc3339(), told);
     }
     g.number(&key("age_s"), secs_between(known.told.at, span.sent.at), told);
@@ -110,7 +112,7 @@ fn fate(dead_by: f64, dead_at_end: f64) -> String {
         (true, _) => format!("had been dead for {} when it was sent", seconds(dead_by)),
         (_, true) => {
             let (left, dead) = (seconds(-dead_by), seconds(dead_at_end));
-            format!("had {left} left when it was sent, and was dead for {dead} when the server's reply came")
+            format!("had {left} left when it was sent, and had been dead for {dead} when the reply or the end came")
         }
         _ => format!("had {} left when it was sent", seconds(-dead_by)),
     }
