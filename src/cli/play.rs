@@ -16,7 +16,7 @@ use crate::engine::{Command, SessionSpec};
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
 use crate::model::{Environment, Kind, Record, Report, SessionId, SteppedClock};
-use crate::projection::{Entry, EntryState, SessionView, What};
+use crate::projection::{Entry, EntryState, Finding, SessionView, Verdict, What};
 
 const CONNECT: Duration = Duration::from_secs(30);
 /// Time passes in pieces of at most this, so that what is due in between happens in between.
@@ -147,6 +147,12 @@ impl Player<'_> {
         let result = self.take(step);
         let word = if result.is_ok() { "ok   " } else { "FAILS" };
         writeln!(out, "  {word} {}  ({} ms)", step.to_string().trim_end(), start.elapsed().as_millis())?;
+        if let (Step::Why(cause), Ok(())) = (step, &result)
+            && let Some(finding) = self.explained(cause)
+        {
+            let verdict = finding.verdicts.first().into_iter();
+            verdict.flat_map(Verdict::lines).try_for_each(|line| writeln!(out, "        {line}"))?;
+        }
         Ok(result?)
     }
 
@@ -357,19 +363,27 @@ impl Player<'_> {
         record.session == self.session || record.session == SessionId::NONE
     }
 
-    /// The explanation of what failed last.
+    /// Something that failed is explained by this cause before all others.
     fn why(&self, cause: &str) -> Result<(), Report> {
-        let named = |view: &SessionView| {
-            let all = view.findings.list.iter().flat_map(|f| &f.verdicts);
-            all.filter(|v| v.cause == cause).count() > 0
-        };
-        let found = self.headless.until(self.limit, |h| h.view(self.session).filter(|v| named(v)));
+        let found = self.headless.until(self.limit, |_| self.explained(cause));
         found.map(drop).ok_or_else(|| {
-            let view = self.headless.view(self.session);
-            let findings = view.iter().flat_map(|v| v.findings.list.iter().rev().take(5));
-            let what = format!("No failure of this session was explained by {cause}.");
-            findings.fold(Report::new("other-cause", "Another cause was found", what), |r, f| r.detail(f.told()))
+            let findings = self.findings();
+            let what = format!("No failure of this scenario was explained by {cause} before all else.");
+            let report = Report::new("other-cause", "Another cause was found", what);
+            findings.iter().rev().take(5).fold(report, |r, f| r.detail(f.told()))
         })
+    }
+
+    /// What was found in this scenario, in its session and outside any: sign-ins belong to none.
+    fn findings(&self) -> Vec<Arc<Finding>> {
+        let board = self.headless.board();
+        let views = [board.session(self.session), Some(&board.general)].into_iter().flatten();
+        let all = views.flat_map(|v| v.findings.list.iter().filter(|f| f.seq > self.from));
+        all.cloned().collect()
+    }
+
+    fn explained(&self, cause: &str) -> Option<Arc<Finding>> {
+        self.findings().into_iter().rev().find(|f| f.verdicts.first().is_some_and(|v| v.cause == cause))
     }
 
     /// Waits for a reply after the last one that was taken. One that comes late but was said earlier counts too: the

@@ -50,7 +50,7 @@ pub enum Step {
     Record(Box<Filter>),
     /// So many records of the scenario so far are shown by this filter.
     Count(usize, Box<Filter>),
-    /// The explanation of what failed last names this cause.
+    /// Something that failed is explained by this cause, before all others. The explanation is printed.
     Why(String),
     /// Printed, to tell what follows.
     Point(String),

@@ -447,7 +447,7 @@ impl Core {
             let _ = sandbox.order(sandbox::Order::RemoveGuestKey { kid });
         }
         for key in keys.iter().filter(|k| k.is_good(now)) {
-            let (kid, public_key) = (key.kid.clone(), key.public_pem.clone());
+            let (kid, public_key) = (key.kid.clone(), Some(key.public_pem.clone()));
             let _ = sandbox.order(sandbox::Order::SetGuestKey { kid, public_key });
         }
     }

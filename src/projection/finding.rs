@@ -224,6 +224,12 @@ impl Finding {
 }
 
 impl Verdict {
+    /// What it was and what to do, without the evidence.
+    pub fn lines(&self) -> Vec<String> {
+        let fixes = self.fix.iter().map(|f| format!("→ {f}"));
+        [format!("{}: {}", self.title, self.says)].into_iter().chain(fixes).collect()
+    }
+
     fn of(cause: &Cause, record: &Record, found: &Gathered) -> Self {
         let mut named: Vec<NameId> = Vec::new();
         for name in cause.needs.iter().flat_map(|c| c.names()).chain(cause.says.names()) {

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::attach;
-use super::faults::{Faults, Refusal};
+use super::faults::Refusal;
 use super::flows::Scopes;
 use super::ids;
 use super::limits::MINUTE;
@@ -81,9 +81,9 @@ pub(super) async fn not_allowed() -> Response {
     error(405, "method.not.allowed", "The method is not allowed for this resource")
 }
 
-/// A refusal that was ordered for this path.
-pub(super) fn ordered(faults: &mut Faults, path: &str) -> Option<Response> {
-    let Refusal { status, retry_after, text, .. } = faults.refuse(path)?;
+/// A refusal that was ordered.
+pub(super) fn ordered(refusal: Refusal) -> Response {
+    let Refusal { status, retry_after, text, .. } = refusal;
     let code = match status {
         401 => "bad.credentials",
         403 => "not.authorized",
@@ -97,7 +97,7 @@ pub(super) fn ordered(faults: &mut Faults, path: &str) -> Option<Response> {
     if let Some(wait) = retry_after {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
     }
-    Some(response)
+    response
 }
 
 /// The token of a request and how it stands with its rate.

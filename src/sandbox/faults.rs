@@ -28,6 +28,7 @@ pub struct Faults {
     pub request_status: u16,
     pub request_retry_after: Option<u32>,
     pub request_text: Option<String>,
+    pub request_after: bool,
     /// Refusals of requests to some paths only; the first that fits is spent.
     pub refusals: Vec<Refusal>,
     /// Requests that are answered late; the first that fits is spent.
@@ -36,6 +37,8 @@ pub struct Faults {
     pub expire_before_commit: u32,
     /// Handshakes of the flows' sockets that end without a close frame.
     pub break_handshakes: u32,
+    /// New idempotency keys that somebody else has used before.
+    pub use_keys: u32,
     /// Session tokens are refused so many seconds after their issue, 0 for never before their end.
     pub refuse_session_tokens_after: u32,
     /// Error code of every upload, 0 for none.
@@ -53,6 +56,8 @@ pub struct Refusal {
     pub status: u16,
     pub retry_after: Option<u32>,
     pub text: Option<String>,
+    /// The request is carried out all the same.
+    pub after: bool,
 }
 
 /// Answers that come late, to all requests or to those whose path contains a text.
@@ -62,6 +67,8 @@ pub struct Slow {
     pub path: Option<String>,
     pub count: u32,
     pub millis: u32,
+    /// The request itself is late, not only its answer.
+    pub before: bool,
 }
 
 /// Frames held back until [`Faults::reorder`] is zero.
@@ -110,6 +117,7 @@ impl Faults {
             u32::from(self.reject_upload),
             self.expire_before_commit,
             self.break_handshakes,
+            self.use_keys,
             self.refuse_session_tokens_after,
         ];
         let listed = !self.refusals.is_empty() || !self.slow.is_empty();
@@ -137,18 +145,20 @@ impl Faults {
             status: self.request_status,
             retry_after: self.request_retry_after,
             text: self.request_text.clone(),
+            after: self.request_after,
             ..Refusal::default()
         })
     }
 
-    /// Spends a delay of the answer to a request to this path.
-    pub(super) fn slowness(&mut self, path: &str) -> Duration {
+    /// Spends a delay of a request to this path, or of its answer: how long each of them takes.
+    pub(super) fn slowness(&mut self, path: &str) -> (Duration, Duration) {
         let fits = |s: &Slow| s.path.as_ref().is_none_or(|p| path.contains(p));
-        let Some(slow) = self.slow.iter_mut().find(|s| fits(s)) else { return Duration::ZERO };
+        let Some(slow) = self.slow.iter_mut().find(|s| fits(s)) else { return Default::default() };
         slow.count = slow.count.saturating_sub(1);
         let late = Duration::from_millis(slow.millis.into());
+        let both = if slow.before { (late, Duration::ZERO) } else { (Duration::ZERO, late) };
         self.slow.retain(|s| s.count > 0);
-        late
+        both
     }
 
     /// What becomes of a frame: cut, doubled, held back, late.
@@ -231,11 +241,15 @@ mod tests {
 
     #[test]
     fn answers_are_late_for_their_path() {
-        let slow = |path: Option<&str>, millis| Slow { path: path.map(str::to_owned), count: 1, millis };
-        let mut f = Faults { slow: vec![slow(Some("/crm"), 7), slow(None, 9)], ..Faults::default() };
-        assert_eq!(f.slowness("/api/v2/guests"), Duration::from_millis(9));
-        assert_eq!(f.slowness("/api/v2/guests"), Duration::ZERO);
-        assert_eq!(f.slowness("/crm"), Duration::from_millis(7));
+        let slow = |path: Option<&str>, millis, before| {
+            let path = path.map(str::to_owned);
+            Slow { path, count: 1, millis, before }
+        };
+        let mut f = Faults { slow: vec![slow(Some("/crm"), 7, true), slow(None, 9, false)], ..Faults::default() };
+        let none = Duration::ZERO;
+        assert_eq!(f.slowness("/api/v2/guests"), (none, Duration::from_millis(9)));
+        assert_eq!(f.slowness("/api/v2/guests"), (none, none));
+        assert_eq!(f.slowness("/crm"), (Duration::from_millis(7), none));
         assert!(!f.any());
     }
 

@@ -90,21 +90,22 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
             f.refuse_upgrades = count;
             f.upgrade_status = status;
         }
-        Order::RefuseRequests { count, status, retry_after, path: None, text } => {
+        Order::RefuseRequests { count, status, retry_after, path: None, text, after } => {
             f.refuse_requests = count;
             f.request_status = status;
             f.request_retry_after = retry_after;
             f.request_text = text;
+            f.request_after = after;
         }
         Order::RefuseRequests { count: 0, path: Some(path), .. } => f.refusals.retain(|r| r.path != path),
-        Order::RefuseRequests { count, status, retry_after, path: Some(path), text } => {
+        Order::RefuseRequests { count, status, retry_after, path: Some(path), text, after } => {
             room(f.refusals.len())?;
-            f.refusals.push(Refusal { path, count, status, retry_after, text });
+            f.refusals.push(Refusal { path, count, status, retry_after, text, after });
         }
         Order::SlowRequests { count: 0, path, .. } => f.slow.retain(|s| s.path != path),
-        Order::SlowRequests { count, millis, path } => {
+        Order::SlowRequests { count, millis, before, path } => {
             room(f.slow.len())?;
-            f.slow.push(Slow { path, count, millis });
+            f.slow.push(Slow { path, count, millis, before });
         }
         Order::Malformed { count } => f.malformed = count,
         Order::HoldSessionResponse { millis } => f.hold_session_response_millis = millis,
@@ -121,12 +122,14 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
         Order::SetLifetimes(change) => change.apply(&mut state.flows.lifetimes),
         Order::SetFlows(change) => change.apply(&mut state.flows.switches),
         Order::SpellConversationsId { on } => state.flows.switches.spell_conversations_id = on,
-        Order::SetGuestKey { kid, public_key } => state.flows.keys.set(&kid, &public_key)?,
+        Order::SetGuestKey { kid, public_key: Some(pem) } => state.flows.keys.set(&kid, &pem)?,
+        Order::SetGuestKey { kid, public_key: None } => state.flows.keys.put_back(&kid)?,
         Order::RemoveGuestKey { kid } => state.flows.keys.remove(&kid)?,
         Order::ExpireBeforeCommit { count } => f.expire_before_commit = count,
         Order::RefuseSessionTokensAfter { seconds } => f.refuse_session_tokens_after = seconds,
         Order::BreakHandshakes { count } => f.break_handshakes = count,
         Order::ForgetGuests => state.flows.guests.clear(),
+        Order::UseKeys { count } => f.use_keys = count,
     }
     // What was made to end now has ended when the order is answered.
     state.sweep_all(now);

@@ -11,6 +11,7 @@
 //! {"do": "send_frame", "frame": {"type": "message", "class": "Novelty", "code": 200, "body": {}}}
 //! {"do": "set_deployment", "conversation_clear": false}
 //! {"do": "refuse_requests", "count": 3, "status": 429, "path": "/messages", "text": "slow down"}
+//! {"do": "slow_requests", "count": 1, "millis": 800, "before": true}
 //! {"do": "set_client", "scopes": ["guest:create", "guest:read"]}
 //! ```
 //!
@@ -130,11 +131,17 @@ pub enum Order {
         /// The message.
         #[serde(default)]
         text: Option<String>,
+        /// Carry the request out all the same: only its answer is lost, as behind a gateway that waits no longer.
+        #[serde(default)]
+        after: bool,
     },
     /// Answer the next `count` requests so much later; 0 ends it.
     SlowRequests {
         count: u32,
         millis: u32,
+        /// Look at the request only then, as behind a queue; otherwise only the answer is late.
+        #[serde(default)]
+        before: bool,
         /// Only requests whose path contains this.
         #[serde(default)]
         path: Option<String>,
@@ -168,8 +175,10 @@ pub enum Order {
     /// Take tokens of guests that were signed with this key, beside those of other keys.
     SetGuestKey {
         kid: String,
-        /// SPKI in PEM: RSA with at least 2048 bits.
-        public_key: String,
+        /// SPKI in PEM: RSA with at least 2048 bits. Left out: the one that the kid had before it was removed or
+        /// replaced.
+        #[serde(default)]
+        public_key: Option<String>,
     },
     /// Take no tokens of this key any more.
     RemoveGuestKey { kid: String },
@@ -182,6 +191,8 @@ pub enum Order {
     BreakHandshakes { count: u32 },
     /// Forget all guests that are resources.
     ForgetGuests,
+    /// Let the next `count` new idempotency keys have been used by somebody else before, for another body.
+    UseKeys { count: u32 },
 }
 
 /// The highest count that an order takes.
@@ -230,6 +241,7 @@ impl Order {
             | Self::SlowRequests { count, .. }
             | Self::ExpireBeforeCommit { count }
             | Self::BreakHandshakes { count }
+            | Self::UseKeys { count }
             | Self::Malformed { count }
             | Self::DropEcho { count } => *count,
             _ => 0,

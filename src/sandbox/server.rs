@@ -120,15 +120,18 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
         Err(why) => (StatusCode::FORBIDDEN, format!("{why}\n")).into_response(),
         Ok(_) if preflight => StatusCode::NO_CONTENT.into_response(),
         Ok(_) if refusable => {
-            let (refused, late) =
-                shared.act(|state, _| (api::ordered(&mut state.faults, &path), state.faults.slowness(&path)));
-            let response = match refused {
-                Some(response) => response,
-                None => next.run(request).await,
+            let (before, after) = shared.act(|state, _| state.faults.slowness(&path));
+            pause(before).await;
+            let refusal = shared.act(|state, _| state.faults.refuse(&path));
+            let response = match refusal {
+                Some(refusal) if !refusal.after => api::ordered(refusal),
+                _ if in_api && let Some(no) = too_large(&shared, request.headers()) => no,
+                refusal => {
+                    let answer = next.run(request).await;
+                    refusal.map_or(answer, api::ordered)
+                }
             };
-            if !late.is_zero() {
-                tokio::time::sleep(late).await;
-            }
+            pause(after).await;
             response
         }
         Ok(_) => next.run(request).await,
@@ -166,6 +169,20 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
         out.insert(header::DATE, date);
     }
     response
+}
+
+async fn pause(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
+/// A body beyond the limit that was set is refused by its announced length, as a gateway does.
+fn too_large(shared: &Arc<Shared>, headers: &HeaderMap) -> Option<Response> {
+    let length: u64 = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()?;
+    let most = u64::from(shared.act(|state, _| state.flows.switches.body_bytes));
+    let text = format!("The body has {length} bytes; at most {most} are taken");
+    (length > most).then(|| api::error(413, "payload.too.large", &text))
 }
 
 /// The only value of a header, none where it is missing.

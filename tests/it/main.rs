@@ -2,6 +2,7 @@
 
 mod architecture;
 mod capture;
+mod causes;
 mod cli;
 mod engine;
 mod engine_explain;

@@ -329,7 +329,10 @@ impl Evidence {
     fn lost(&mut self, scene: &mut Scene<'_>, fact: Option<&Fact>) {
         let now = scene.now();
         self.end(scene);
-        scene.common.around.lost(scene.view.id, now.at);
+        // One that ended at its handshake says nothing of the network.
+        if self.sockets.get(scene.record.conn).is_some_and(|s| s.confirmed.is_some()) {
+            scene.common.around.lost(scene.view.id, now.at);
+        }
         let found = gather::lost(self, scene, fact);
         let (about, tracing) = self.lost_post(scene);
         scene.conclude(Subject::Lost, about, tracing.as_deref(), found.token, &found);

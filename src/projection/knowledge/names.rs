@@ -12,6 +12,8 @@ use std::sync::LazyLock;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     Seconds,
+    /// So long after an end; below zero the end is still to come.
+    Past,
     Millis,
     Bytes,
     /// A count, a status, a code.
@@ -23,14 +25,14 @@ pub enum Sort {
 
 impl Sort {
     pub fn is_number(self) -> bool {
-        matches!(self, Self::Seconds | Self::Millis | Self::Bytes | Self::Plain)
+        matches!(self, Self::Seconds | Self::Past | Self::Millis | Self::Bytes | Self::Plain)
     }
 }
 
 impl fmt::Display for Sort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Seconds | Self::Millis | Self::Bytes | Self::Plain => "a number",
+            Self::Seconds | Self::Past | Self::Millis | Self::Bytes | Self::Plain => "a number",
             Self::Text => "a text",
             Self::List => "a list",
             Self::Flag => "a yes or no",
@@ -71,17 +73,18 @@ const GROUPS: [(&str, &str); 4] = [
     ("handshake", "the socket's token"),
 ];
 
-use Sort::{Bytes, Flag, List, Millis, Plain, Seconds, Text};
+use Sort::{Bytes, Flag, List, Millis, Past, Plain, Seconds, Text};
 
 /// Members of each group of [`GROUPS`].
 const OF_TOKEN: &[(&str, Sort, &str)] = &[
     ("name", Text, "as it stands in the records"),
     ("kind", Text, "what it is"),
     ("title", Text, "its name"),
-    ("dead_by_s", Seconds, "dead for, when it was sent (below zero: alive for so long)"),
+    ("dead_by_s", Past, "dead when it was sent (below zero: alive for so long)"),
     ("left_s", Seconds, "left when it was sent"),
-    ("dead_by_ours_s", Seconds, "dead for, by our own clock"),
-    ("dead_at_end_s", Seconds, "dead for, when the answer or the end came"),
+    ("dead_by_ours_s", Past, "dead when it was sent, by our own clock"),
+    ("dead_at_end_s", Past, "dead when the answer or the end came"),
+    ("fate", Text, "how it stood when it was sent, and after"),
     ("age_s", Seconds, "its age"),
     ("life_s", Seconds, "its whole life"),
     ("until", Text, "its end, on the server's clock"),
@@ -123,6 +126,7 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("idempotency.sent", Flag, "an Idempotency-Key was sent"),
     ("idempotency.uses", Plain, "requests with this key so far"),
     ("idempotency.age_s", Seconds, "since the key's first use"),
+    ("idempotency.before", Text, "its earlier use"),
     ("idempotency.body_differs", Flag, "the key was used for another body before"),
     ("request.conversation", Text, "conversation in the request"),
     ("request.guest", Text, "guest in the request"),
@@ -130,7 +134,7 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("request.queue", Text, "queue in the request"),
     ("body.text_bytes", Bytes, "length of the text"),
     ("body.attributes_bytes", Bytes, "length of the attributes"),
-    ("body.duration_s", Seconds, "length of the session asked for"),
+    ("body.duration_s", Plain, "length of the session asked for, in seconds"),
     ("body.capabilities", List, "capabilities"),
     ("body.capabilities_missing", List, "capabilities missing"),
     ("ids.conversation", Text, "conversation, as told last"),
@@ -244,7 +248,9 @@ pub fn shown(sort: Sort, value: &Value) -> String {
     match value {
         Value::Number(n) => match sort {
             Seconds => seconds(*n),
-            Millis => format!("{n:.0} ms"),
+            Past if *n <= 0.0 => format!("no, {} left", seconds(-n)),
+            Past => seconds(*n),
+            Millis => seconds(*n / 1e3),
             Bytes => format!("{n:.0} bytes"),
             _ => plain(*n),
         },
@@ -261,14 +267,17 @@ fn plain(n: f64) -> String {
     if n.fract() == 0.0 { format!("{n:.0}") } else { format!("{n:.2}") }
 }
 
-/// `12.4 s`, `3 min 05 s`, `26 h 10 min`.
-fn seconds(n: f64) -> String {
+/// `12.4 s`, `3 min 05 s`, `15 min`, `26 h 10 min`.
+pub fn seconds(n: f64) -> String {
     let sign = if n < 0.0 { "-" } else { "" };
     let n = n.abs();
     let whole = n.round() as u64;
     match n {
         _ if n < 1.0 => format!("{sign}{:.0} ms", n * 1e3),
+        _ if n < 119.95 && (n - n.round()).abs() < 0.05 => format!("{sign}{whole} s"),
         _ if n < 119.95 => format!("{sign}{n:.1} s"),
+        _ if whole < 3600 && whole.is_multiple_of(60) => format!("{sign}{} min", whole / 60),
+        _ if whole % 3600 < 60 && whole >= 3600 => format!("{sign}{} h", whole / 3600),
         _ if whole < 3600 => format!("{sign}{} min {:02} s", whole / 60, whole % 60),
         _ => format!("{sign}{} h {:02} min", whole / 3600, whole % 3600 / 60),
     }
@@ -291,7 +300,14 @@ mod tests {
         let shown = |sort, n| shown(sort, &Value::Number(n));
         assert_eq!(shown(Seconds, 12.44), "12.4 s");
         assert_eq!(shown(Seconds, -0.25), "-250 ms");
+        assert_eq!(shown(Seconds, 1.01), "1 s");
         assert_eq!(shown(Seconds, 185.2), "3 min 05 s");
+        assert_eq!(shown(Seconds, 899.6), "15 min");
+        assert_eq!(shown(Seconds, 90_000.4), "25 h");
+        assert_eq!(shown(Past, 12.44), "12.4 s");
+        assert_eq!(shown(Past, -90.5), "no, 90.5 s left");
+        assert_eq!(shown(Millis, 109.2), "109 ms");
+        assert_eq!(shown(Millis, 3707.0), "3.7 s");
         assert_eq!(shown(Seconds, 94_200.0), "26 h 10 min");
         assert_eq!(shown(Bytes, 10_241.0), "10241 bytes");
         assert_eq!(shown(Plain, 429.0), "429");

@@ -1,8 +1,8 @@
 //! Sentences with evidence in them: `Token {token.name} was dead for {token.dead_by_s}[[; {clock.ours}]].` What stands
-//! in double brackets is left out where the capture does not tell a name within.
+//! in double brackets is left out where the capture does not tell a name within, or an empty text.
 
 use super::condition::Look;
-use super::names::{self, NameId};
+use super::names::{self, NameId, Value};
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sentence {
@@ -91,7 +91,8 @@ fn say(piece: &Piece, evidence: &impl Look, out: &mut String) {
             None => out.push_str("(not known)"),
         },
         Piece::Perhaps(pieces) => {
-            let told = |p: &Piece| !matches!(p, Piece::Name(name) if evidence.look(*name).is_none());
+            let is_told = |value: &Value| !matches!(value, Value::Text(text) if text.trim().is_empty());
+            let told = |p: &Piece| !matches!(p, Piece::Name(name) if !evidence.look(*name).is_some_and(is_told));
             if pieces.iter().all(told) {
                 pieces.iter().for_each(|p| say(p, evidence, out));
             }

@@ -228,3 +228,18 @@ proptest::proptest! {
         let _ = Condition::parse(&format!("token.name {text}"));
     }
 }
+
+/// A comma in a list of YAML without quotes makes two items of one sentence.
+#[test]
+fn all_that_people_read_is_whole_sentences() {
+    let mut broken = Vec::new();
+    for cause in &Knowledge::embedded().causes {
+        let is_sentence = |t: &str| t.starts_with(|c: char| !c.is_lowercase()) && t.ends_with(['.', ')', '?']);
+        let sentences = cause.fix.iter().chain([&cause.would_decide]);
+        broken.extend(sentences.filter(|t| !is_sentence(t)).map(|t| format!("{}: {t}", cause.id)));
+        if cause.title.ends_with('.') || cause.title.starts_with(char::is_lowercase) {
+            broken.push(format!("{}: {}", cause.id, cause.title));
+        }
+    }
+    assert!(broken.is_empty(), "{broken:#?}");
+}

@@ -29,8 +29,6 @@ use super::talk::{self, Talk};
 use super::{ATTRIBUTES, Answer, No, answer, bearer};
 use crate::model::{Mono, Now};
 
-/// Requests of a client per minute.
-const PER_MINUTE: u32 = 200;
 /// Guests remembered; the oldest without a socket goes.
 const MANY: usize = 2000;
 
@@ -51,7 +49,8 @@ pub(super) fn shelf() -> Shelf<Guest> {
 }
 
 fn rate(state: &mut State, now: Now) -> Result<(), No> {
-    bearer::rate(&mut state.flows.guest_calls, PER_MINUTE, MINUTE, now)
+    let most = state.flows.switches.requests_per_minute;
+    bearer::rate(&mut state.flows.guest_calls, most, MINUTE, now)
 }
 
 /// `POST /api/v2/guests`.

@@ -8,6 +8,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use serde_json::Value;
 
+use super::super::faults::Faults;
 use super::super::state::State;
 use super::super::{api, server};
 use super::{No, fields};
@@ -89,14 +90,20 @@ pub(super) fn once(
     let key = (path, key.to_owned());
     let digest = digest(body);
     state.flows.answers.prune(now);
+    let reused = || {
+        let text = format!("Idempotency-Key: {} was used for another body", fields::told(&key.1));
+        api::error(422, "idempotency.key.reused", &text)
+    };
     if let Some(kept) = state.flows.answers.by_key.get(&key) {
         if kept.digest != digest {
-            let text = format!("Idempotency-Key: {} was used for another body", fields::told(&key.1));
-            return Err(api::error(422, "idempotency.key.reused", &text).into());
+            return Err(reused().into());
         }
         let mut response = server::json(kept.status, &kept.body);
         response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
         return Ok(response);
+    }
+    if Faults::spend(&mut state.faults.use_keys) {
+        return Err(reused().into());
     }
     let (status, answer) = deed(state)?;
     let response = server::json(status, &answer);

@@ -21,6 +21,8 @@ const BITS: u32 = 2048;
 #[derive(Default)]
 pub(in crate::sandbox) struct Keys {
     by_kid: BTreeMap<String, ParsedPublicKey>,
+    /// What was removed or replaced last, so that it can be put back.
+    before: BTreeMap<String, ParsedPublicKey>,
 }
 
 impl Keys {
@@ -42,12 +44,30 @@ impl Keys {
             return Err(format!("public_key: {bits} bits are fewer than {BITS}"));
         }
         let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &der).map_err(not_rsa)?;
-        self.by_kid.insert(kid.to_owned(), key);
+        let replaced = self.by_kid.insert(kid.to_owned(), key);
+        self.remember(kid, replaced);
         Ok(())
     }
 
     pub(in crate::sandbox) fn remove(&mut self, kid: &str) -> Result<(), String> {
-        self.by_kid.remove(kid).map(|_| ()).ok_or_else(|| format!("kid: there is no key {}", told(kid)))
+        let removed = self.by_kid.remove(kid).ok_or_else(|| format!("kid: there is no key {}", told(kid)))?;
+        self.remember(kid, Some(removed));
+        Ok(())
+    }
+
+    /// The key that the kid had before the last change.
+    pub(in crate::sandbox) fn put_back(&mut self, kid: &str) -> Result<(), String> {
+        let none = || format!("public_key: {} had no other key before", told(kid));
+        let key = self.before.remove(kid).ok_or_else(none)?;
+        let replaced = self.by_kid.insert(kid.to_owned(), key);
+        self.remember(kid, replaced);
+        Ok(())
+    }
+
+    fn remember(&mut self, kid: &str, key: Option<ParsedPublicKey>) {
+        if self.before.len() < MANY || self.before.contains_key(kid) {
+            key.and_then(|key| self.before.insert(kid.to_owned(), key));
+        }
     }
 
     pub(in crate::sandbox) fn kids(&self) -> impl Iterator<Item = &str> {

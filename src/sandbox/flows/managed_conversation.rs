@@ -147,8 +147,9 @@ fn create_now(state: &mut State, client: &bearer::Client, body: &Value, now: Now
         return Err(api::error(409, "conflict", &format!("id: {} is in use", told(id))).into());
     }
     let active = shelf.iter().filter(|(_, _, c)| c.ended.is_none()).count();
-    if active >= ACTIVE {
-        let text = format!("Concurrent sessions ({active}) reached maximum ({ACTIVE})");
+    let most = ACTIVE.min(state.flows.switches.most_conversations as usize);
+    if active >= most {
+        let text = format!("Concurrent sessions ({active}) reached maximum ({most})");
         return Err(api::error(429, "too.many.sessions", &text).into());
     }
     let life = Duration::from_secs(seconds.unsigned_abs());

@@ -21,8 +21,6 @@ use super::shelf::Shelf;
 use super::{ATTRIBUTES, Answer, No, answer, bearer, idempotency};
 use crate::model::{Mono, Now};
 
-/// Requests of a client per second.
-const PER_SECOND: u32 = 100;
 /// Contacts and conversations remembered; the oldest goes.
 const MANY: usize = 2000;
 const CONTACTS: &str = "/api/v2/externalcontacts/contacts";
@@ -47,7 +45,8 @@ pub(super) fn conversations() -> Shelf<SignedConversation> {
 }
 
 fn rate(state: &mut State, now: Now) -> Result<(), No> {
-    bearer::rate(&mut state.flows.signed_calls, PER_SECOND, SECOND, now)
+    let most = state.flows.switches.requests_per_second;
+    bearer::rate(&mut state.flows.signed_calls, most, SECOND, now)
 }
 
 /// `GET /api/v2/routing/queues/{id}`.
@@ -97,6 +96,12 @@ fn contact_now(state: &mut State, headers: &HeaderMap, body: &[u8], now: Now) ->
             let text = format!("{} is not “guest-” and the guestId {}", told(address), told(guest_id));
             return Err(fields::wrong("address", &text));
         }
+        if state.flows.switches.unique_contacts
+            && state.flows.signed_contacts.iter().any(|(_, _, c)| c.guest_id == guest_id)
+        {
+            let text = format!("address: {} is a contact already", told(address));
+            return Err(api::error(409, "conflict", &text).into());
+        }
         let contact = SignedContact { guest_id: guest_id.to_owned(), opened: now.mono };
         let id = ids::uuid();
         state.flows.signed_contacts.insert(id.clone(), contact, |_| false);
@@ -145,7 +150,7 @@ pub(super) fn converse(
         }
         fields.done()?;
         let (contact_id, guest_id) = contact.unwrap_or_default();
-        if !state.knows_queue(queue) {
+        if !state.knows_queue(queue) || state.flows.switches.queue_forbidden {
             let text = format!("routingData.queueId: queue {} may not be used by this client", told(queue));
             return Err(api::error(403, "not.authorized", &text).into());
         }

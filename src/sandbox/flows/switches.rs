@@ -63,11 +63,30 @@ pub struct FlowSwitches {
     /// Between taking a message to an external contact and committing it; by the computer's own clock.
     pub commit_millis: u32,
     pub guest_token_flaw: GuestTokenFlaw,
+    /// The client may not use the queue, though it may look at it.
+    pub queue_forbidden: bool,
+    /// A signed guest becomes a contact once only: its address is in use then.
+    pub unique_contacts: bool,
+    /// Requests of signed guests in a second.
+    pub requests_per_second: u32,
+    /// Requests of guests as resources in a minute.
+    pub requests_per_minute: u32,
+    /// Managed conversations at once.
+    pub most_conversations: u32,
+    /// Largest body of a request to the API.
+    pub body_bytes: u32,
 }
 
 impl FlowSwitches {
     pub(super) fn at_start() -> Self {
-        Self { commit_millis: 100, ..Self::default() }
+        Self {
+            commit_millis: 100,
+            requests_per_second: 100,
+            requests_per_minute: 200,
+            most_conversations: 500,
+            body_bytes: 512_000,
+            ..Self::default()
+        }
     }
 }
 
@@ -79,6 +98,12 @@ change! {
         contact_rule: ContactRule,
         commit_millis: u32,
         guest_token_flaw: GuestTokenFlaw,
+        queue_forbidden: bool,
+        unique_contacts: bool,
+        requests_per_second: u32,
+        requests_per_minute: u32,
+        most_conversations: u32,
+        body_bytes: u32,
     }
 }
 

@@ -290,7 +290,7 @@ async fn keys_stand_side_by_side_while_they_are_rotated() {
 async fn only_large_enough_rsa_keys_are_taken() {
     let rig = Rig::new().await;
     let set = |kid: &str, pem: &str| {
-        let order = Order::SetGuestKey { kid: kid.to_owned(), public_key: pem.to_owned() };
+        let order = Order::SetGuestKey { kid: kid.to_owned(), public_key: Some(pem.to_owned()) };
         rig.sandbox.order(order).unwrap_err().what
     };
     assert_eq!(set("k", SMALL), "public_key: 1024 bits are fewer than 2048");

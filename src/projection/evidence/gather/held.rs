@@ -10,6 +10,7 @@ use super::super::{Common, Evidence, GUEST, Scene, words};
 use super::{Skew, Span, bearer_of, known_skew, secs_between};
 use crate::model::flows::Flows;
 use crate::model::{DialectId, Now};
+use crate::projection::knowledge::names::seconds;
 
 /// The tokens of a call, and the one that its refusal is about.
 pub(super) fn call_tokens(
@@ -66,8 +67,12 @@ pub(super) fn token(
         g.number(&key("dead_by_s"), dead_by, told);
         g.number(&key("left_s"), -dead_by, told);
         g.number(&key("dead_by_ours_s"), span.sent.at.wall.0 as f64 / 1e6 - until_s, told);
-        g.number(&key("dead_at_end_s"), server(span.end.at) - until_s, told);
-        g.number(&key("life_s"), until.micros_since(known.from) as f64 / 1e6, told);
+        let dead_at_end = server(span.end.at) - until_s;
+        g.number(&key("dead_at_end_s"), dead_at_end, told);
+        g.text(&key("fate"), &fate(dead_by, dead_at_end), told);
+        // Servers count lives in whole seconds.
+        let life = until.micros_since(known.issued.unwrap_or(known.from)) as f64 / 1e6;
+        g.number(&key("life_s"), life.round(), told);
         g.text(&key("until"), &until.rfc3339(), told);
     }
     g.number(&key("age_s"), secs_between(known.told.at, span.sent.at), told);
@@ -98,6 +103,18 @@ pub(super) fn token(
     }
     if let Some(issued) = known.issued {
         g.number(&key("iat_ahead_s"), issued.0 as f64 / 1e6 - server(span.sent.at), told);
+    }
+}
+
+/// How a token stood while something was on its way with it, by the server's clock.
+fn fate(dead_by: f64, dead_at_end: f64) -> String {
+    match (dead_by > 0.0, dead_at_end > 0.0) {
+        (true, _) => format!("had been dead for {} when it was sent", seconds(dead_by)),
+        (_, true) => {
+            let (left, dead) = (seconds(-dead_by), seconds(dead_at_end));
+            format!("had {left} left when it was sent, and had been dead for {dead} when the reply or the end came")
+        }
+        _ => format!("had {} left when it was sent", seconds(-dead_by)),
     }
 }
 

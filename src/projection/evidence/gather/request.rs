@@ -8,6 +8,7 @@ use super::super::tokens::Moment;
 use super::super::{Evidence, Scene, words};
 use super::secs_between;
 use crate::model::flows::Flows;
+use crate::projection::knowledge::names::seconds;
 
 /// The request: its head, and of its body what the known causes ask for.
 pub(super) fn request(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, call: &Call) {
@@ -35,7 +36,15 @@ pub(super) fn request(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, call:
         g.text("idempotency.key", text, seq);
         g.number("idempotency.uses", f64::from(key.uses), key.first.seq);
         g.number("idempotency.age_s", secs_between(key.first.at, call.sent.at), key.first.seq);
-        g.flag("idempotency.body_differs", key.body != calls::hash(&call.body[..]), key.first.seq);
+        let differs = key.body != calls::hash(&call.body[..]);
+        g.flag("idempotency.body_differs", differs, key.first.seq);
+        let ago = seconds(secs_between(key.first.at, call.sent.at));
+        let before = match (key.uses, differs) {
+            (0 | 1, _) => "stands in no earlier request of this capture".to_owned(),
+            (n, true) => format!("was used for another body {ago} before, and this is request {n} with it"),
+            (n, false) => format!("was used for the same body {ago} before, and this is request {n} with it"),
+        };
+        g.text("idempotency.before", &before, key.first.seq);
     }
     let body = words::json(&call.body);
     if let Some(body) = &body {

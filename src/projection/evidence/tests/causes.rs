@@ -141,7 +141,7 @@ const TABLE: &[Case] = &[
     ("scope-refused-at-sign-in", GuestResource, |s| sign_in(s, 400, "invalid_scope")),
     // 401
     ("session-token-expired", SessionToken, |s| { conversation(s, 900); s.wait(912_000); message(s); token_refused(s); }),
-    ("session-token-died-under-way", SessionToken, |s| { conversation(s, 900); s.wait(899_950); message(s); token_refused(s); }),
+    ("session-token-expired", SessionToken, |s| { conversation(s, 900); s.wait(899_950); message(s); token_refused(s); }),
     ("session-token-revoked", SessionToken, |s| { conversation(s, 900); s.wait(30_000); message(s); token_refused(s); }),
     ("refresh-won-the-race", SessionToken, |s| { conversation(s, 900); message(s); s.token("session-token", "[session-token#2]", ExpiryEvent::Refreshed, 900); token_refused(s); }),
     ("replaced-token-sent", SessionToken, |s| { conversation(s, 900); s.token("session-token", "[session-token#2]", ExpiryEvent::Refreshed, 900).wait(2000); message(s); token_refused(s); }),
@@ -152,7 +152,7 @@ const TABLE: &[Case] = &[
     ("guest-id-wrong", SessionToken, |s| { conversation(s, 900); s.call("POST", SEND, BEARER, json!({"text": "hi", "type": "text", "guestId": "g9"})); token_refused(s); }),
     ("refresh-refused", SessionToken, |s| { conversation(s, 900); s.request_with("POST", "/api/v2/webmessaging/conversations/c1/guests/g1/refresh", &[("authorization", BEARER)], Value::Null, "refresh, guests/refresh").error(401, "bad.credentials", "Refused by order"); }),
     ("oauth-token-expired", ManagedConversation, |s| { s.oauth("[access-token#1]", 60, "").wait(73_000); s.call("POST", CONVERSATIONS, BEARER, json!({})).error(401, "credentials.expired", "The supplied token has expired"); }),
-    ("oauth-token-died-under-way", ManagedConversation, |s| { s.oauth("[access-token#1]", 60, "").wait(59_960); s.call("POST", CONVERSATIONS, BEARER, json!({})).wait(100).error(401, "credentials.expired", "The supplied token has expired"); }),
+    ("oauth-token-expired", ManagedConversation, |s| { s.oauth("[access-token#1]", 60, "").wait(59_960); s.call("POST", CONVERSATIONS, BEARER, json!({})).wait(100).error(401, "credentials.expired", "The supplied token has expired"); }),
     ("oauth-token-revoked", ManagedConversation, |s| { s.oauth("[access-token#1]", 1800, ""); s.call("POST", CONVERSATIONS, BEARER, json!({})).error(401, "bad.credentials", "Invalid login credentials."); }),
     ("oauth-token-of-unknown-origin", ManagedConversation, |s| { s.call("POST", CONVERSATIONS, BEARER, json!({})).error(401, "bad.credentials", "Invalid login credentials."); }),
     ("no-bearer", ManagedConversation, |s| { s.call("POST", CONVERSATIONS, "", json!({})).error(401, "authentication.required", "No authentication bearer token"); }),
