@@ -15,6 +15,7 @@ mod help;
 mod order_forms;
 mod path;
 mod sandbox;
+mod sandbox_flows;
 mod secret_field;
 mod session;
 mod settings;

@@ -16,9 +16,9 @@ use crate::projection::{Meter, Metrics, SessionView};
 use figures::{About, HEADS as COLUMNS, Laid, lay_out};
 
 /// Between two columns of the table.
-const GAP: f32 = 16.0;
+const GAP: f32 = 12.0;
 /// With so much room beside the table, the plot stands there.
-const PLOT: f32 = 200.0;
+const PLOT: f32 = 190.0;
 
 #[derive(Default)]
 pub struct MetricsPane {
