@@ -316,8 +316,10 @@ impl Reading {
                 self.up = true;
             }
             SessionState::Reconnecting { .. } | SessionState::Ended(_) => {
-                let wanted =
-                    matches!(to, SessionState::Ended(End::ByUser | End::LoggedOut | End::Cleared | End::Invalid { .. }));
+                let wanted = matches!(
+                    to,
+                    SessionState::Ended(End::ByUser | End::LoggedOut | End::Cleared | End::Invalid { .. })
+                );
                 if std::mem::take(&mut self.up) && !wanted {
                     self.events.push(Event::Disconnected);
                 }

@@ -32,7 +32,10 @@ pub struct Trouble<'a> {
 
 impl Trouble<'_> {
     pub fn is_any(&self) -> bool {
-        self.live.failed.is_some() || self.live.not_kept > self.known || self.shown.views.is_some() || self.audit.is_some()
+        self.live.failed.is_some()
+            || self.live.not_kept > self.known
+            || self.shown.views.is_some()
+            || self.audit.is_some()
     }
 
     pub fn paint(&self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {

@@ -179,7 +179,12 @@ fn the_names_at_the_server_can_be_copied_and_one_that_does_not_fit_says_why() {
     assert!(says(&h, why));
     h.get_by_label("Copy contact").click();
     h.step();
-    let copied = h.output().platform_output.commands.iter().any(|c| matches!(c, egui::OutputCommand::CopyText(t) if t == "c-77"));
+    let copied = h
+        .output()
+        .platform_output
+        .commands
+        .iter()
+        .any(|c| matches!(c, egui::OutputCommand::CopyText(t) if t == "c-77"));
     assert!(copied);
     // Folded, the line still says that one does not fit.
     h.get_by_role_and_label(Role::DisclosureTriangle, "3 names at the server").click();
@@ -197,7 +202,9 @@ fn an_unverified_flow_says_so_in_the_list_and_in_its_head() {
     let mut h = window(&desk, session);
     until(&mut h, "both", |h| h.query_all_by_label_contains("Session Guest 2").next().is_some());
     assert!(sees(&h, "Session Guest 1, ended, unverified"));
-    assert!(h.query_all_by_label_contains("unverified").count() >= 2 && !sees(&h, "Session Guest 2, ready, unverified"));
+    assert!(
+        h.query_all_by_label_contains("unverified").count() >= 2 && !sees(&h, "Session Guest 2, ready, unverified")
+    );
     assert!(sees(&h, "unverified"));
     h.get_by_label_contains("Session Guest 2").click();
     until(&mut h, "the other head", |h| !sees(h, "unverified"));

@@ -51,7 +51,9 @@ impl App {
 
     fn question(&self, purpose: &FilePurpose) -> Question {
         let session = match purpose {
-            FilePurpose::Export { session: Some(id), .. } | FilePurpose::ExportReport(id) => self.log().board().session(*id).cloned(),
+            FilePurpose::Export { session: Some(id), .. } | FilePurpose::ExportReport(id) => {
+                self.log().board().session(*id).cloned()
+            }
             _ => None,
         };
         let name = session.map(|view| self.mask.text(&self.book.name(&view)));

@@ -150,9 +150,7 @@ impl App {
                     let mut choose = |ui: &mut Ui| _ = segmented(ui, "Lower pane", &mut lower, tabs);
                     match shown {
                         Lower::Records => self.records.paint(ui, &mut choose, log.reader(), &scene, over, acts),
-                        Lower::Metrics => {
-                            self.metrics.paint(ui, &mut choose, &mut panes.metrics_of_all, &scene, acts)
-                        }
+                        Lower::Metrics => self.metrics.paint(ui, &mut choose, &mut panes.metrics_of_all, &scene, acts),
                         Lower::Inspector => {
                             choose(ui);
                             self.inspector.paint(ui, log.reader(), &scene, acts);

@@ -103,7 +103,8 @@ fn forms(view: &SessionView, scene: &Scene<'_>) -> Vec<(&'static str, String)> {
     let used = |n: usize| view.metrics.forms.get(n).and_then(|f| f.as_deref());
     match view.dialect() {
         DialectId::SessionToken => {
-            let sent = |form: &str| SendForm::ALL.into_iter().find(|f| f.purpose().ends_with(form)).map(SendForm::title);
+            let sent =
+                |form: &str| SendForm::ALL.into_iter().find(|f| f.purpose().ends_with(form)).map(SendForm::title);
             let renewed =
                 |form: &str| RefreshForm::ALL.into_iter().find(|f| f.purpose().ends_with(form)).map(RefreshForm::title);
             let send = used(0).and_then(sent).or(flows.map(|f| f.session_token.send_form.title()));

@@ -25,7 +25,7 @@ pub struct AuditDialog {
     /// Places in `lines` that pass the filter.
     shown: Vec<usize>,
     bytes: u64,
-    reading: Option<Receiver<Result<(Vec<Line>, u64), Report>>>,
+    reading: Option<Receiver<Read>>,
     asked: bool,
     failed: Option<Report>,
     chosen: Option<usize>,
@@ -39,6 +39,9 @@ impl std::fmt::Debug for AuditDialog {
         f.debug_struct("AuditDialog").field("lines", &self.lines.len()).finish_non_exhaustive()
     }
 }
+
+/// What a look at the file found: its last lines and its size.
+type Read = Result<(Vec<Line>, u64), Report>;
 
 /// A line of the log. What is not as this program writes it is shown as it stands.
 struct Line {
@@ -166,7 +169,12 @@ impl AuditDialog {
                 ui.painter().rect_filled(rect, 0, fill);
             }
             let ink = line.tone.ink(ui);
-            let galley = line.laid.get_or_insert_with(|| lay_out(ui, line_parts(&line.time, utc), &line.who, &line.what, (&line.outcome, ink), &line.rest, t)).clone();
+            let galley = line
+                .laid
+                .get_or_insert_with(|| {
+                    lay_out(ui, line_parts(&line.time, utc), &line.who, &line.what, (&line.outcome, ink), &line.rest, t)
+                })
+                .clone();
             let at = pos2(rect.left() + space::TIGHT, rect.center().y - galley.size().y / 2.0);
             ui.painter().with_clip_rect(rect.intersect(ui.clip_rect())).galley(at, galley, Color32::PLACEHOLDER);
         });
@@ -345,7 +353,11 @@ mod tests {
         );
         assert_eq!((line.tone, line.time.is_some()), (Tone::Red, true));
         for strange in ["", "{", "[1]", "not JSON at all", r#"{"time":7}"#] {
-            assert!(Line::read(strange.into()).spoken().contains(if strange == r#"{"time":7}"# { "" } else { strange }));
+            assert!(Line::read(strange.into()).spoken().contains(if strange == r#"{"time":7}"# {
+                ""
+            } else {
+                strange
+            }));
         }
     }
 

@@ -155,7 +155,13 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     /// `add` is given the accessible name: two flows have rows of one name.
-    fn row<T: Clone + PartialEq>(&mut self, name: &str, value: &mut T, usual: &T, add: impl FnOnce(&mut Ui, &str, &mut T)) {
+    fn row<T: Clone + PartialEq>(
+        &mut self,
+        name: &str,
+        value: &mut T,
+        usual: &T,
+        add: impl FnOnce(&mut Ui, &str, &mut T),
+    ) {
         let spoken = format!("{}: {name}", self.flow);
         field(self.ui, name, |ui| {
             ui.horizontal(|ui| {

@@ -28,7 +28,8 @@ pub fn problem(source: &TokenSource) -> Option<&'static str> {
     match source {
         TokenSource::ClientCredentials | TokenSource::Pasted => None,
         TokenSource::Broker { url, .. } => {
-            let good = url::Url::parse(url.trim()).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
+            let good =
+                url::Url::parse(url.trim()).is_ok_and(|u| matches!(u.scheme(), "http" | "https") && u.has_host());
             (!good).then_some("Token broker: its address must begin with http:// or https:// and name a host.")
         }
         TokenSource::Keyring { service, user } => (service.trim().is_empty() || user.trim().is_empty())
@@ -36,13 +37,7 @@ pub fn problem(source: &TokenSource) -> Option<&'static str> {
     }
 }
 
-pub fn paint(
-    ui: &mut Ui,
-    e: &mut Environment,
-    secret: &mut SecretField,
-    pasted: &mut SecretField,
-    scene: &Scene<'_>,
-) {
+pub fn paint(ui: &mut Ui, e: &mut Environment, secret: &mut SecretField, pasted: &mut SecretField, scene: &Scene<'_>) {
     let all = sources();
     let title = all.iter().find(|(_, s)| is_same_kind(s, &e.token_source)).map_or("", |(title, _)| title);
     field(ui, "OAuth token from", |ui| {

@@ -14,7 +14,8 @@ use crate::ui::widgets::{Icon, icon_button};
 const EVENTS: usize = 20;
 
 pub(super) fn paint(ui: &mut Ui, flows: &FlowStatus, acts: &mut Acts) {
-    let fold = |n: usize, one: &str, many: &str| CollapsingHeader::new(format::plural(n as u64, one, many)).id_salt(many);
+    let fold =
+        |n: usize, one: &str, many: &str| CollapsingHeader::new(format::plural(n as u64, one, many)).id_salt(many);
     if !flows.conversations.is_empty() {
         fold(flows.conversations.len(), "conversation", "conversations").show(ui, |ui| {
             grid(ui, "conversations", |ui| {
@@ -22,7 +23,8 @@ pub(super) fn paint(ui: &mut Ui, flows: &FlowStatus, acts: &mut Acts) {
                     name(ui, &c.id, acts);
                     word(ui, &c.flow);
                     word(ui, &c.state);
-                    let unit = if c.flow == "managed-conversation" { ["beat", "beats"] } else { ["message", "messages"] };
+                    let unit =
+                        if c.flow == "managed-conversation" { ["beat", "beats"] } else { ["message", "messages"] };
                     word(ui, &format::plural(c.count, unit[0], unit[1]));
                     ui.end_row();
                 }

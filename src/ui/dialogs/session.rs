@@ -139,7 +139,10 @@ impl NewSession {
                 .accessible_name("Flow of the session");
         });
         if self.chosen(scene).is_some_and(|e| self.lacks_deployment(e)) {
-            under(ui, "Web Messaging needs the id of a deployment, and this environment has none. Choose another flow.");
+            under(
+                ui,
+                "Web Messaging needs the id of a deployment, and this environment has none. Choose another flow.",
+            );
         }
         if self.dialect.is_verified() {
             self.choose_token(ui, scene);

@@ -65,10 +65,10 @@ impl MetricsPane {
                     *all = whole;
                 }
             });
-            if let Some(view) = session.filter(|_| !*all) {
-                if button(ui, Some(Icon::Note), "Final report…", Weight::Quiet).clicked() {
-                    acts.push(Act::Open(Box::new(Dialog::final_report(view.id))));
-                }
+            if let Some(view) = session.filter(|_| !*all)
+                && button(ui, Some(Icon::Note), "Final report…", Weight::Quiet).clicked()
+            {
+                acts.push(Act::Open(Box::new(Dialog::final_report(view.id))));
             }
         });
         let session = session.filter(|_| !*all);
