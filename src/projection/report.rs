@@ -209,14 +209,14 @@ mod tests {
         let text = write(view, "Guest <1>", Wall::from_secs(1_800_000_000));
         for line in [
             "# Report of session 1 Guest \\<1\\>",
-            "- Ended: 2026-01-06T13:26:21.000Z: closed by you",
+            "- Ended: 2026-01-06T13:26:21.000000Z: closed by you",
             "- Duration: 6.0 s",
             "- contact: `c-1` **does not fit:** differs from the session's",
             "- Attempts: 2, failed 1, made again 0",
             "- Errors by kind: auth 1",
             "| message.send | 2 | 1 | 52 ms | 20 ms | 84 ms | 84 ms | 84 ms | 84 ms |",
-            "- 2026-01-06T13:26:16.000Z **ready** (5.0 s)",
-            "- 2026-01-06T13:26:21.000Z **ended**: closed by you",
+            "- 2026-01-06T13:26:16.000000Z **ready** (5.0 s)",
+            "- 2026-01-06T13:26:21.000000Z **ended**: closed by you",
             "- Record 6: **It \\*failed\\*** with 401",
             "  - Renew it.",
         ] {

@@ -249,8 +249,8 @@ fn environments_are_created_edited_and_deleted() {
     let desk = Desk::default();
     let mut h = open(&desk);
     press(&mut h, "Connect to a deployment…");
-    fill(&mut h, "Name", "Staging");
     assert!(h.get_by_role_and_label(Role::Button, "Create").accesskit_node().is_disabled(), "not complete yet");
+    fill(&mut h, "Name", "Staging");
     fill(&mut h, "Deployment id", "d1111111-2222-4333-8444-555555555555");
     h.get_by_role_and_label(Role::PasswordInput, "Client secret").focus();
     h.run_ok();

@@ -91,7 +91,7 @@ fn the_metrics_tell_what_was_tried_by_action_with_percentiles() {
     assert!(tells(&h, "rate limit 1") && tells(&h, "auth 1") && tells(&h, "network 0"));
     let plot = h.query_all_by_role(Role::Image).find_map(|n| n.accesskit_node().label()).unwrap();
     assert!(plot.starts_with("Latency over time: 21 of the newest attempts, 2 of them failed"), "{plot}");
-    h.get_by_role_and_label(Role::DisclosureTriangle, "Activity").click();
+    h.get_by_role_and_label(Role::DisclosureTriangle, "Activity").click_accesskit();
     h.run_ok();
     assert!(tells(&h, "connecting") && tells(&h, "for 110 ms"));
 }
@@ -227,6 +227,63 @@ fn the_form_that_is_in_use_stands_in_the_head() {
     assert!(says(&h, "Renewal: guest-token with both ids"));
 }
 
+#[test]
+fn the_sandbox_panel_tells_of_the_flows_and_orders_can_be_about_their_sessions() {
+    use sessionscope::engine::{Command, Event};
+    use sessionscope::sandbox::{self, Status};
+    let desk = Desk::default();
+    desk.sandbox_running();
+    let mut status = Status::default();
+    status.flows.conversations.push(sandbox::ConversationStatus {
+        id: "11111111-2222-4333-8444-555555555555".into(),
+        flow: "managed-conversation".into(),
+        state: "live".into(),
+        count: 3,
+        ..Default::default()
+    });
+    let contact = sandbox::ContactStatus { id: "x1".into(), contact: "c-77".into(), ..Default::default() };
+    status.flows.contacts.push(contact);
+    // One of a flow without a socket: no order can be about it.
+    status.flows.contacts.push(sandbox::ContactStatus { contact: "c-78".into(), ..Default::default() });
+    status.flows.guests.push(sandbox::ResourceStatus { id: "g2".into(), name: "Ann".into(), ..Default::default() });
+    status.flows.guest_keys.push("key-1".into());
+    let event = serde_json::json!({ "event": "webchat.session.created", "data": { "guestId": "guest-1" } });
+    status.flows.crm.push(sandbox::CrmEvent { at: "2026-01-06T13:26:15.000Z".into(), event });
+    desk.listener.tell(Event::SandboxStatus(Box::new(status)));
+    let mut h = desk.harness([1440.0, 1400.0], Theme::Dark);
+    h.run_ok();
+    keys(&mut h, Modifiers::COMMAND, Key::B);
+    let far = |h: &mut Harness<'_, App>, label: &str| {
+        h.get_by_label(label).click_accesskit();
+        h.run_ok();
+    };
+    far(&mut h, "1 conversation");
+    assert!(tells(&h, "11111111-2222-…") && says(&h, "3 beats"));
+    far(&mut h, "2 contacts");
+    assert!(says(&h, "x1") && says(&h, "c-78"));
+    far(&mut h, "1 guest");
+    assert!(says(&h, "Ann"));
+    far(&mut h, "1 guest key");
+    assert!(says(&h, "key-1"));
+    far(&mut h, "1 event at the CRM");
+    far(&mut h, "13:26:15 webchat.session.created");
+    assert!(tells(&h, "guest-1"));
+    far(&mut h, "Expire session");
+    h.get_by_role_and_label(Role::ComboBox, "Expire session: Session").click_accesskit();
+    h.run_ok();
+    assert!(sees(&h, "x1 · c-77") && !sees(&h, " · c-78"));
+    far(&mut h, "g2 · Ann");
+    desk.listener.take();
+    h.query_all_by_role_and_label(Role::Button, "Expire session").last().unwrap().click_accesskit();
+    h.run_ok();
+    let order = desk.listener.take().into_iter().find_map(|c| match c {
+        Command::Order { order } => Some(order),
+        _ => None,
+    });
+    let Some(sandbox::Order::ExpireSession { session, .. }) = order else { panic!("{order:?}") };
+    assert_eq!(session.as_deref(), Some("g2"));
+}
+
 mod audit {
     use std::path::PathBuf;
     use std::sync::{Arc, Mutex};
@@ -265,6 +322,16 @@ mod audit {
         fn trouble(&self) -> Option<Report> {
             self.0.lock().unwrap().trouble.clone()
         }
+    }
+
+    /// A log with some lines.
+    pub fn some() -> Arc<dyn seams::Audit> {
+        let fake = Fake::default();
+        let failed = |n| line(n).replace("success", "failed").replace("200", "401");
+        let lines = (1..60).map(|n| if n % 7 == 0 { failed(n) } else { line(n) });
+        let state = r#"{"time":"2026-01-06T13:26:15.900Z","session":1,"name":"Guest 1","event":"state","state":"ended","detail":"closed by you"}"#;
+        fake.0.lock().unwrap().lines = lines.chain([state.to_owned()]).collect();
+        Arc::new(fake)
     }
 
     fn line(n: usize) -> String {
@@ -354,7 +421,7 @@ fn look_around() {
     let sizes = [("wide", [1440.0, 900.0], 1.0), ("small", [1024.0, 640.0], 1.0), ("double", [1440.0, 900.0], 2.0)];
     for (theme_name, theme) in THEMES {
         for (size_name, size, scale) in sizes {
-            let mut desk = Desk::default();
+            let mut desk = Desk { audit: Some(audit::some()), ..Desk::default() };
             desk.settings.scale = scale;
             let session = flow(&desk, 1, DialectId::ExternalContact);
             flow(&desk, 2, DialectId::ManagedConversation);
@@ -370,6 +437,26 @@ fn look_around() {
             save(&mut h, "metrics");
             keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::R);
             save(&mut h, "report");
+            h.key_press(Key::Escape);
+            h.run_ok();
+            h.get_by_role_and_label(Role::DisclosureTriangle, "3 names at the server").click();
+            keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::M);
+            save(&mut h, "names");
+            keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+            until(&mut h, "the lines", |h| h.query_all_by_label_contains("message.send").next().is_some());
+            save(&mut h, "audit");
+            h.key_press(Key::Escape);
+            h.run_ok();
+            keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::E);
+            press(&mut h, "New environment");
+            h.get_by_label("Unverified flows").click_accesskit();
+            h.run_ok();
+            h.get_by_label("Conversation REST with session token").click_accesskit();
+            h.run_ok();
+            h.get_by_role_and_label(Role::TextInput, "Webhook").scroll_to_me();
+            save(&mut h, "flows");
+            h.get_by_role_and_label(Role::ComboBox, "OAuth token from").scroll_to_me();
+            save(&mut h, "token");
         }
     }
 }

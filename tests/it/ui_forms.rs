@@ -197,3 +197,121 @@ fn a_ca_file_that_is_not_there_is_told_at_its_field() {
     type_into(&mut h, "Own CA file", "2");
     until(&mut h, "no warning", |h| !sees(h, "There is no such file."));
 }
+
+fn choose(h: &mut Harness<'_, App>, label: &str, option: &str) {
+    h.get_by_role_and_label(Role::ComboBox, label).click_accesskit();
+    h.run_ok();
+    h.get_by_role_and_label(Role::Button, option).click_accesskit();
+    h.run_ok();
+}
+
+/// Presses what may have to be scrolled to.
+fn press_far(h: &mut Harness<'_, App>, label: &str) {
+    h.get_by_label(label).click_accesskit();
+    h.run_ok();
+}
+
+fn saved(h: &mut Harness<'_, App>) -> Environment {
+    press(h, "Save");
+    h.state().settings().environments[0].clone()
+}
+
+#[test]
+fn a_token_can_come_from_a_broker_from_the_keyring_or_be_pasted() {
+    use sessionscope::model::environment::TokenSource;
+    let desk = stored();
+    let mut h = environments(&desk);
+    choose(&mut h, "OAuth token from", "Token broker");
+    assert!(tells(&h, "must begin with http:// or https://"));
+    assert!(h.get_by_role_and_label(Role::Button, "Save").accesskit_node().is_disabled());
+    type_into(&mut h, "Broker", "https://broker.example.com");
+    let url = "https://broker.example.com".to_owned();
+    assert_eq!(saved(&mut h).token_source, TokenSource::Broker { url, early_secs: 300 });
+    choose(&mut h, "OAuth token from", "Entry of the keyring");
+    type_into(&mut h, "Service", "other-program");
+    assert!(h.get_by_role_and_label(Role::Button, "Save").accesskit_node().is_disabled(), "the user is missing");
+    type_into(&mut h, "User", "me");
+    let (service, user) = ("other-program".to_owned(), "me".to_owned());
+    assert_eq!(saved(&mut h).token_source, TokenSource::Keyring { service, user });
+    choose(&mut h, "OAuth token from", "Pasted token");
+    desk.listener.take();
+    h.get_by_role_and_label(Role::PasswordInput, "OAuth token").focus();
+    h.run_ok();
+    type_keys(&mut h, "abc-def");
+    assert_eq!(saved(&mut h).token_source, TokenSource::Pasted);
+    let kept = desk.listener.take().into_iter().find_map(|c| match c {
+        Command::KeepSecret { key, value } => Some((key, value.expose().clone())),
+        _ => None,
+    });
+    assert_eq!(kept, Some(("e1/oauth-token".to_owned(), "abc-def".to_owned())));
+    let json = h.state().settings().to_json();
+    assert!(!json.contains("abc-def"), "never in a file");
+    desk.listener.tell(Event::SecretKept { key: "e1/oauth-token".into(), result: Ok(()) });
+    h.run_ok();
+    assert!(sees(&h, "The secret is kept."));
+    assert_eq!(h.get_by_role_and_label(Role::PasswordInput, "OAuth token").value().unwrap_or_default(), "");
+}
+
+#[test]
+fn values_of_the_flows_are_overridden_and_set_back() {
+    let desk = stored();
+    let mut h = environments(&desk);
+    press_far(&mut h, "Unverified flows");
+    assert!(tells(&h, sessionscope::model::UNVERIFIED));
+    type_into(&mut h, "Webhook", "nowhere");
+    assert!(tells(&h, "Webhook: its address must begin with http:// or https://."));
+    keys(&mut h, Modifiers::COMMAND, Key::A);
+    type_keys(&mut h, "https://crm.example.com/events");
+    press_far(&mut h, "Conversation REST with session token");
+    let flow = "Conversation REST with session token";
+    choose(&mut h, &format!("{flow}: Message form"), "(a) text and sessionToken in the body");
+    h.get_by_role_and_label(Role::TextInput, &format!("{flow}: Create path")).focus();
+    h.run_ok();
+    keys(&mut h, Modifiers::COMMAND, Key::A);
+    type_keys(&mut h, "/gateway/conversations");
+    let flows = saved(&mut h).flows;
+    assert_eq!(flows.webhook.url, "https://crm.example.com/events");
+    assert_eq!(flows.session_token.send_form, sessionscope::model::flows::SendForm::TokenInBody);
+    assert_eq!(flows.session_token.create_path, "/gateway/conversations");
+    assert!(sees(&h, "Unverified flows · changed") && sees(&h, &format!("{flow} · changed")));
+    press_far(&mut h, &format!("Reset {flow}: Create path"));
+    press_far(&mut h, &format!("Reset {flow}: Message form"));
+    let flows = saved(&mut h).flows;
+    assert_eq!(flows.session_token, Default::default());
+    assert!(!sees(&h, &format!("{flow} · changed")));
+}
+
+#[test]
+fn an_environment_without_a_deployment_is_good_for_the_other_flows_only() {
+    let desk = Desk::default();
+    let mut h = environments(&desk);
+    press(&mut h, "New environment");
+    type_into(&mut h, "Name", "Gateway");
+    assert!(tells(&h, "Only Web Messaging needs it."));
+    press(&mut h, "Create");
+    keys(&mut h, Modifiers::NONE, Key::Escape);
+    desk.listener.take();
+    keys(&mut h, Modifiers::COMMAND, Key::N);
+    assert!(tells(&h, "Web Messaging needs the id of a deployment"));
+    assert!(h.get_by_role_and_label(Role::Button, "Open session").accesskit_node().is_disabled());
+    choose(&mut h, "Flow of the session", "Conversation REST with session token · unverified");
+    press(&mut h, "Open session");
+    let dialect = desk.listener.take().into_iter().find_map(|c| match c {
+        Command::OpenSession { spec, .. } => Some(spec.dialect),
+        _ => None,
+    });
+    assert_eq!(dialect, Some(sessionscope::model::DialectId::SessionToken));
+}
+
+#[test]
+fn signing_keys_are_made_for_an_environment_as_it_is_stored() {
+    let desk = stored();
+    let mut h = environments(&desk);
+    let disabled = |h: &Harness<'_, App>| h.get_by_role_and_label(Role::Button, "Keys…").accesskit_node().is_disabled();
+    assert!(!disabled(&h));
+    type_into(&mut h, "Name", "x");
+    assert!(disabled(&h), "what was typed would be lost");
+    press(&mut h, "Save");
+    press_far(&mut h, "Keys…");
+    assert!(sees(&h, "Signing keys") && sees(&h, "Make a key"));
+}

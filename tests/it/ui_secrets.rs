@@ -76,7 +76,8 @@ fn deleting_an_environment_forgets_all_that_the_keyring_holds_for_it() {
         gone.extend(asked);
         h.run_ok();
     }
-    assert_eq!(gone.len(), 22);
+    assert_eq!(gone.len(), 23);
+    assert!(gone.contains(&"e1/oauth-token".to_owned()));
     assert!(gone.contains(&"e1/proxy-password".to_owned()));
     assert!(gone.contains(&"e1/client-secret".to_owned()) && gone.contains(&"e1/session-token/19".to_owned()));
     assert!(h.state().settings().forget.is_empty());

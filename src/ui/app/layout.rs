@@ -117,6 +117,9 @@ impl App {
             CentralPanel::default().frame(ground).show(ui, |ui| first_run::paint(ui, &scene, acts));
         } else {
             let size = ui.available_size();
+            // Of the window, not of what is left: the first frame may come before there is a session, and so before the
+            // clocks.
+            let whole = ui.ctx().content_rect().height();
             // Too narrow for three columns: records and inspector share the lower pane.
             let narrow = size.x < 900.0;
             let rail_frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 8));
@@ -136,7 +139,7 @@ impl App {
                 let panel = Panel::bottom("records")
                     .frame(frame)
                     .resizable(true)
-                    .default_size(panes.records.min(size.y * if narrow { 0.5 } else { 0.36 }));
+                    .default_size(panes.records.min((whole * if narrow { 0.43 } else { 0.31 }).round()));
                 // The conversation keeps room for its composer and a few bubbles.
                 let range = Rangef::new(90.0, (size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0));
                 pane(ui, panel, "records", range, &mut panes.records, |ui| {

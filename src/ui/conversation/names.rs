@@ -13,7 +13,7 @@ use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Tone, badge, disclosure, icon_button};
 
 /// With so much room for the conversation, all names are shown at first.
-const ROOMY: f32 = 420.0;
+const ROOMY: f32 = 340.0;
 
 pub(super) fn paint(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     let forms = forms(view, scene);

@@ -25,7 +25,7 @@ pub struct AuditDialog {
     /// Places in `lines` that pass the filter.
     shown: Vec<usize>,
     bytes: u64,
-    reading: Option<Receiver<Result<(Vec<Line>, u64), Report>>>,
+    reading: Option<Receiver<Read>>,
     asked: bool,
     failed: Option<Report>,
     chosen: Option<usize>,
@@ -39,6 +39,9 @@ impl std::fmt::Debug for AuditDialog {
         f.debug_struct("AuditDialog").field("lines", &self.lines.len()).finish_non_exhaustive()
     }
 }
+
+/// What a look at the file found: its last lines and its size.
+type Read = Result<(Vec<Line>, u64), Report>;
 
 /// A line of the log. What is not as this program writes it is shown as it stands.
 struct Line {
@@ -251,7 +254,11 @@ fn lay_out(
     let mut put = |text: &str, id: egui::FontId, ink: Color32, columns: usize| {
         // Columns of a fixed count of letters, in the font whose letters are alike.
         let text = format::shown(text);
-        let cut: String = text.chars().take(columns).collect();
+        let mut cut: String = text.chars().take(columns).collect();
+        if cut.len() < text.len() {
+            cut.pop();
+            cut.push('…');
+        }
         let pad = columns.saturating_sub(cut.chars().count());
         job.append(&cut, 0.0, TextFormat::simple(id.clone(), ink));
         job.append(&" ".repeat(pad + 2), 0.0, TextFormat::simple(id, ink));
@@ -259,7 +266,7 @@ fn lay_out(
     put(&time, font::small_data(), t.text.weak, 12);
     put(who, font::small_data(), t.text.normal, 14);
     put(what, font::small_data(), t.text.strong, 20);
-    put(outcome, font::small_data(), ink, 10);
+    put(outcome, font::small_data(), ink, 12);
     job.append(&format::shown(rest), 0.0, TextFormat::simple(font::small_data(), t.text.normal));
     ui.painter().layout_job(job)
 }

@@ -15,6 +15,7 @@ mod help;
 mod order_forms;
 mod path;
 mod sandbox;
+mod sandbox_flows;
 mod secret_field;
 mod session;
 mod settings;
@@ -50,7 +51,7 @@ pub enum Dialog {
     Keys(String),
     Settings,
     Environments(Box<Environments>),
-    NewSession(NewSession),
+    NewSession(Box<NewSession>),
     Rename(Rename),
     Note(Note),
     Export(Export),
@@ -86,7 +87,7 @@ impl Dialog {
     }
 
     pub fn new_session(environment: &str, name: String) -> Self {
-        Self::NewSession(NewSession::new(environment, name))
+        Self::NewSession(Box::new(NewSession::new(environment, name)))
     }
 
     pub fn rename(session: SessionId, name: String) -> Self {

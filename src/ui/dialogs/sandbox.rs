@@ -89,6 +89,7 @@ impl SandboxPanel {
                 addresses(ui, ready);
                 if let Some(status) = &scene.book.sandbox_status {
                     sessions(ui, status);
+                    super::sandbox_flows::paint(ui, &status.flows, acts);
                     faults(ui, &status.faults, acts);
                 }
                 self.orders(ui, scene.book.sandbox_status.as_ref(), acts);
@@ -163,9 +164,8 @@ fn one(ui: &mut Ui, name: &str, kind: Kind, value: &mut String, status: Option<&
             words.iter().map(|w| ((*w).into(), if w.is_empty() { "leave" } else { w }.into())).collect()
         }
         Kind::Session => {
-            let known = status.map(|s| s.sessions.iter().map(|g| (g.id.clone(), g.id.clone())).collect());
             let mut words: Vec<_> = vec![(String::new(), "not named".to_owned())];
-            words.extend::<Vec<_>>(known.unwrap_or_default());
+            words.extend(status.into_iter().flat_map(nameable));
             words
         }
         Kind::Json(_) => {
@@ -190,6 +190,15 @@ fn one(ui: &mut Ui, name: &str, kind: Kind, value: &mut String, status: Option<&
         })
         .response
         .accessible_name(name);
+}
+
+/// Sessions, contacts with a socket and guests: whatever an order can be about, and how it is shown.
+fn nameable(status: &Status) -> Vec<(String, String)> {
+    let sessions = status.sessions.iter().map(|g| (g.id.clone(), g.id.clone()));
+    let contacts = status.flows.contacts.iter().filter(|c| !c.id.is_empty()).map(|c| (&c.id, c.contact.as_str()));
+    let guests = status.flows.guests.iter().map(|g| (&g.id, g.name.as_str()));
+    let of_flows = contacts.chain(guests).map(|(id, what)| (id.clone(), format!("{id} · {what}")));
+    sessions.chain(of_flows).collect()
 }
 
 fn addresses(ui: &mut Ui, ready: &Ready) {

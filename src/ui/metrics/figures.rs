@@ -43,6 +43,7 @@ pub struct Laid {
     pub bad: Vec<PlotPoint>,
     /// Action of each point, in the same order.
     pub names: [Vec<Arc<str>>; 2],
+    pub caption: Arc<Galley>,
     /// What a screen reader says of the plot.
     pub plot: String,
 }
@@ -75,6 +76,7 @@ pub fn lay_out(metrics: &Metrics, about: &About, painter: &Painter, t: &'static 
     Laid {
         tiles: tiles(metrics, about, painter, t),
         errors: errors(metrics, about.width, painter, t),
+        caption: text("Latency over time, × failed".to_owned(), font::small(), t.text.weak),
         plot: spoken_plot(metrics),
         activity: activity(metrics, about, painter, t),
         heads,

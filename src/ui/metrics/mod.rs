@@ -16,9 +16,9 @@ use crate::projection::{Meter, Metrics, SessionView};
 use figures::{About, HEADS as COLUMNS, Laid, lay_out};
 
 /// Between two columns of the table.
-const GAP: f32 = 16.0;
+const GAP: f32 = 12.0;
 /// With so much room beside the table, the plot stands there.
-const PLOT: f32 = 200.0;
+const PLOT: f32 = 190.0;
 
 #[derive(Default)]
 pub struct MetricsPane {
@@ -65,10 +65,10 @@ impl MetricsPane {
                     *all = whole;
                 }
             });
-            if let Some(view) = session.filter(|_| !*all) {
-                if button(ui, Some(Icon::Note), "Final report…", Weight::Quiet).clicked() {
-                    acts.push(Act::Open(Box::new(Dialog::final_report(view.id))));
-                }
+            if let Some(view) = session.filter(|_| !*all)
+                && button(ui, Some(Icon::Note), "Final report…", Weight::Quiet).clicked()
+            {
+                acts.push(Act::Open(Box::new(Dialog::final_report(view.id))));
             }
         });
         let session = session.filter(|_| !*all);

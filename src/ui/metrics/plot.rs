@@ -1,14 +1,14 @@
 //! Latencies over time.
 
-use egui::{Align2, Role, Ui, UiBuilder};
+use egui::{Role, Ui, UiBuilder};
 use egui_plot::{GridInput, GridMark, HoverPosition, MarkerShape, Plot, PlotPoints, Points};
 
 use super::figures::Laid;
 use crate::model::Wall;
 use crate::ui::format;
-use crate::ui::theme::{font, tokens};
+use crate::ui::theme::tokens;
 
-const HEIGHT: f32 = 170.0;
+const HEIGHT: f32 = 150.0;
 const GOOD: &str = "good";
 const FAILED: &str = "failed";
 
@@ -21,7 +21,8 @@ pub fn paint(ui: &mut Ui, laid: &Laid, utc: bool) {
             return;
         }
         let width = ui.available_width().max(160.0);
-        let shown = Plot::new("latencies")
+        ui.add(egui::Label::new(laid.caption.clone()).selectable(false));
+        Plot::new("latencies")
             .height(HEIGHT)
             .width(width)
             .allow_drag(false)
@@ -31,9 +32,10 @@ pub fn paint(ui: &mut Ui, laid: &Laid, utc: bool) {
             .allow_double_click_reset(false)
             .show_crosshair(false)
             .include_y(0.0)
-            .clamp_grid(true)
+            .grid_color(t.line.faint)
+            .grid_fade(0.0)
             .y_axis_min_width(46.0)
-            .x_grid_spacer(|grid| marks(&grid, &SECONDS, (width / 96.0) as usize))
+            .x_grid_spacer(|grid| marks(&grid, &SECONDS, (width / 80.0) as usize))
             .y_grid_spacer(|grid| marks(&grid, &MILLISECONDS, 5))
             .x_axis_formatter(|mark, _| time(mark.value, mark.step_size, utc))
             .y_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { milliseconds(mark.value) })
@@ -53,8 +55,6 @@ pub fn paint(ui: &mut Ui, laid: &Laid, utc: bool) {
                 plot.points(good.shape(MarkerShape::Circle));
                 plot.points(bad.shape(MarkerShape::Cross));
             });
-        let corner = shown.response.rect.right_top() + egui::vec2(-6.0, 4.0);
-        ui.painter().text(corner, Align2::RIGHT_TOP, "Latency · × failed", font::small(), t.text.weak);
     });
 }
 

@@ -18,6 +18,9 @@ pub struct FilterBox {
     pub busy: Option<(u64, u64)>,
 }
 
+/// What stands behind the filter takes about so much.
+const BESIDE_FILTER: f32 = 530.0;
+
 impl RecordTable {
     /// Id of the filter's field, for Ctrl+F.
     pub fn filter_id(&self) -> egui::Id {
@@ -38,8 +41,8 @@ impl RecordTable {
         let t = tokens(ui);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
-            let width = (ui.available_width() * 0.22).clamp(150.0, 240.0);
             lead(ui);
+            let width = (ui.available_width() - BESIDE_FILTER).clamp(150.0, 240.0);
             self.filter_field(ui, filter, width, &mut events);
             let before = self.show;
             text_toggle(ui, None, "HTTP", &mut self.show.http).on_hover_text("Requests and answers");
