@@ -276,6 +276,13 @@ pub const FORMS: &[OrderForm] = &[
         &[f("seconds", "Seconds", K::Number(30, 0, 86_400))],
     ),
     order("Flows", "break_handshakes", "Break handshakes", "The next handshakes end with 1006.", &[COUNT]),
+    order(
+        "Flows",
+        "use_keys",
+        "Use keys up",
+        "The next new idempotency keys were used by somebody else before.",
+        &[COUNT],
+    ),
     order("Flows", "forget_guests", "Forget guests", "All guests that are resources are gone.", &[]),
     order(
         "Deployment",

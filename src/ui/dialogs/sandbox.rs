@@ -264,6 +264,7 @@ pub fn at_work(f: &Faults) -> Vec<String> {
         count(s.count, format!("next {} requests answered {} ms late", s.count, s.millis));
     }
     count(f.expire_before_commit, format!("next {} messages never committed", f.expire_before_commit));
+    count(f.use_keys, format!("next {} idempotency keys used up", f.use_keys));
     count(f.break_handshakes, format!("next {} handshakes broken", f.break_handshakes));
     let early = f.refuse_session_tokens_after;
     count(early, format!("session tokens refused after {early} s"));
