@@ -144,7 +144,7 @@ impl Headless {
     pub fn open(&mut self, spec: SessionSpec, connect: bool) -> Result<SessionId, Report> {
         self.tickets += 1;
         let mine = Ticket(self.tickets);
-        self.console.engine.send(Command::OpenSession { ticket: mine, spec, connect })?;
+        self.console.engine.send(Command::OpenSession { ticket: mine, spec: Box::new(spec), connect })?;
         self.event(Duration::from_secs(30), "Making the session", |event| match event {
             Event::SessionMade { ticket, result } if ticket == mine => Some(result),
             _ => None,

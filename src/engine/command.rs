@@ -33,7 +33,7 @@ pub enum Command {
     /// Makes a session; [`super::Event::SessionMade`] tells its id. `connect` opens it at once.
     OpenSession {
         ticket: Ticket,
-        spec: SessionSpec,
+        spec: Box<SessionSpec>,
         connect: bool,
     },
     Wish {

@@ -148,7 +148,7 @@ impl Core {
 
     async fn take(&mut self, command: Command) {
         match command {
-            Command::OpenSession { ticket, spec, connect } => self.prepare(ticket, spec, connect),
+            Command::OpenSession { ticket, spec, connect } => self.prepare(ticket, *spec, connect),
             Command::Wish { session, wish } => self.wish(session, wish).await,
             Command::CloseSession { session } => match self.sessions.get(&session) {
                 Some(live) => live.end.notify_one(),

@@ -449,8 +449,9 @@ fn examples(language: &str) -> Vec<&'static str> {
 #[test]
 fn the_examples_of_the_readme_are_understood() {
     let examples = examples("yaml");
-    let [script, environment] = examples[..] else { panic!("{} examples", examples.len()) };
+    let [script, flow, environment] = examples[..] else { panic!("{} examples", examples.len()) };
     assert_eq!(parse_script(script, "README").unwrap().scenarios.0[0].1.steps.len(), 4);
+    assert_eq!(parse_script(flow, "README").unwrap().scenarios.0[0].1.steps.len(), 8);
     let environment = parse_environment(environment, "README").unwrap();
     assert_eq!(environment.hosts().unwrap().guest_socket, "ws://127.0.0.1:8089/v1");
     // Orders that stand there as they can be sent; "…" is for the reader to fill in.

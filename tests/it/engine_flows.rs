@@ -16,7 +16,7 @@ fn open(desk: &Desk, dialect: DialectId, count: u32) {
         desk.headless
             .console
             .engine
-            .send(Command::OpenSession { ticket: Ticket(u64::from(n)), spec, connect: true })
+            .send(Command::OpenSession { ticket: Ticket(u64::from(n)), spec: Box::new(spec), connect: true })
             .unwrap();
     }
     let ready = desk.headless.until(LIMIT, |h| {

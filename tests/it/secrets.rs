@@ -284,7 +284,7 @@ fn no_secret_reaches_a_file_or_the_clipboard() {
         form: Default::default(),
     };
     w.engine.send(Command::SignIn { environment }).unwrap();
-    w.engine.send(Command::OpenSession { ticket: Ticket(1), spec, connect: true }).unwrap();
+    w.engine.send(Command::OpenSession { ticket: Ticket(1), spec: Box::new(spec), connect: true }).unwrap();
     let session = SessionId(1);
     let wait = |w: &mut Window, what: &str, parts: &[&str]| {
         w.until(what, |w| {

@@ -225,7 +225,7 @@ impl App {
         let ticket = Ticket(self.book.number());
         let environment = Box::new(spec.environment.clone());
         let dialect = spec.dialect;
-        if self.send(Command::OpenSession { ticket, spec, connect }) {
+        if self.send(Command::OpenSession { ticket, spec: Box::new(spec), connect }) {
             // Unverified flows get the token that they need by themselves.
             if dialect.is_verified() && environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty()) {
                 self.send(Command::SignIn { environment: (*environment).clone() });

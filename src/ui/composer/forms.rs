@@ -43,7 +43,7 @@ pub(super) fn paint(
             });
         }
         Action::SyncProfile => {
-            line(ui, composer, view, acts, |ui, c, width| profile(ui, c, width));
+            line(ui, composer, view, acts, profile);
         }
         Action::Request => {
             line(ui, composer, view, acts, |ui, c, width| {

@@ -232,7 +232,10 @@ impl World {
             };
             let spec = SessionSpec { name: format!("Guest {n}"), dialect, environment, token: None, kept: None, form };
             let ticket = Ticket(1_000_000 + n as u64);
-            while self.console_engine.send(Command::OpenSession { ticket, spec: spec.clone(), connect: true }).is_err()
+            while self
+                .console_engine
+                .send(Command::OpenSession { ticket, spec: Box::new(spec.clone()), connect: true })
+                .is_err()
             {
                 self.paint_if_due();
                 std::thread::sleep(Duration::from_millis(1));

@@ -163,7 +163,7 @@ fn ours(frames: u64, commits: &AtomicU64) -> f64 {
         kept: None,
         form: Default::default(),
     };
-    console.engine.send(Command::OpenSession { ticket: Ticket(1), spec, connect: true }).expect("sent");
+    console.engine.send(Command::OpenSession { ticket: Ticket(1), spec: Box::new(spec), connect: true }).expect("sent");
     let began = begin.recv_timeout(Duration::from_secs(20)).expect("the flood begins");
     let reader = Reader::attach(&console.writer.opened()).expect("reader");
     // Some records of opening and configuring stand before the flood.
