@@ -150,7 +150,7 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("scope.needed", List, "scopes needed"),
     ("scope.missing", List, "scopes missing"),
     ("skew_s", Seconds, "server's clock against ours"),
-    ("clock.ours", Text, "our clock"),
+    ("clock.ours", Text, "clocks"),
     ("clock.jump_s", Seconds, "our clock jumped by"),
     ("clock.jump_ago_s", Seconds, "our clock jumped before this"),
     ("refresh.status", Plain, "status of the last refresh that failed"),

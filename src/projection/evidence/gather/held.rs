@@ -123,14 +123,17 @@ pub(super) fn scopes(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, bearer
     let shared = bearer.and_then(|name| scene.common.tokens.get(name));
     let known: Option<&Token> = shared.or_else(|| own.tokens.get(bearer?));
     let granted = known.and_then(|t| t.scope.as_deref()).map(split);
-    if let Some(asked) = known.and_then(|t| t.asked.as_deref()) {
-        g.list("scope.asked", split(asked), known.map_or(0, |t| t.told.seq));
+    let asked = known.and_then(|t| t.asked.as_deref()).map(split);
+    if let Some(asked) = &asked {
+        g.list("scope.asked", asked.clone(), known.map_or(0, |t| t.told.seq));
     }
     let named = words::scopes_named(text);
-    let needed = match (named.is_empty(), scene.view.start.as_ref().map(|s| s.dialect)) {
-        (false, _) => named,
-        (true, Some(dialect)) => of_flow(dialect),
-        (true, None) => Vec::new(),
+    // An environment asks for the scopes that its server has, which may be others than the description's.
+    let needed = match (named.is_empty(), asked, scene.view.start.as_ref().map(|s| s.dialect)) {
+        (false, ..) => named,
+        (true, Some(asked), _) => asked,
+        (true, None, Some(dialect)) => of_flow(dialect),
+        (true, None, None) => Vec::new(),
     };
     if needed.is_empty() {
         return;

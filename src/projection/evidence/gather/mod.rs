@@ -13,6 +13,7 @@ use super::{Evidence, Scene};
 use crate::model::fact::{End, SessionState};
 use crate::model::record::HttpResponse;
 use crate::model::{Fact, Now, Report, Wall};
+use crate::projection::knowledge::names::seconds;
 use crate::projection::session::SessionView;
 
 /// Server minus ours, in seconds: how far, how sure, and the record that told it.
@@ -221,9 +222,9 @@ fn common(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, skew: Option<Skew
         g.number("skew_s", skew.secs, 0);
         let far = skew.secs.abs();
         let ours = match skew.secs {
-            _ if far <= skew.uncertainty.max(0.5) => "ours agrees with it".to_owned(),
-            s if s > 0.0 => format!("ours is {far:.1} s behind"),
-            _ => format!("ours is {far:.1} s ahead"),
+            _ if far <= skew.uncertainty.max(0.5) => "our clock agrees with it".to_owned(),
+            s if s > 0.0 => format!("our clock is {} behind", seconds(far)),
+            _ => format!("our clock is {} ahead", seconds(far)),
         };
         g.text("clock.ours", &ours, 0);
     }

@@ -33,15 +33,10 @@ fn times_are_told_as_people_read_them_and_proved_by_records() {
     assert_eq!(finding.subject, Subject::Http { status: 401 });
     let first = &finding.verdicts[0];
     assert_eq!(first.cause, "session-token-expired");
-    let says = "[session-token#1] was dead for 12.4 s when it was sent, by the server's clock; ours is 3.0 s behind.";
+    let says = "By the server's clock, the session-token [session-token#1] had been dead for 12.4 s when it was sent; our clock is 3 s behind.";
     assert!(first.says.starts_with(says), "{}", first.says);
     assert_eq!(first.records, [told, answer - 1, answer]);
-    assert!(
-        first.evidence.contains(&(
-            "the token: dead for, when it was sent (below zero: alive for so long)".into(),
-            "12.4 s".into()
-        ))
-    );
+    assert!(first.evidence.contains(&("the token: dead when the answer or the end came".into(), "12.5 s".into())));
     assert!(!finding.is_harmless() && finding.told().contains("→ Refresh the session token"));
 }
 
@@ -121,7 +116,7 @@ fn where_the_evidence_does_not_decide_it_says_what_would() {
     let finding = s.finding();
     assert!(finding.verdicts.is_empty(), "{}", finding.told());
     let expired = finding.undecided.iter().find(|d| d.cause == "session-token-expired").unwrap();
-    assert!(expired.missing.iter().any(|m| m.contains("dead for")), "{expired:?}");
+    assert!(expired.missing.iter().any(|m| m.contains("dead when")), "{expired:?}");
     assert!(expired.would_decide.contains("exp"));
     assert!(finding.told().contains("does not decide"));
     let mut s = Script::new(DialectId::WebMessaging);
