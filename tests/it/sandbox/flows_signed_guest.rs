@@ -287,6 +287,44 @@ async fn keys_stand_side_by_side_while_they_are_rotated() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_removed_or_replaced_can_be_put_back() {
+    let desk = Desk::new().await;
+    let back = || Order::SetGuestKey { kid: "key-1".to_owned(), public_key: None };
+    let refused = desk.rig.sandbox.order(back()).unwrap_err().what;
+    assert_eq!(refused, "public_key: “key-1” had no other key before");
+    desk.rig.order(json!({ "do": "remove_guest_key", "kid": "key-1" }));
+    desk.rig.sandbox.order(back()).unwrap();
+    desk.contact().await;
+    Signer::new("key-1").upload(&desk.rig);
+    assert!(desk.refused(&desk.token()).await.starts_with("signature verification failed"));
+    desk.rig.sandbox.order(back()).unwrap();
+    desk.contact().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_was_lost_is_given_again_for_the_same_key() {
+    let desk = Desk::new().await;
+    let body = contact(&desk.token());
+    desk.rig.order(json!({ "do": "set_flows", "unique_contacts": true }));
+    desk.rig.order(json!({
+        "do": "refuse_requests", "count": 1, "status": 504, "after": true, "path": "/externalcontacts",
+    }));
+    assert_eq!(desk.post_as(CONTACTS, body.clone(), "k").await.status, 504);
+    desk.post_as(CONTACTS, body.clone(), "k").await.ok(201);
+    assert_eq!(desk.post_as(CONTACTS, body, "another").await.status, 409, "it had been carried out");
+}
+
+#[tokio::test]
+async fn a_key_that_somebody_else_used_is_refused_and_nothing_is_made() {
+    let desk = Desk::new().await;
+    let body = contact(&desk.token());
+    desk.rig.order(json!({ "do": "use_keys", "count": 1 }));
+    let answer = desk.post_as(CONTACTS, body.clone(), "k").await;
+    assert_eq!((answer.status, answer.code()), (422, "idempotency.key.reused"));
+    desk.post_as(CONTACTS, body, "k").await.ok(201);
+}
+
+#[tokio::test]
 async fn only_large_enough_rsa_keys_are_taken() {
     let rig = Rig::new().await;
     let set = |kid: &str, pem: &str| {
