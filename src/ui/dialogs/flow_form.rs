@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, DragValue, TextEdit, Ui};
 
-use super::{field, field_of, hint, text, under};
+use super::{field, hint, text, under};
 use crate::model::flows::{GuestForm, RefreshForm, RenewBy, SendForm};
 use crate::model::{DialectId, Environment, KeyInfo, KeyState, UNVERIFIED};
 use crate::ui::app::{Act, Acts, Scene};
@@ -128,7 +128,7 @@ impl FlowForm {
 
 /// Says what an unverified flow is, and where its page is.
 pub fn unverified(ui: &mut Ui, dialect: DialectId, acts: &mut Acts) {
-    field_of(ui, |ui| {
+    field(ui, "Source", |ui| {
         ui.horizontal(|ui| {
             badge(ui, Some(Icon::Warning), "unverified", Tone::Amber);
             if button(ui, None, "What is this flow?", Weight::Quiet).clicked() {
@@ -149,7 +149,7 @@ fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, chosen: &mut Option<T>, 
     field(ui, name, |ui| {
         ComboBox::new(name, "")
             .selected_text(title(chosen.unwrap_or(usual)))
-            .width(ui.available_width().min(300.0))
+            .width(ui.available_width().min(260.0))
             .truncate()
             .show_ui(ui, |ui| {
                 for (value, title) in all {

@@ -124,7 +124,7 @@ impl NewSession {
         field(ui, "Flow", |ui| {
             ComboBox::new("new-session-dialect", "")
                 .selected_text(self.dialect.title())
-                .width(ui.available_width().min(300.0))
+                .width(ui.available_width().min(260.0))
                 .truncate()
                 .show_ui(ui, |ui| {
                     for dialect in DialectId::ALL {
