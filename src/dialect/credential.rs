@@ -21,7 +21,8 @@ const RETRY: Plan = Plan {
     first: Duration::from_millis(200),
     longest: Duration::from_secs(30),
     give_up: Duration::from_secs(300),
-    tries: 5,
+    // The flow says.
+    tries: 0,
 };
 
 /// Where a token comes from, with what is needed to get it.
@@ -37,6 +38,8 @@ pub enum Source {
 
 /// Who shares it, by a number of the owner's choice.
 pub type Who = u32;
+/// A person, who is told by the clock.
+pub const PERSON: Who = 0;
 
 /// What its owner shall do, in this order.
 #[derive(Clone, Debug)]
@@ -108,11 +111,12 @@ const KEEPER: &str = "token keeper";
 const CHANGED: &str = "a changed secret";
 
 impl Credential {
-    /// `early`: how long before its end a token is renewed.
-    pub fn new(source: Source, shown: Shown, early: Duration, seed: u64) -> Self {
+    /// `early`: how long before its end a token is renewed. `tries`: how often its source is asked in a row.
+    pub fn new(source: Source, shown: Shown, early: Duration, tries: u32, seed: u64) -> Self {
         let keep_alive = !matches!(source, Source::Given { .. });
+        let retry = Plan { tries: tries.saturating_sub(1), ..RETRY };
         Self {
-            keeper: Keeper::new(Policy { margin: early, keep_alive, retry: RETRY }, seed),
+            keeper: Keeper::new(Policy { margin: early, keep_alive, retry }, seed),
             source,
             shown,
             waiting: BTreeSet::new(),
@@ -129,19 +133,36 @@ impl Credential {
     pub fn need(&mut self, at: At, who: Who, out: &mut Vec<Deed>) {
         self.waiting.insert(who);
         let then = self.keeper.need(at);
-        // Nobody in particular: a person.
-        self.follow(at, then, if who == 0 { "you" } else { "a session" }, out);
+        self.follow(at, then, if who == PERSON { "you" } else { "a session" }, out);
     }
 
     /// The server refused the token of this number, sent by `who`, who needs another.
     pub fn refused(&mut self, at: At, who: Who, number: u64, out: &mut Vec<Deed>) {
+        self.unwanted(at, who, number, (ExpiryEvent::Refused, "server"), "a session, after a refusal", out);
+    }
+
+    /// `who` needs another than the token of this number, though no server refused it. Nobody gets it any more.
+    pub fn replace(&mut self, at: At, who: Who, number: u64, out: &mut Vec<Deed>) {
+        let event = (ExpiryEvent::Forgotten, "a session, which wants a fresher one");
+        self.unwanted(at, who, number, event, "a session", out);
+    }
+
+    fn unwanted(
+        &mut self,
+        at: At,
+        who: Who,
+        number: u64,
+        (event, by): (ExpiryEvent, &str),
+        asks: &'static str,
+        out: &mut Vec<Deed>,
+    ) {
         if self.keeper.held().is_some_and(|h| h.number == number) {
             self.tell_dead(number, out);
-            self.state(ExpiryEvent::Refused, "server", out, |_| {});
+            self.state(event, by, out, |_| {});
         }
         self.waiting.insert(who);
         let then = self.keeper.refused(at, number);
-        self.follow(at, then, "a session, after a refusal", out);
+        self.follow(at, then, asks, out);
     }
 
     /// The server took the token of this number.
@@ -160,6 +181,9 @@ impl Credential {
         let number = self.keeper.held().map(|h| h.number);
         match deed {
             ClockDeed::Refresh => {
+                if self.is_idle() {
+                    self.waiting.insert(PERSON);
+                }
                 self.keeper.hurry();
                 let then = self.keeper.renew();
                 self.follow(at, then, "you", out);
@@ -246,12 +270,20 @@ impl Credential {
     }
 
     pub fn tick(&mut self, at: At, out: &mut Vec<Deed>) {
+        if self.is_idle() {
+            return;
+        }
         let then = self.keeper.tick(at);
         self.follow(at, then, KEEPER, out);
     }
 
     pub fn wait(&self, at: At) -> Option<Duration> {
-        self.keeper.wait(at)
+        self.keeper.wait(at).filter(|_| !self.is_idle())
+    }
+
+    /// Nobody shares it: it is not renewed, nor asked for again.
+    fn is_idle(&self) -> bool {
+        self.waiting.is_empty() && self.holding.is_empty()
     }
 
     /// It comes from elsewhere from now on; what was got before is forgotten, and another got for those who had it.

@@ -272,6 +272,12 @@ impl<K: Clone> Errands<K> {
         out.push(Action::BearerRefused { number });
     }
 
+    /// Another bearer than that of this number is needed, though nobody refused it.
+    pub fn replace(&mut self, number: u64, out: &mut Vec<Action>) {
+        self.bury(number);
+        out.push(Action::BearerReplace { number });
+    }
+
     /// The bearer of this number was refused or taken back.
     pub fn is_dead(&self, number: u64) -> bool {
         number <= self.dead

@@ -204,15 +204,18 @@ impl ExternalContact {
 
     fn take_bearer(&mut self, at: At, bearer: &Bearer, out: &mut Vec<Action>) {
         self.asking = false;
-        self.bearer = Some(bearer.number);
-        let until = bearer.until;
-        let then = self.token.take(at, bearer.token.expose(), until, until.is_none(), "the credential", out);
+        let (token, until) = (bearer.token.expose(), bearer.until);
+        let then = self.token.take(at, token, until, until.is_none(), "the credential", out);
+        let taken = self.token.holds(token);
+        if taken {
+            self.bearer = Some(bearer.number);
+        }
         if let Then::GiveUp(reason) = &then {
             return self.end(at, End::Failed { why: format!("the credential's token cannot be used: {reason}") }, out);
         }
         match self.socket {
             Socket::Token => self.open_with_token(at, out),
-            Socket::Open { .. } => self.open_another(at, out),
+            Socket::Open { .. } if taken => self.open_another(at, out),
             _ => {}
         }
         self.follow(at, then, out);
@@ -255,7 +258,10 @@ impl ExternalContact {
         match status {
             Some(401) if !self.refused_once => {
                 self.refused_once = true;
-                self.distrust(at, out);
+                if let Some(number) = self.token.held().map(|h| h.number) {
+                    self.token.abandon(number, out);
+                }
+                self.ask_another(at, Errands::refuse, out);
             }
             None | Some(429 | 500..) => {
                 self.try_again(at, &report.title, End::NotOpened { report: report.title.clone() }, out)
@@ -267,20 +273,12 @@ impl ExternalContact {
         }
     }
 
-    /// The server does not believe in the token at hand, whatever its end says: it is dropped, and another asked for.
-    fn distrust(&mut self, at: At, out: &mut Vec<Action>) {
-        if let Some(number) = self.token.held().map(|h| h.number) {
-            self.token.abandon(number, out);
-        }
-        self.ask_another(at, out);
-    }
-
-    /// Asks the credential for another token than the one that was refused.
-    fn ask_another(&mut self, at: At, out: &mut Vec<Action>) {
+    /// Asks the credential for another token than the one at hand, which is told as refused or as not wanted.
+    fn ask_another(&mut self, at: At, tell: fn(&mut Errands<Kind>, u64, &mut Vec<Action>), out: &mut Vec<Action>) {
         match self.bearer {
             Some(number) => {
                 self.asking = true;
-                self.errands.refuse(number, out);
+                tell(&mut self.errands, number, out);
             }
             None => self.ask(at, out),
         }
@@ -327,7 +325,9 @@ impl ExternalContact {
         let why = end.sentence();
         self.try_again(at, &why, end, out);
         if silent && !self.shell.state.is_ended() {
-            self.distrust(at, out);
+            // Whatever its end says, the server may not believe in the token any more.
+            self.token.forget("a close with 1000", out);
+            self.ask_another(at, Errands::replace, out);
         }
     }
 
@@ -449,10 +449,12 @@ impl ExternalContact {
                 match token.clone().or(same) {
                     Some(value) => {
                         self.shell.refreshes += 1;
-                        if token.is_some() {
+                        let then = self.token.take(at, &value, Some(until), life.is_none(), "refresh", out);
+                        // A late answer may not have been taken.
+                        if token.is_some_and(|token| self.token.holds(&token)) {
                             self.bearer = None;
                         }
-                        self.token.take(at, &value, Some(until), life.is_none(), "refresh", out)
+                        then
                     }
                     None => Then::Wait,
                 }
@@ -521,7 +523,7 @@ impl ExternalContact {
             BearerNews::Granted(bearer) if asked => {
                 // The very token that is not wanted any more: from now on nobody uses it.
                 self.token.forget("a renewal", out);
-                self.errands.refuse(bearer.number, out);
+                self.errands.replace(bearer.number, out);
             }
             BearerNews::Denied { report } if asked => {
                 self.give_up_waiting(&report.what, out);

@@ -138,6 +138,10 @@ pub enum Action {
     BearerRefused {
         number: u64,
     },
+    /// Another than the OAuth token of this number is needed, though no server refused it.
+    BearerReplace {
+        number: u64,
+    },
     /// The server took it.
     BearerAccepted {
         number: u64,

@@ -282,7 +282,7 @@ impl Core {
             hosts,
             deployment_id: environment.deployment_id.clone(),
             tls_unverified: !environment.verify_tls,
-            limits: environment.limits.clone(),
+            limits: dialects::limits(spec.dialect, &environment),
         };
         self.log
             .add(Draft::new(self.log.now(), id, Kind::SessionStart, Direction::Local).head(&start).flags(Flags::STORY));
@@ -352,7 +352,7 @@ impl Core {
     /// Makes sure that there is a token of the environment's own.
     async fn sign_in(&mut self, environment: Environment) {
         let kept = self.kept(oauth::Use::plain(environment));
-        if let Err(report) = kept.order(oauth::Order::Need { who: oauth::NOBODY }) {
+        if let Err(report) = kept.order(oauth::Order::Need { who: oauth::PERSON }) {
             self.emit(Event::Fault(report)).await;
         }
     }

@@ -8,6 +8,7 @@ use crate::dialect::managed_conversation::ManagedConversation;
 use crate::dialect::session_token::SessionToken;
 use crate::dialect::signed_guest::SignedGuest;
 use crate::dialect::web_messaging::{self, WebMessaging};
+use crate::model::environment::{Limits, socket_address};
 use crate::model::flows::{GuestForm, OauthUse};
 use crate::model::{DialectId, Environment, Hosts, Report, Secret};
 
@@ -43,7 +44,7 @@ impl Bases {
         }
         let socket = match dialect {
             DialectId::ExternalContact => environment.webchat_base()?,
-            _ => crate::model::environment::socket_address(&calls),
+            _ => socket_address(&calls),
         };
         Ok(Self { calls, socket })
     }
@@ -60,6 +61,15 @@ pub fn oauth_use(dialect: DialectId, environment: &Environment) -> Option<OauthU
         DialectId::ManagedConversation => Some(flows.managed_conversation.oauth.clone()),
         DialectId::GuestResource => Some(flows.guest_resource.oauth.clone()),
     }
+}
+
+/// The limits that the meters of a session show.
+pub fn limits(dialect: DialectId, environment: &Environment) -> Limits {
+    let mut limits = environment.limits.clone();
+    if dialect == DialectId::GuestResource {
+        limits.requests_per_minute = environment.flows.guest_resource.requests_per_minute;
+    }
+    limits
 }
 
 pub fn make(making: Making) -> Box<dyn Dialect> {

@@ -13,6 +13,7 @@ use super::log::Log;
 use super::means::{clients_of, foreign, read};
 use super::skew::SkewWatch;
 use super::transport::http::Caller;
+pub use crate::dialect::credential::PERSON;
 use crate::dialect::credential::{Credential, Deed, Shown, Source, Who};
 use crate::dialect::{At, BearerNews};
 use crate::model::environment::{Environment, TokenSource, pasted_key, proxy_key};
@@ -30,9 +31,6 @@ const ORDERS: usize = 1024;
 pub fn secret_key(environment_id: &str) -> String {
     format!("{environment_id}/client-secret")
 }
-
-/// The window's own wish for a token, which is told to nobody.
-pub const NOBODY: Who = 0;
 
 /// Which token: of which environment, got how, for what.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +101,11 @@ pub enum Order {
         who: Who,
     },
     Refused {
+        who: Who,
+        number: u64,
+    },
+    /// Another is needed than that of this number.
+    Replace {
         who: Who,
         number: u64,
     },
@@ -223,13 +226,24 @@ impl Task {
 
     async fn tick(&mut self) {
         self.skew.look(&self.log);
+        self.part();
         self.with(|credential, at, deeds| credential.tick(at, deeds)).await;
+    }
+
+    /// Those who are gone share the token no longer.
+    fn part(&mut self) {
+        let Some(ready) = &mut self.ready else { return };
+        self.listeners.retain(|who, news| {
+            if news.is_closed() {
+                ready.credential.leave(*who);
+            }
+            !news.is_closed()
+        });
     }
 
     async fn take(&mut self, order: Order) {
         match order {
             Order::Join { who, news } => {
-                self.listeners.retain(|_, n| !n.is_closed());
                 self.listeners.insert(who, news);
             }
             Order::Need { who } => {
@@ -246,6 +260,9 @@ impl Task {
             Order::Refused { who, number } => {
                 self.with(|credential, at, deeds| credential.refused(at, who, number, deeds)).await;
             }
+            Order::Replace { who, number } => {
+                self.with(|credential, at, deeds| credential.replace(at, who, number, deeds)).await;
+            }
             Order::Accepted { number } => {
                 if let Some(ready) = &mut self.ready {
                     ready.credential.accepted(number);
@@ -256,7 +273,7 @@ impl Task {
                 if self.ready.is_none() {
                     // Somebody wanted a token and got none for want of a secret.
                     if self.missed {
-                        Box::pin(self.take(Order::Need { who: NOBODY })).await;
+                        Box::pin(self.take(Order::Need { who: PERSON })).await;
                     }
                     return;
                 }
@@ -326,7 +343,8 @@ impl Task {
             _ => self.of.oauth.early_secs,
         };
         let seed = uuid::Uuid::new_v4().as_u64_pair().0;
-        let credential = Credential::new(source, shown, Duration::from_secs(early_secs.into()), seed);
+        let early = Duration::from_secs(early_secs.into());
+        let credential = Credential::new(source, shown, early, self.of.oauth.tries, seed);
         self.ready = Some(Ready { caller, credential });
         Ok(())
     }

@@ -86,6 +86,7 @@ impl Credentials {
 enum Ask {
     Need,
     Refused(u64),
+    Replace(u64),
     Accepted(u64),
 }
 
@@ -459,6 +460,7 @@ impl Session {
                 Action::Call { call, request } => self.call(s, call, request),
                 Action::NeedBearer => self.ask(Ask::Need),
                 Action::BearerRefused { number } => self.ask(Ask::Refused(number)),
+                Action::BearerReplace { number } => self.ask(Ask::Replace(number)),
                 Action::BearerAccepted { number } => self.ask(Ask::Accepted(number)),
                 Action::Sign { claims } => {
                     let signer = self.signer.clone();
@@ -491,6 +493,7 @@ impl Session {
             c.asks.push_back(match ask {
                 Ask::Need => oauth::Order::Need { who },
                 Ask::Refused(number) => oauth::Order::Refused { who, number },
+                Ask::Replace(number) => oauth::Order::Replace { who, number },
                 Ask::Accepted(number) => oauth::Order::Accepted { number },
             });
         }

@@ -29,11 +29,13 @@ pub struct OauthUse {
     pub scope: String,
     /// Renewed this early, in seconds.
     pub early_secs: u32,
+    /// Asked for so often in a row, the first time included.
+    pub tries: u32,
 }
 
 impl Default for OauthUse {
     fn default() -> Self {
-        Self { path: LOGIN_TOKEN.to_owned(), scope: String::new(), early_secs: 60 }
+        Self { path: LOGIN_TOKEN.to_owned(), scope: String::new(), early_secs: 60, tries: 6 }
     }
 }
 
@@ -41,7 +43,7 @@ const LOGIN_TOKEN: &str = "/oauth/token";
 const API_TOKEN: &str = "/api/v2/oauth/token";
 
 fn oauth(path: &str, scope: &str, early_secs: u32) -> OauthUse {
-    OauthUse { path: path.to_owned(), scope: scope.to_owned(), early_secs }
+    OauthUse { path: path.to_owned(), scope: scope.to_owned(), early_secs, ..OauthUse::default() }
 }
 
 /// The form in which a message is sent; descriptions dispute it.
@@ -334,7 +336,7 @@ pub struct GuestResourceFlow {
 impl Default for GuestResourceFlow {
     fn default() -> Self {
         Self {
-            oauth: oauth(LOGIN_TOKEN, "guest:create guest:read webchat:send user:read", 30),
+            oauth: OauthUse { tries: 3, ..oauth(LOGIN_TOKEN, "guest:create guest:read webchat:send user:read", 30) },
             create_path: "/api/v2/guests".into(),
             guest_path: "/api/v2/guests/{guestId}".into(),
             socket_path: "/api/v2/guests/{guestId}/sessions/{sessionId}/ws".into(),

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::model::environment::Limits;
 use crate::model::record::HttpRequest;
-use crate::model::{Direction, Kind, Mono, Record};
+use crate::model::{DialectId, Direction, Kind, Mono, Record};
 
 /// Counts of the sliding windows of a session.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Meters {
     pub meters: Vec<Meter>,
     /// The connection that "requests" and "echo" speak of: the newest that sent something.
     pub conn: u32,
+    /// "requests" are HTTP calls, not frames.
+    calls: bool,
 }
 
 /// One limit.
@@ -80,23 +82,34 @@ impl Meters {
         self.meters.iter().find(|m| m.name == name)
     }
 
-    /// The meters of these limits, nothing used.
-    pub fn of(limits: &Limits) -> Self {
+    /// The meters of these limits that the dialect has, nothing used.
+    pub fn of(dialect: DialectId, limits: &Limits) -> Self {
+        let requests = Meter::new("requests", limits.requests_per_minute, 60);
+        match dialect {
+            DialectId::WebMessaging => {}
+            // No limit, where it is zero.
+            DialectId::GuestResource if limits.requests_per_minute > 0 => {
+                return Self { meters: vec![requests], conn: 0, calls: true };
+            }
+            _ => return Self::default(),
+        }
         let meters = vec![
             Meter::new("messages", limits.messages_per_second, 1),
-            Meter::new("requests", limits.requests_per_minute, 60),
+            requests,
             Meter::new("history", limits.history_per_minute, 60),
             Meter::new("echo", limits.echoes_per_minute, 60),
             Meter::new("configure", limits.configures_per_minute, 60),
             Meter::new("connections", limits.connections_per_session, 0),
         ];
-        Self { meters, conn: 0 }
+        Self { meters, conn: 0, calls: false }
     }
 
     /// Counts what a record used.
     pub(super) fn count(&mut self, record: &Record, open: &mut Vec<u32>) {
         let at = record.at.mono;
         match (record.kind, record.direction) {
+            (Kind::HttpRequest, _) if self.calls => self.push("requests", at),
+            _ if self.calls || self.meters.is_empty() => {}
             (Kind::Text, Direction::Sent) => {
                 self.opened(record.conn, at, open);
                 if record.conn > self.conn {
@@ -206,7 +219,7 @@ mod tests {
 
     #[test]
     fn one_more_fits_when_the_oldest_of_a_full_window_leaves() {
-        let (mut meters, mut open) = (Meters::of(&Limits::default()), Vec::new());
+        let (mut meters, mut open) = (Meters::of(DialectId::WebMessaging, &Limits::default()), Vec::new());
         for n in 0..5 {
             meters.count(&sent(1, n * 100_000, TEXT), &mut open);
         }
@@ -220,7 +233,7 @@ mod tests {
 
     #[test]
     fn typing_is_a_request_and_no_message() {
-        let (mut meters, mut open) = (Meters::of(&Limits::default()), Vec::new());
+        let (mut meters, mut open) = (Meters::of(DialectId::WebMessaging, &Limits::default()), Vec::new());
         let typing = r#"{"action":"onMessage","message":{"type":"Event","events":[]}}"#;
         for body in [typing, r#"{"action":"echo","message":{"type":"Text"}}"#, "not JSON", TEXT] {
             meters.count(&sent(1, 1, body), &mut open);
@@ -231,7 +244,7 @@ mod tests {
 
     #[test]
     fn a_new_connection_has_its_own_budget_and_is_counted_while_open() {
-        let (mut meters, mut open) = (Meters::of(&Limits::default()), Vec::new());
+        let (mut meters, mut open) = (Meters::of(DialectId::WebMessaging, &Limits::default()), Vec::new());
         meters.count(&sent(1, 1, TEXT), &mut open);
         meters.count(&sent(2, 2, TEXT), &mut open);
         assert_eq!(meters.get("requests").unwrap().used(Mono(3)), 1);
@@ -245,7 +258,7 @@ mod tests {
 
     #[test]
     fn no_more_instants_are_kept_than_can_matter() {
-        let (mut meters, mut open) = (Meters::of(&Limits::default()), Vec::new());
+        let (mut meters, mut open) = (Meters::of(DialectId::WebMessaging, &Limits::default()), Vec::new());
         (0..100).for_each(|n| meters.count(&sent(1, n, TEXT), &mut open));
         let m = meters.get("messages").unwrap();
         assert_eq!(m.uses.len(), 6);

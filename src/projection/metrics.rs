@@ -40,6 +40,9 @@ pub struct Metrics {
     pub sessions: u64,
     /// Connections that ended while they were up, and not by the user.
     pub disconnections: u64,
+    /// How often a call had to wait for a limit, and how long in all.
+    pub waits: u64,
+    pub waited_ms: u64,
     /// In the order of their first use.
     pub actions: Vec<ActionFigures>,
     /// Errors by category, in the order of [`ErrorCategory::ALL`].
@@ -87,6 +90,7 @@ pub struct Activity {
 pub(super) enum Event {
     Session,
     Disconnected,
+    Waited(u64),
     Attempt { at: Wall, action: String, outcome: AuditOutcome, category: Option<ErrorCategory>, micros: Option<u64> },
     State(Activity),
     Form(usize, String),
@@ -111,6 +115,8 @@ impl Metrics {
             changes: 0,
             sessions: 0,
             disconnections: 0,
+            waits: 0,
+            waited_ms: 0,
             actions: Vec::new(),
             errors: [0; ErrorCategory::ALL.len()],
             all: Histogram::default(),
@@ -152,6 +158,10 @@ impl Metrics {
         match event {
             Event::Session => self.sessions += 1,
             Event::Disconnected => self.disconnections += 1,
+            Event::Waited(millis) => {
+                self.waits += 1;
+                self.waited_ms = self.waited_ms.saturating_add(millis);
+            }
             Event::Attempt { at, action, outcome, category, micros } => {
                 self.attempt(at, &action, outcome, category, micros);
             }
@@ -294,6 +304,7 @@ impl Reading {
                 micros: (a.latency_us > 0).then_some(a.latency_us),
             }),
             Fact::State(change) => self.state(at, &change.to, &change.why),
+            Fact::Waiting { millis, .. } => self.events.push(Event::Waited(*millis)),
             Fact::Delivery(change) if speaks_by_socket(dialect) => {
                 let (outcome, category) = match &change.delivery {
                     Delivery::Sent | Delivery::Delivered => return,

@@ -55,7 +55,7 @@ pub struct SessionView {
 
 impl SessionView {
     pub(super) fn new(id: SessionId) -> Self {
-        Self { id, meters: Meters::of(&Limits::default()), ..Self::default() }
+        Self { id, meters: Meters::of(DialectId::WebMessaging, &Limits::default()), ..Self::default() }
     }
 
     pub(super) fn findings_mut(&mut self) -> &mut Findings {
@@ -128,7 +128,7 @@ impl SessionFold {
                 view.started = record.at;
                 view.start = record.head_as::<SessionStart>();
                 if let Some(start) = &view.start {
-                    view.meters = Meters::of(&start.limits);
+                    view.meters = Meters::of(start.dialect, &start.limits);
                 }
                 self.metrics.record(view.dialect(), record);
             }
@@ -226,7 +226,7 @@ impl SessionFold {
                     self.thread.ended(&mut view.conversation);
                 }
                 let remark = view.state.as_ref() == Some(&change.to) && !change.why.is_empty();
-                let line = if remark { Some(change.why.clone()) } else { line_of(&change) };
+                let line = if remark { Some(change.why.clone()) } else { line_of(view.dialect(), &change) };
                 if let Some(line) = line {
                     self.thread.line(&mut view.conversation, at, What::State(line));
                 }
@@ -300,12 +300,14 @@ fn fault(view: &mut SessionView, seq: u64, report: Report) {
 }
 
 /// The line between the bubbles for a change of state, none for steps that a person need not see.
-fn line_of(change: &StateChange) -> Option<String> {
+fn line_of(dialect: DialectId, change: &StateChange) -> Option<String> {
     let line = match &change.to {
         SessionState::New | SessionState::Configuring => return None,
         SessionState::Connecting => "connecting".to_owned(),
         SessionState::Connected => "connected".to_owned(),
-        SessionState::Ready => "configured".to_owned(),
+        // The vendor's own word for it.
+        SessionState::Ready if dialect == DialectId::WebMessaging => "configured".to_owned(),
+        SessionState::Ready => "ready".to_owned(),
         SessionState::ReadOnly => "read-only".to_owned(),
         SessionState::Reconnecting { attempt, .. } => format!("reconnecting, try {attempt}"),
         SessionState::Ended(end) => format!("ended: {}", end.sentence()),

@@ -9,9 +9,12 @@ use super::format;
 use super::theme::{font, radius, space, tokens};
 use super::widgets::{Icon, Tone, icon_button, paint_ring};
 use crate::dialect::Wish;
-use crate::model::UNVERIFIED;
 use crate::model::fact::SessionState;
+use crate::model::{SessionId, UNVERIFIED};
 use crate::projection::{ClockPhase, ClockView, SessionView};
+
+/// Height of a session's row.
+const ROW: f32 = 42.0;
 
 /// Shape, word and tone of a session's state. In a `saved` capture nothing goes on: a session without an end was cut
 /// off with it.
@@ -53,16 +56,45 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
         let builder = UiBuilder::new().accessibility_role(Role::List).accessibility_label("Sessions");
         ui.scope_builder(builder, |ui| {
             ui.spacing_mut().item_spacing.y = space::HAIR;
+            // One row more on either side, so that the keyboard can go there.
+            let view = ui.clip_rect().y_range().expand(ROW);
+            let to_show = newly_chosen(ui, scene);
             for group in groups {
                 ui.add_space(space::TIGHT);
                 let text = RichText::new(format::shown(group)).small().color(t.text.weak);
                 ui.add(Label::new(text).truncate());
-                for (place, view) in sessions.iter().enumerate().filter(|(_, s)| environment(s) == group) {
-                    row(ui, view, (place + 1, sessions.len()), scene, acts);
+                let mut hidden = 0;
+                for (place, s) in sessions.iter().enumerate().filter(|(_, s)| environment(s) == group) {
+                    let top = ui.cursor().top() + hidden as f32 * (ROW + space::HAIR);
+                    if to_show == Some(s.id) {
+                        ui.scroll_to_rect(Rect::from_x_y_ranges(ui.clip_rect().x_range(), top..=top + ROW), None);
+                    }
+                    if top > view.max || top + ROW < view.min {
+                        hidden += 1;
+                        continue;
+                    }
+                    skip(ui, std::mem::take(&mut hidden));
+                    row(ui, s, (place + 1, sessions.len()), scene, acts);
                 }
+                skip(ui, hidden);
             }
         });
     });
+}
+
+/// The session in front, where it was another one before: its row shall come into view.
+fn newly_chosen(ui: &Ui, scene: &Scene<'_>) -> Option<SessionId> {
+    let chosen = scene.session.map(|s| s.id);
+    let id = ui.scope_id().with("chosen");
+    let before = ui.data_mut(|d| std::mem::replace(d.get_temp_mut_or_default::<Option<SessionId>>(id), chosen));
+    chosen.filter(|_| chosen != before)
+}
+
+/// Room for so many rows that are out of view.
+fn skip(ui: &mut Ui, rows: usize) {
+    if rows > 0 {
+        ui.add_space(rows as f32 * (ROW + space::HAIR));
+    }
 }
 
 fn environment(view: &SessionView) -> &str {
@@ -72,7 +104,7 @@ fn environment(view: &SessionView) -> &str {
 /// One session: two lines, the whole of it is a button.
 fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>, acts: &mut Acts) {
     let t = tokens(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 42.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     let chosen = scene.session.is_some_and(|s| s.id == view.id);
     let (icon, word, tone) = state_mark(view, scene.situation.saved);
     let name = scene.book.name(view);
@@ -89,6 +121,9 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     });
     if response.clicked() {
         acts.push(Act::Show(view.id));
+    }
+    if response.gained_focus() {
+        response.scroll_to_me(None);
     }
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     if chosen {
@@ -142,11 +177,13 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     }
     let open = view.state.as_ref().is_some_and(|s| !s.is_ended());
     let cut = if scene.situation.saved && open { ", when the capture ended" } else { "" };
-    let mut hint = format!("{name}: {}{cut}", view.state.as_ref().map_or("new".to_owned(), sentence));
-    if unverified {
-        hint.push_str(&format!("\n{}, unverified: {UNVERIFIED}", view.dialect().title()));
-    }
-    let response = response.on_hover_text(hint);
+    let response = response.on_hover_ui(|ui| {
+        let mut hint = format!("{name}: {}{cut}", view.state.as_ref().map_or("new".to_owned(), sentence));
+        if unverified {
+            hint.push_str(&format!("\n{}, unverified: {UNVERIFIED}", view.dialect().title()));
+        }
+        ui.label(hint);
+    });
     Popup::context_menu(&response).show(|ui| menu_items(ui, view, scene, acts));
 }
 

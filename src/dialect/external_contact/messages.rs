@@ -108,7 +108,7 @@ impl ExternalContact {
         let (tracing, why) = (m.tracing.clone(), format!("401 {text}"));
         self.shell.deliver(&tracing, Delivery::Retrying { at: at.now.wall, attempt: 2, why }, out);
         match self.token.refused(at, with, out) {
-            Then::Fetch => self.ask_another(at, out),
+            Then::Fetch => self.ask_another(at, Errands::refuse, out),
             then => self.follow(at, then, out),
         }
     }

@@ -60,7 +60,8 @@ impl GuestToken {
         let exp = jwt.as_ref().and_then(Jwt::expires);
         let until = exp.or(until);
         let then = self.keeper.got(at, token.to_owned(), until);
-        if then == Then::Ready {
+        // One that lives longer was not pushed aside.
+        if then == Then::Ready && self.holds(token) {
             self.clock.event = if self.shown { ExpiryEvent::Refreshed } else { ExpiryEvent::Started };
             self.clock.from = at.server;
             self.clock.until = until;
@@ -90,6 +91,11 @@ impl GuestToken {
     /// The token at hand, dead or alive.
     pub fn held(&self) -> Option<&Held<String>> {
         self.keeper.held()
+    }
+
+    /// This very token is the one at hand.
+    pub fn holds(&self, token: &str) -> bool {
+        self.keeper.held().is_some_and(|held| held.token.expose() == token)
     }
 
     pub fn need(&mut self, at: At) -> Then {

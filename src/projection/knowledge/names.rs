@@ -149,6 +149,7 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("scope.asked", List, "scopes asked for"),
     ("scope.needed", List, "scopes needed"),
     ("scope.missing", List, "scopes missing"),
+    ("scope.flow_missing", List, "scopes of the flow's description that were not granted"),
     ("skew_s", Seconds, "server's clock against ours"),
     ("clock.ours", Text, "clocks"),
     ("clock.jump_s", Seconds, "our clock jumped by"),

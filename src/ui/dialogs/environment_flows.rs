@@ -252,6 +252,7 @@ impl Rows<'_> {
         self.path("OAuth token path", &mut value.path, &usual.path);
         self.words("OAuth scope", &mut value.scope, &usual.scope);
         self.number("OAuth renewed early", &mut value.early_secs, usual.early_secs, "s");
+        self.number("OAuth tries", &mut value.tries, usual.tries, "");
     }
 }
 

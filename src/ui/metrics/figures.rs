@@ -144,6 +144,10 @@ fn headline(m: &Metrics, duration_us: Option<u64>) -> Vec<(&'static str, String,
         ),
         ("Disconnections", count(m.disconnections), "Connections that ended while they were up, and not by you."),
     ];
+    if m.waits > 0 {
+        let waited = format!("{} in {}", format::span(m.waited_ms.saturating_mul(1_000)), count(m.waits));
+        out.push(("Waited", waited, "Calls that waited until a limit allowed them: how long in all, and how often."));
+    }
     match duration_us {
         Some(duration) => {
             out.push(("Duration", clock(duration), "From the session's first record to its end, or to now."))

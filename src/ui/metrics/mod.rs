@@ -95,7 +95,7 @@ impl MetricsPane {
                 plot::paint(ui, &laid, scene.settings.utc);
             }
             if let Some(view) = session {
-                if view.dialect().is_verified() {
+                if !view.meters.meters.is_empty() {
                     limits(ui, &view.meters.meters, scene);
                 }
                 self.log(ui, view, &laid);

@@ -2,8 +2,8 @@
 //!
 //! Sessions of all five unverified flows share the credentials of one environment and talk to the sandbox of this
 //! process. Tokens live two minutes, so that each is renewed several times. First everybody talks, then nobody does,
-//! while tokens, heartbeats and pings go on. Frames of the window are laid out and tessellated as in the flood
-//! benchmark; the sandbox's work is part of all figures.
+//! while tokens, heartbeats and pings go on. While they talk, frames of the window are laid out and tessellated as in
+//! the flood benchmark, whenever there is something new; the sandbox's work is part of all figures.
 //!
 //! `FLEET_SESSIONS` (500), `FLEET_MINUTES` (10) and `FLEET_IDLE_MINUTES` (5) change the size. The baseline that the
 //! ratio is against is one session, measured in the same run.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
 use egui::{RawInput, Rect, vec2};
@@ -27,8 +28,11 @@ const SIZE: egui::Vec2 = vec2(1440.0, 900.0);
 const TOKEN_SECS: u32 = 120;
 /// Each session that can talk says something this often.
 const TALK_EVERY: Duration = Duration::from_secs(20);
+/// Sessions whose time is over are opened again; looked for this often.
+const RENEW_EVERY: Duration = Duration::from_secs(10);
 /// No more frames than a screen shows.
 const FRAME: Duration = Duration::from_micros(16_667);
+const COUNTDOWN: Duration = Duration::from_secs(1);
 const READY_WITHIN: Duration = Duration::from_secs(120);
 
 pub struct World {
@@ -114,8 +118,11 @@ impl World {
     pub fn measure(count: usize, talk: Duration, idle: Duration) -> Figures {
         let folder = tempfile::tempdir().expect("folder");
         let awake = Arc::new(AtomicBool::new(true));
-        let ring = awake.clone();
-        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || ring.store(true, Ordering::Relaxed));
+        let (ring, painter): (_, Thread) = (awake.clone(), thread::current());
+        let wake: Arc<dyn Fn() + Send + Sync> = Arc::new(move || {
+            ring.store(true, Ordering::Release);
+            painter.unpark();
+        });
         let console = Console::start(ConsoleOptions {
             vault: Some(Vault::in_memory()),
             places: Some(Places { config: folder.path().join("config"), captures: folder.path().join("captures") }),
@@ -131,7 +138,7 @@ impl World {
             match engine.poll() {
                 Some(Event::Sandbox(SandboxState::Running { environment, .. })) => break *environment,
                 Some(_) => {}
-                None => std::thread::sleep(Duration::from_millis(1)),
+                None => thread::sleep(Duration::from_millis(1)),
             }
         };
         let lives =
@@ -172,11 +179,11 @@ impl World {
         let (cpu, at) = (cpu_seconds(), Instant::now());
         world.talk(talk);
         let talk_cpu = 100.0 * (cpu_seconds() - cpu) / at.elapsed().as_secs_f64();
+        let mut frames = std::mem::take(&mut world.frames);
         let (cpu, at) = (cpu_seconds(), Instant::now());
-        world.run(idle, |_, _| {});
+        world.idle(idle);
         let idle_cpu = 100.0 * (cpu_seconds() - cpu) / at.elapsed().as_secs_f64();
         let megabytes = resident().unwrap_or_default() as f64 / 1e3;
-        let mut frames = std::mem::take(&mut world.frames);
         frames.sort();
         let at = |share: f64| {
             frames.get(((frames.len().max(1) - 1) as f64 * share) as usize).map_or(0.0, |d| d.as_secs_f64() * 1e3)
@@ -238,7 +245,7 @@ impl World {
                 .is_err()
             {
                 self.paint_if_due();
-                std::thread::sleep(Duration::from_millis(1));
+                thread::sleep(Duration::from_millis(1));
             }
             self.sessions.push((SessionId(n as u32 + 1), dialect));
         }
@@ -257,7 +264,7 @@ impl World {
                 .collect();
             assert!(Instant::now() < end, "only {ready} of {count} became ready: {states:?}");
             self.paint_if_due();
-            std::thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5));
         }
     }
 
@@ -269,11 +276,11 @@ impl World {
             matches!(d, DialectId::SessionToken | DialectId::ExternalContact | DialectId::GuestResource)
         };
         let talkers: Vec<SessionId> = dialects.iter().filter(|(_, d)| talks(d)).map(|(id, _)| *id).collect();
-        let every = TALK_EVERY / talkers.len().max(1) as u32;
+        let Some(every) = TALK_EVERY.checked_div(talkers.len() as u32) else { return self.run(time, |_, _| FRAME) };
         let mut next = Duration::ZERO;
         let mut n = 0;
         self.run(time, |world, elapsed| {
-            while !talkers.is_empty() && elapsed >= next {
+            while elapsed >= next {
                 next += every;
                 let session = talkers[n % talkers.len()];
                 n += 1;
@@ -285,27 +292,45 @@ impl World {
                 };
                 let _ = world.console_engine.send(Command::Wish { session, wish });
             }
+            next - elapsed
         });
     }
 
-    /// Lets time go by; paints whenever there is something new, as the window does.
-    fn run(&mut self, time: Duration, mut each: impl FnMut(&mut Self, Duration)) {
+    /// Nobody says anything. A managed conversation ends after 45 minutes; then the next one is begun.
+    fn idle(&mut self, time: Duration) {
+        self.run(time, |world, _| {
+            let board = world.app.log().board();
+            let over = board.sessions.iter().filter(|s| s.state.as_ref().is_some_and(SessionState::is_ended));
+            for session in over.map(|s| s.id) {
+                let _ = world.console_engine.send(Command::Wish { session, wish: Wish::Connect });
+            }
+            RENEW_EVERY
+        });
+    }
+
+    /// Lets time go by; paints whenever there is something new, as the window does. `each` says when it wants to be
+    /// called again at the latest.
+    fn run(&mut self, time: Duration, mut each: impl FnMut(&mut Self, Duration) -> Duration) {
         let began = Instant::now();
         while began.elapsed() < time {
-            each(self, began.elapsed());
+            let again = each(self, began.elapsed());
             self.paint_if_due();
-            std::thread::sleep(Duration::from_millis(2));
+            thread::park_timeout(again.min(self.until_paint()).min(time.saturating_sub(began.elapsed())));
         }
     }
 
+    /// A countdown changes once a second, whatever else happens.
+    fn until_paint(&self) -> Duration {
+        let due = self.next_paint + if self.awake.load(Ordering::Acquire) { Duration::ZERO } else { COUNTDOWN };
+        due.saturating_duration_since(Instant::now())
+    }
+
     fn paint_if_due(&mut self) {
-        let now = Instant::now();
-        // A countdown changes once a second, whatever else happens.
-        let due = self.awake.load(Ordering::Relaxed) || now >= self.next_paint + Duration::from_secs(1);
-        if now < self.next_paint || !due {
+        if !self.until_paint().is_zero() {
             return;
         }
-        self.awake.store(false, Ordering::Relaxed);
+        let now = Instant::now();
+        self.awake.store(false, Ordering::Release);
         self.next_paint = now + FRAME;
         let input = RawInput {
             screen_rect: Some(Rect::from_min_size(egui::Pos2::ZERO, SIZE)),

@@ -20,7 +20,7 @@ struct Play {
 impl Play {
     fn new(source: Source) -> Self {
         let shown = Shown { id: "oauth:e".into(), title: "OAuth".into(), breaks: "calls".into() };
-        Self { machine: Credential::new(source, shown, Duration::from_secs(60), 1), out: Vec::new() }
+        Self { machine: Credential::new(source, shown, Duration::from_secs(60), 6, 1), out: Vec::new() }
     }
 
     fn client() -> Self {

@@ -72,8 +72,8 @@ fn s1_3_a_close_with_1000_right_after_a_post_is_told_as_a_lost_message_and_a_fre
         "m1 unconfirmed: accepted, but the socket closed 1000 200 ms after the POST, before it was committed",
         "fault closed-after-post: The close frame came 200 ms after the POST was sent…",
         "reconnecting (closed by the server with 1000, no reason given)",
-        "clock handshake-token Refused by server",
-        "bearer 1 was refused",
+        "clock handshake-token Forgotten by a close with 1000",
+        "another bearer than 1 is wanted",
     ]);
     p.bearer(2, 300).passes(2.0);
     p.did("open 2 ws://api/api/v2/conversations/messaging/external/contacts");

@@ -18,6 +18,7 @@ pub fn tell(action: &Action) -> Option<String> {
         Action::Learn { .. } => return None,
         Action::NeedBearer => "needs a bearer".into(),
         Action::BearerRefused { number } => format!("bearer {number} was refused"),
+        Action::BearerReplace { number } => format!("another bearer than {number} is wanted"),
         Action::BearerAccepted { number } => format!("bearer {number} was taken"),
         Action::Sign { claims } => format!("sign {}", Value::Object(claims.clone())),
         Action::Keep { key, value } => format!("{} {key}", if value.is_some() { "keep" } else { "unkeep" }),

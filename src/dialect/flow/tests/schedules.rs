@@ -1,8 +1,9 @@
 //! Ten thousand worlds. One that breaks prints its seed; `SCHEDULE_SEED=… cargo test one_schedule -- --nocapture`
-//! tells it from the beginning.
+//! tells it from the beginning. `SCHEDULES=100000` runs more of them.
 
 use super::world::{Tally, World};
 
+/// So many at least.
 const SCHEDULES: u64 = 10_000;
 
 /// Most worlds are small, some are crowded, a few are as full as the flows allow.
@@ -29,9 +30,10 @@ fn one_schedule() {
 #[test]
 fn in_ten_thousand_random_schedules_no_dead_token_leaves_and_every_message_ends_once() {
     let threads = std::thread::available_parallelism().map_or(1, |n| n.get() as u64);
+    let more = std::env::var("SCHEDULES").ok().and_then(|s| s.parse().ok()).unwrap_or(0);
     let run = |first: u64| {
         let mut sum = Tally::default();
-        for seed in (first..SCHEDULES).step_by(threads as usize) {
+        for seed in (first..SCHEDULES.max(more)).step_by(threads as usize) {
             match run(seed, false) {
                 Ok(tally) => sum.add(&tally),
                 Err((what, _)) => panic!("seed {seed}: {what}"),

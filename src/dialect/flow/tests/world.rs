@@ -31,6 +31,7 @@ const END: u64 = LAST + 900 * SECOND;
 enum Order {
     Need(usize),
     Refused(usize, u64),
+    Replace(usize, u64),
     Accepted(u64),
     Deed(ClockDeed),
     Change,
@@ -268,7 +269,7 @@ impl World {
         let shown = Shown { id: "oauth".into(), title: "OAuth".into(), breaks: "calls".into() };
         let early = Duration::from_secs([5, 30, 60, 300][self.chance.up_to(3) as usize]);
         Holder {
-            machine: Credential::new(source, shown, early, self.chance.number()),
+            machine: Credential::new(source, shown, early, 6, self.chance.number()),
             given,
             wrong: if self.chance.up_to(9) == 0 { self.wrong() } else { 0 },
             inline: self.chance.up_to(1) == 0,
@@ -607,6 +608,11 @@ impl World {
                 let session = &mut self.sessions[n];
                 session.dead.extend(session.bearers.get(&number).cloned());
                 self.ask(n, Order::Refused(n, number));
+            }
+            Action::BearerReplace { number } => {
+                let session = &mut self.sessions[n];
+                session.dead.extend(session.bearers.get(&number).cloned());
+                self.ask(n, Order::Replace(n, number));
             }
             Action::BearerAccepted { number } => self.ask(n, Order::Accepted(number)),
             Action::Call { call, request } => self.call(n, at, call, request),

@@ -273,9 +273,11 @@ pub fn tell(action: &Action) -> Option<String> {
         Action::Close { code, reason, .. } => format!("close {code} {reason}"),
         Action::Call { request, .. } => format!("call {} {}", request.method, request.url),
         Action::Learn { .. } => return None,
-        Action::NeedBearer | Action::BearerRefused { .. } | Action::BearerAccepted { .. } | Action::Sign { .. } => {
-            format!("{action:?}")
-        }
+        Action::NeedBearer
+        | Action::BearerRefused { .. }
+        | Action::BearerReplace { .. }
+        | Action::BearerAccepted { .. }
+        | Action::Sign { .. } => format!("{action:?}"),
         Action::Keep { key, value } => format!("{} {key}", if value.is_some() { "keep" } else { "unkeep" }),
         Action::State(Fact::State(s)) if s.why.is_empty() => format!("state {}", state(&s.to)),
         Action::State(Fact::State(s)) => format!("state {}: {}", state(&s.to), s.why),

@@ -127,9 +127,14 @@ pub(super) fn scopes(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, bearer
     if let Some(asked) = &asked {
         g.list("scope.asked", asked.clone(), known.map_or(0, |t| t.told.seq));
     }
+    let dialect = scene.view.start.as_ref().map(|s| s.dialect);
+    if let (Some(granted), Some(dialect)) = (&granted, dialect) {
+        let short = of_flow(dialect).into_iter().filter(|n| !granted.contains(n)).collect();
+        g.list("scope.flow_missing", short, known.map_or(0, |t| t.told.seq));
+    }
     let named = words::scopes_named(text);
     // An environment asks for the scopes that its server has, which may be others than the description's.
-    let needed = match (named.is_empty(), asked, scene.view.start.as_ref().map(|s| s.dialect)) {
+    let needed = match (named.is_empty(), asked, dialect) {
         (false, ..) => named,
         (true, Some(asked), _) => asked,
         (true, None, Some(dialect)) => of_flow(dialect),

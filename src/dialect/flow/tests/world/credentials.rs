@@ -1,6 +1,12 @@
 //! Credentials, run as the engine runs them: orders arrive late, and news lie in a cell where the latest wins.
 
 use super::*;
+use crate::dialect::credential::Who;
+
+/// Sessions by their number, after the person.
+fn who(n: usize) -> Who {
+    n as u32 + 1
+}
 
 impl World {
     pub(super) fn order(&mut self, c: usize, order: Order) {
@@ -9,9 +15,12 @@ impl World {
             return shared.orders.push_back(order);
         }
         match order {
-            Order::Need(n) => self.with(c, |credential, at, out| credential.need(at, n as u32, out)),
+            Order::Need(n) => self.with(c, |credential, at, out| credential.need(at, who(n), out)),
             Order::Refused(n, number) => {
-                self.with(c, |credential, at, out| credential.refused(at, n as u32, number, out))
+                self.with(c, |credential, at, out| credential.refused(at, who(n), number, out))
+            }
+            Order::Replace(n, number) => {
+                self.with(c, |credential, at, out| credential.replace(at, who(n), number, out))
             }
             Order::Accepted(number) => self.credentials[c].machine.accepted(number),
             Order::Deed(deed) => {
@@ -66,7 +75,8 @@ impl World {
                 Deed::State(_) => {}
                 Deed::Tell { who, news } => {
                     self.tell(|| format!("  credential {c} tells {who}: {news:?}"));
-                    let n = who as usize;
+                    // Nobody looks at what a person is told.
+                    let Some(n) = who.checked_sub(1).map(|n| n as usize) else { continue };
                     self.sessions[n].cell = Some(news);
                     if !std::mem::replace(&mut self.sessions[n].planned, true) {
                         let latency = self.chance.up_to(30_000);
