@@ -530,8 +530,9 @@ impl ExternalContact {
                 self.end(at, End::Failed { why: format!("no token for the socket: {}", report.what) }, out);
             }
             BearerNews::Dead { number } => {
-                // Somebody else was refused with it, or a person took it back.
-                if let Some(held) = self.token.held().map(|h| h.number).filter(|_| self.bearer == Some(number)) {
+                // Somebody else was refused with it, or a person took it back. It may have got a new number since.
+                let dead = self.bearer.is_some_and(|bearer| bearer <= number);
+                if let Some(held) = self.token.held().map(|h| h.number).filter(|_| dead) {
                     self.token.abandon(held, out);
                 }
                 // It may have taken the place of the news that were asked for.

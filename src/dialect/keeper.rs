@@ -175,7 +175,9 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
             // Somebody was faster, and a newer one is at hand or on its way.
             return self.need(at);
         }
-        if self.refused.replace(number).is_some() {
+        let again = self.refused.replace(number).is_some();
+        // Another that is on its way was asked for before this one was refused.
+        if again && !self.fetching {
             return self.give_up(Reason::RefusedTwice);
         }
         self.renew()
@@ -406,19 +408,29 @@ mod tests {
         assert_eq!(k.refused(at(2), 1), Then::Ready, "a late refusal of the old one does not harm the new one");
         assert_eq!(k.refused(at(3), 2), Then::GiveUp(Reason::RefusedTwice));
         assert!(k.held().is_none());
+        // One that is on its way already is waited for, and its refusal is the last.
+        k.need(at(3));
+        k.got(at(3), "y".into(), server(60));
+        k.refused(at(3), 3);
+        k.got(at(3), "z".into(), server(60));
+        assert_eq!(k.renew(), Then::Fetch);
+        assert_eq!(k.refused(at(4), 4), Then::Wait);
+        assert!(k.is_fetching());
+        k.got(at(4), "w".into(), server(60));
+        assert_eq!(k.refused(at(4), 5), Then::GiveUp(Reason::RefusedTwice));
         // Nobody waits: it is gone, nothing is fetched, and the next refusal is a first one.
         k.need(at(3));
         k.got(at(3), "x".into(), server(60));
-        k.abandon(3);
+        k.abandon(6);
         assert!(k.held().is_none() && !k.is_fetching());
         // Accepted in between, a later refusal is a first one again.
         k.need(at(4));
         k.got(at(4), "c".into(), server(60));
-        k.accepted(4);
-        assert_eq!(k.refused(at(5), 4), Then::Fetch);
+        k.accepted(7);
+        assert_eq!(k.refused(at(5), 7), Then::Fetch);
         k.got(at(5), "d".into(), server(60));
-        k.accepted(5);
-        assert_eq!(k.refused(at(6), 5), Then::Fetch);
+        k.accepted(8);
+        assert_eq!(k.refused(at(6), 8), Then::Fetch);
     }
 
     #[test]
