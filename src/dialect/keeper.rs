@@ -262,13 +262,14 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         self.backoff.reset();
     }
 
-    /// The server told another end of the token at hand.
-    pub fn lasts(&mut self, at: At, until: Wall) {
-        if let Some(held) = self.held.as_mut().filter(|h| !h.damaged && !h.expired) {
-            let half = until.micros_since(at.server).max(0).unsigned_abs() / 2;
-            held.until = Some(until);
-            held.margin = self.policy.margin.min(Duration::from_micros(half));
-        }
+    /// The server told another end of the token at hand. False where there is none, or a person did something to it:
+    /// then that counts.
+    pub fn lasts(&mut self, at: At, until: Wall) -> bool {
+        let Some(held) = self.held.as_mut().filter(|h| !h.damaged && !h.expired) else { return false };
+        let half = until.micros_since(at.server).max(0).unsigned_abs() / 2;
+        held.until = Some(until);
+        held.margin = self.policy.margin.min(Duration::from_micros(half));
+        true
     }
 
     pub fn tick(&mut self, at: At) -> Then {

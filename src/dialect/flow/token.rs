@@ -75,7 +75,9 @@ impl GuestToken {
 
     /// The server told another end of the token at hand.
     pub fn lasts(&mut self, at: At, until: Wall, by: &str, out: &mut Vec<Action>) {
-        self.keeper.lasts(at, until);
+        if !self.keeper.lasts(at, until) {
+            return;
+        }
         self.clock.margin_secs = self.keeper.held().map_or(0, |h| h.margin.as_secs() as u32);
         self.clock.event = ExpiryEvent::Extended;
         self.clock.until = Some(until);
