@@ -258,10 +258,16 @@ impl ExternalContact {
         match status {
             Some(401) if !self.refused_once => {
                 self.refused_once = true;
-                if let Some(number) = self.token.held().map(|h| h.number) {
-                    self.token.abandon(number, out);
+                self.token.abandon(self.shook.0, out);
+                refused.into_iter().for_each(|number| self.errands.refuse(number, out));
+                if self.token.live(at).is_some() {
+                    // It was renewed while the socket was opening.
+                    self.open_with_token(at, out);
+                } else if refused.is_some() {
+                    self.asking = true;
+                } else {
+                    self.ask(at, out);
                 }
-                self.ask_another(at, Errands::refuse, out);
             }
             None | Some(429 | 500..) => {
                 self.try_again(at, &report.title, End::NotOpened { report: report.title.clone() }, out)
