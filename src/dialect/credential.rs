@@ -156,12 +156,14 @@ impl Credential {
         asks: &'static str,
         out: &mut Vec<Deed>,
     ) {
-        if self.keeper.held().is_some_and(|h| h.number == number) {
-            self.tell_dead(number, out);
+        let held = self.keeper.held().map(|h| h.number);
+        let then = self.keeper.refused(at, number);
+        // It may have been got again since, under another number.
+        if let Some(dropped) = held.filter(|held| self.keeper.held().is_none_or(|h| h.number != *held)) {
+            self.tell_dead(dropped, out);
             self.state(event, by, out, |_| {});
         }
         self.waiting.insert(who);
-        let then = self.keeper.refused(at, number);
         self.follow(at, then, asks, out);
     }
 
