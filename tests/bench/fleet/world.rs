@@ -357,10 +357,15 @@ fn facts(file: &PathBuf, sessions: usize) -> Facts {
     let fate = |word: &str| {
         count(&format!("SELECT count(*) FROM record WHERE kind = 33 AND head LIKE '%\"delivery\":\"{word}\"%'"))
     };
+    // Between two of the same conversation: when that ends, the next one begins its own count.
     let mut gaps = db
         .prepare(
-            "SELECT max(gap) FROM (SELECT mono - lag(mono) OVER (PARTITION BY session ORDER BY seq) AS gap FROM record
-             WHERE kind = 39 AND head LIKE '%\"action\":\"heartbeat\"%')",
+            "SELECT max(gap) FROM
+             (SELECT kind, mono - lag(mono) OVER story AS gap, lag(kind) OVER story AS before FROM record
+              WHERE (kind = 39 AND head LIKE '%\"action\":\"heartbeat\"%')
+                 OR (kind = 31 AND head LIKE '%\"state\":\"ended\"%')
+              WINDOW story AS (PARTITION BY session ORDER BY seq))
+             WHERE kind = 39 AND before = 39",
         )
         .expect("sql");
     let longest = gaps.query_row([], |r| r.get::<_, Option<i64>>(0)).expect("gap").unwrap_or_default();
