@@ -28,7 +28,7 @@ pub use sandbox::SandboxPanel;
 
 use std::path::Path;
 
-use egui::{Context, Frame, Id, Modal, RichText, Role, ScrollArea, Ui, UiBuilder};
+use egui::{Context, Frame, Id, Modal, Popup, RichText, Role, ScrollArea, Ui, UiBuilder};
 
 use super::app::{Acts, Scene};
 use super::palette::Palette;
@@ -266,7 +266,22 @@ fn frame(
             let area = ScrollArea::vertical().id_salt("dialog").max_height(height).auto_shrink([false, true]);
             close | area.show(ui, add).inner
         });
+    if response.is_top_modal {
+        keep_popups_above(ctx, response.response.layer_id);
+    }
     response.inner || response.should_close()
+}
+
+/// A quick click presses and lets go within one frame. It brings the dialog to the front and opens a list in it at once,
+/// and the dialog could win: the list would lie behind it, out of reach.
+fn keep_popups_above(ctx: &Context, dialog: egui::LayerId) {
+    let open = |ctx: &Context| {
+        let layers = ctx.memory(|m| m.areas().visible_layer_ids());
+        layers.into_iter().find(|l| l.order == dialog.order && Popup::is_id_open(ctx, l.id))
+    };
+    if let Some(popup) = Popup::is_any_open(ctx).then(|| open(ctx)).flatten() {
+        ctx.set_sublayer(dialog, popup);
+    }
 }
 
 /// Width of the column of names: narrower where there is little room, at 200 % for instance.
