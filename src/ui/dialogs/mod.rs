@@ -284,6 +284,11 @@ fn keep_popups_above(ctx: &Context, dialog: egui::LayerId) {
     }
 }
 
+/// Width of a field: what there is, as far as a line is easily read.
+fn field_width(ui: &Ui) -> f32 {
+    ui.available_width().min(420.0)
+}
+
 /// Width of the column of names: narrower where there is little room, at 200 % for instance.
 fn names_width(ui: &Ui) -> f32 {
     (ui.available_width() * 0.32).clamp(96.0, 150.0)
@@ -318,7 +323,7 @@ fn row<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
 /// A text field of a form; its row's name is its accessible name.
 fn text(ui: &mut Ui, name: &str, value: &mut String, hint: &str) -> egui::Response {
     field(ui, name, |ui| {
-        let edit = egui::TextEdit::singleline(value).hint_text(hint).desired_width(ui.available_width().min(420.0));
+        let edit = egui::TextEdit::singleline(value).hint_text(hint).desired_width(field_width(ui));
         ui.add(edit).accessible_name(name)
     })
 }
