@@ -196,7 +196,9 @@ pub fn paint(
         dialog,
         Dialog::Help(_) | Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_) | Dialog::AuditLog(_)
     );
-    frame(ctx, title, width, (bare, scrolls), |ui| match dialog {
+    // What grows and shrinks while it is filled in keeps its head where it is.
+    let hangs = matches!(dialog, Dialog::Palette(_) | Dialog::NewSession(_));
+    frame(ctx, title, width, Shape { bare, scrolls, hangs }, |ui| match dialog {
         Dialog::Palette(palette) => palette.paint(ui, scene, acts),
         Dialog::Keys(filter) => {
             super::keys::paint(ui, filter);
@@ -228,20 +230,35 @@ pub fn paint(
     })
 }
 
+/// How a dialog stands in the window.
+#[derive(Clone, Copy, Default)]
+struct Shape {
+    /// Without a title bar.
+    bare: bool,
+    /// Its content scrolls by itself.
+    scrolls: bool,
+    /// Hangs from a fixed height, instead of standing in the middle.
+    hangs: bool,
+}
+
 /// A modal with a title bar (unless it is bare) and a closing cross. Esc and a click beside it close it too. What does
 /// not fit is scrolled, by the content itself where it scrolls.
 fn frame(
     ctx: &Context,
     title: &str,
     width: f32,
-    (bare, scrolls): (bool, bool),
+    Shape { bare, scrolls, hangs }: Shape,
     add: impl FnOnce(&mut Ui) -> bool,
 ) -> bool {
     let id = Id::unique(("dialog", title));
     let t = super::theme::tokens_of(ctx);
     let screen = ctx.content_rect();
     let width = width.min(screen.width() - 48.0);
-    let area = Modal::default_area(id).accessible_name(title).role(Role::Dialog);
+    let mut area = Modal::default_area(id).accessible_name(title).role(Role::Dialog);
+    if hangs {
+        let top = ((screen.height() - 500.0) / 2.0).max(space::HALL);
+        area = area.anchor(egui::Align2::CENTER_TOP, egui::vec2(0.0, top));
+    }
     let response = Modal::new(id)
         .area(area)
         .backdrop_color(t.shade)
