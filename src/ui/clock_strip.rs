@@ -36,9 +36,12 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
     }
     let builder = UiBuilder::new().accessibility_role(Role::List).accessibility_label("Clocks");
     ui.scope_builder(builder, |ui| {
+        // The bar lies over the lower edge: the window must not jump when one clock more has no room.
+        ui.spacing_mut().scroll.floating_allocated_width = 0.0;
+        ui.spacing_mut().scroll.floating_width = 3.0;
         ScrollArea::horizontal().id_salt("clocks").auto_shrink([false, true]).show(ui, |ui| {
             ui.horizontal(|ui| {
-                ui.set_height(30.0);
+                ui.set_height(31.0);
                 ui.label(RichText::new("Clocks").font(font::small_strong()).color(t.text.weak));
                 if clocks.is_empty() {
                     ui.label(RichText::new("Nothing expires yet.").color(t.text.weak));
@@ -51,7 +54,9 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
     });
 }
 
-/// Living ones by what is left, then those without an end, then dead ones.
+/// Living ones by what is left, then those without an end, then dead ones. The session's own stand before what it
+/// shares with others: with many flows in use there are OAuth tokens of which it has no need. What is about to break
+/// stands before all.
 fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
     let general = &scene.board.general;
     let now = general.server_now(scene.shown_at);
@@ -60,10 +65,14 @@ fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
         let now = view.server_now(scene.shown_at);
         out.extend(view.clocks.iter().map(|clock| Placed { clock, session: Some(view), now }));
     }
-    out.sort_by_key(|p| match (p.clock.phase(p.now), p.clock.left(p.now)) {
-        (ClockPhase::Dead, _) => (2, Duration::ZERO),
-        (ClockPhase::Open, _) | (_, None) => (1, Duration::ZERO),
-        (_, Some(left)) => (0, left),
+    out.sort_by_key(|p| {
+        let shared = p.session.is_none();
+        match (p.clock.phase(p.now), p.clock.left(p.now)) {
+            (ClockPhase::Margin | ClockPhase::Last, Some(left)) => (false, 0, left),
+            (ClockPhase::Dead, _) => (shared, 3, Duration::ZERO),
+            (ClockPhase::Open, _) | (_, None) => (shared, 2, Duration::ZERO),
+            (_, Some(left)) => (shared, 1, left),
+        }
     });
     out
 }
@@ -83,6 +92,9 @@ fn one(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
         assumed: fact.assumed,
     };
     let response = ring.show(ui);
+    if response.gained_focus() {
+        response.scroll_to_me(None);
+    }
     let hint = if fact.breaks.is_empty() { String::new() } else { format!("Then fails: {}. ", fact.breaks) };
     let response =
         response.on_hover_text(format!("{hint}Click for claims and history, right-click for what can be done."));

@@ -46,6 +46,10 @@ pub fn score(wanted: &str, text: &str) -> Option<u32> {
         last = Some(found);
         at = found + 1;
     }
+    let wanted = wanted.trim().to_lowercase();
+    if !wanted.is_empty() && text.iter().collect::<String>().contains(&wanted) {
+        total += 6;
+    }
     // A short title that is matched whole stands before a long one.
     Some((total * 100 + 100).saturating_sub((text.len() as u32).min(99)))
 }
@@ -194,6 +198,7 @@ mod tests {
         assert_eq!(best("export"), Some(Cmd::Export));
         assert_eq!(best("new ses"), Some(Cmd::NewSession));
         assert_eq!(best("settings"), Some(Cmd::Settings));
+        assert_eq!(best("sett"), Some(Cmd::Settings));
         assert_eq!(best("tz"), Some(Cmd::TimeZero));
     }
 

@@ -17,6 +17,9 @@ use crate::model::{DialectId, Environment, Mono, Now, Report, SessionId};
 use crate::projection::{Board, EntryState, SessionView, What};
 use crate::sandbox::{FlowChange, LifetimeChange, Order};
 
+/// In a window that is not even so high, what can be done stands beside the steps.
+const LOW: f32 = 700.0;
+
 /// Which complaint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Story {
@@ -320,16 +323,30 @@ impl Tour {
             });
         });
         let (step, text) = self.words();
+        let low = ui.ctx().content_rect().height() < LOW;
         ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = space::WIDE;
             for (n, name) in ["Complaint", "Reproduced", "Explained", "Mended", "Holds"].into_iter().enumerate() {
                 let color = if n == step { t.text.strong } else { t.text.weak };
                 let font = if n == step { font::strong() } else { font::body() };
-                let mark = if n < step { "✓" } else { "" };
-                ui.label(RichText::new(format!("{} {name} {mark}", n + 1)).font(font).color(color));
+                let mark = if n < step { " ✓" } else { "" };
+                ui.label(RichText::new(format!("{} {name}{mark}", n + 1)).font(font).color(color));
+            }
+            if low {
+                close |= self.deeds(ui, now, acts);
             }
         });
         ui.add(Label::new(text).wrap());
-        ui.horizontal_wrapped(|ui| match &self.stage {
+        if !low {
+            close |= ui.horizontal_wrapped(|ui| self.deeds(ui, now, acts)).inner;
+        }
+        close
+    }
+
+    /// What can be done at this stage. True where the tour shall close.
+    fn deeds(&mut self, ui: &mut Ui, now: Now, acts: &mut Acts) -> bool {
+        let mut close = false;
+        match &self.stage {
             Stage::Told => {
                 if button(ui, Some(Icon::Play), "Reproduce it in the sandbox", Weight::Primary).clicked() {
                     self.reproduce(now);
@@ -352,9 +369,9 @@ impl Tour {
             }
             _ => {
                 ui.spinner();
-                ui.label(RichText::new(self.doing()).color(t.text.weak));
+                ui.label(RichText::new(self.doing()).color(tokens(ui).text.weak));
             }
-        });
+        }
         close
     }
 

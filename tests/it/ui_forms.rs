@@ -315,3 +315,35 @@ fn signing_keys_are_made_for_an_environment_as_it_is_stored() {
     press_far(&mut h, "Keys…");
     assert!(sees(&h, "Signing keys") && sees(&h, "Make a key"));
 }
+
+/// Presses and lets go within one frame, as a quick finger or a slow machine does.
+fn tap(h: &mut Harness<'_, App>, at: egui::Pos2) {
+    h.hover_at(at);
+    h.run_ok();
+    for pressed in [true, false] {
+        let button = egui::PointerButton::Primary;
+        let event = egui::Event::PointerButton { pos: at, button, pressed, modifiers: Modifiers::NONE };
+        h.input_mut().events.push(event);
+    }
+    h.step();
+    h.run_ok();
+}
+
+#[test]
+fn a_list_that_a_quick_click_opened_lies_above_its_dialog() {
+    let desk = stored();
+    let mut h = open(&desk);
+    // Both times: the second dialog stands above where the list of the first one was.
+    for flow in ["External-contact socket", "Signed guest (RS256)"] {
+        keys(&mut h, Modifiers::COMMAND, Key::K);
+        fill(&mut h, "Find a command", "New session with options");
+        keys(&mut h, Modifiers::NONE, Key::Enter);
+        let list = h.get_by_role_and_label(Role::ComboBox, "Flow of the session").rect().center();
+        tap(&mut h, list);
+        let choice = h.get_by_label(&format!("{flow} · unverified")).rect().center();
+        tap(&mut h, choice);
+        let shown = h.get_by_role_and_label(Role::ComboBox, "Flow of the session").value();
+        assert_eq!(shown.as_deref(), Some(flow));
+        keys(&mut h, Modifiers::NONE, Key::Escape);
+    }
+}

@@ -155,3 +155,80 @@ fn the_panes_are_as_high_whatever_was_known_at_the_first_frame() {
         .into();
     assert_eq!(heights[0], heights[1]);
 }
+
+/// A window with so many sessions, the first of them in front.
+fn crowd(desk: &Desk, count: u32) -> Harness<'static, App> {
+    for n in 1..=count {
+        let environment = if n <= count / 2 { "Sandbox" } else { "Staging" };
+        desk.session(n, &format!("Guest {n}"), environment, SessionState::Ready);
+    }
+    desk.writer.flush().unwrap();
+    let mut h = desk.harness(SIZE, Theme::Dark);
+    h.state_mut().adopt(SessionId(1));
+    until(&mut h, "the sessions", |h| h.query_by_label("Session Guest 1, ready").is_some());
+    h
+}
+
+/// The row of a session, where it is painted and lies within the list.
+fn row_in_view(h: &Harness<'_, App>, n: u32) -> bool {
+    let view = h.query_all_by_role(Role::Splitter).next().unwrap().rect().y_range();
+    let row = h.query_by_label_contains(&format!("Session Guest {n}, ready")).map(|row| row.rect().y_range());
+    row.is_some_and(|row| view.contains(row.min) && view.contains(row.max))
+}
+
+#[test]
+fn the_row_of_the_session_in_front_comes_into_view_among_sixty() {
+    let desk = Desk::default();
+    let mut h = crowd(&desk, 60);
+    assert!(row_in_view(&h, 1) && !row_in_view(&h, 58));
+    let painted = h.query_all_by_label_contains("Session Guest ").count();
+    assert!((10..30).contains(&painted), "{painted} rows are painted");
+    for (title, n) in [("Guest 58", 58), ("Guest 31", 31), ("Guest 60", 60)] {
+        keys(&mut h, egui::Modifiers::COMMAND, egui::Key::K);
+        crate::ui_app::fill(&mut h, "Find a command", title);
+        keys(&mut h, egui::Modifiers::NONE, egui::Key::Enter);
+        until(&mut h, "its row", |h| row_in_view(h, n));
+    }
+    keys(&mut h, egui::Modifiers::COMMAND, egui::Key::Num3);
+    until(&mut h, "the third row", |h| row_in_view(h, 3) && !row_in_view(h, 60));
+}
+
+#[test]
+fn the_keyboard_reaches_every_row_of_a_long_list_and_comes_back() {
+    let desk = Desk::default();
+    let mut h = crowd(&desk, 60);
+    h.get_by_label("Session Guest 1, ready").focus();
+    h.run_ok();
+    let focused = |h: &Harness<'_, App>, n: u32| {
+        h.query_by_label_contains(&format!("Session Guest {n}, ready")).is_some_and(|row| row.is_focused())
+    };
+    for n in 2..=60 {
+        keys(&mut h, egui::Modifiers::NONE, egui::Key::Tab);
+        assert!(focused(&h, n) && row_in_view(&h, n), "row {n} on the way down");
+    }
+    for n in (1..60).rev() {
+        keys(&mut h, egui::Modifiers::SHIFT, egui::Key::Tab);
+        assert!(focused(&h, n) && row_in_view(&h, n), "row {n} on the way up");
+    }
+}
+
+#[test]
+fn the_clocks_of_the_session_stand_before_shared_ones_unless_these_are_about_to_break() {
+    let desk = Desk::default();
+    let session = desk.rich();
+    let mut h = desk.harness(SIZE, Theme::Dark);
+    h.state_mut().adopt(session);
+    until(&mut h, "the clocks", |h| h.query_all_by_label_contains("clock OAuth,").next().is_some());
+    let order = |h: &Harness<'_, App>| -> Vec<String> {
+        let clocks = h.query_all_by_label_contains("clock ");
+        let mut clocks: Vec<_> = clocks.map(|n| (n.rect().left(), n.accesskit_node().label())).collect();
+        clocks.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let title = |label: String| label.strip_prefix("clock ")?.split(',').next().map(str::to_owned);
+        clocks.into_iter().filter_map(|(_, label)| title(label?)).collect()
+    };
+    assert_eq!(order(&h), ["guest JWT", "session idle", "OAuth"]);
+    desk.clock_fact(SessionId::NONE, "broker", "broker token", 30, 60, "the next call");
+    desk.writer.flush().unwrap();
+    until(&mut h, "the broker's", |h| h.query_all_by_label_contains("clock broker token,").next().is_some());
+    assert_eq!(order(&h), ["broker token", "guest JWT", "session idle", "OAuth"]);
+}

@@ -302,6 +302,8 @@ fn one(
             .show(ui, |ui| composer::paint(ui, composer, view, &limits, want, acts));
     }
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
+        // With hardly any room left it shall be cut off, not lie over the composer.
+        ui.shrink_clip_rect(ui.max_rect());
         paint_column(ui, &mut column.list, view, scene, acts);
     });
 }

@@ -32,7 +32,8 @@ pub(super) fn paint(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &m
 }
 
 fn folded(ui: &mut Ui, view: &SessionView, forms: Vec<(&str, String)>, (id, open): (egui::Id, &mut bool)) {
-    ui.horizontal_wrapped(|ui| {
+    // One line, whatever the width: the conversation needs the room more.
+    ui.horizontal(|ui| {
         if !view.ids.is_empty() {
             let title = format::plural(view.ids.len() as u64, "name at the server", "names at the server");
             if disclosure(ui, &title, open) {

@@ -31,7 +31,8 @@ pub struct AuditDialog {
     chosen: Option<usize>,
     scroller: Scroller,
     to_end: bool,
-    canary: Option<(Arc<Galley>, bool)>,
+    /// What the lines were laid out for: fonts, theme and width.
+    canary: Option<(Arc<Galley>, (bool, f32))>,
 }
 
 impl std::fmt::Debug for AuditDialog {
@@ -136,10 +137,11 @@ impl AuditDialog {
     fn list(&mut self, ui: &mut Ui, utc: bool) {
         let t = tokens(ui);
         let canary = ui.painter().layout_no_wrap("0123456789:".to_owned(), font::small_data(), Color32::PLACEHOLDER);
-        let same = self.canary.as_ref().is_some_and(|(old, dark)| Arc::ptr_eq(old, &canary) && *dark == t.dark);
+        let now = (t.dark, ui.available_width());
+        let same = self.canary.as_ref().is_some_and(|(old, then)| Arc::ptr_eq(old, &canary) && *then == now);
         if !same {
             self.lines.iter_mut().for_each(|l| l.laid = None);
-            self.canary = Some((canary, t.dark));
+            self.canary = Some((canary, now));
         }
         if std::mem::take(&mut self.to_end) {
             let rows = self.shown.len() as u64;
@@ -169,12 +171,12 @@ impl AuditDialog {
                 ui.painter().rect_filled(rect, 0, fill);
             }
             let ink = line.tone.ink(ui);
-            let galley = line
-                .laid
-                .get_or_insert_with(|| {
-                    lay_out(ui, line_parts(&line.time, utc), &line.who, &line.what, (&line.outcome, ink), &line.rest, t)
-                })
-                .clone();
+            if line.laid.is_none() {
+                let mut job = parts(line, utc, ink, t);
+                job.wrap = egui::text::TextWrapping::truncate_at_width(rect.width() - 2.0 * space::TIGHT);
+                line.laid = Some(ui.painter().layout_job(job));
+            }
+            let Some(galley) = line.laid.clone() else { return };
             let at = pos2(rect.left() + space::TIGHT, rect.center().y - galley.size().y / 2.0);
             ui.painter().with_clip_rect(rect.intersect(ui.clip_rect())).galley(at, galley, Color32::PLACEHOLDER);
         });
@@ -236,21 +238,9 @@ impl AuditDialog {
     }
 }
 
-fn line_parts(time: &Option<Wall>, utc: bool) -> String {
-    time.map_or_else(String::new, |at| format::time_of_day(at, utc))
-}
-
-fn lay_out(
-    ui: &Ui,
-    time: String,
-    who: &str,
-    what: &str,
-    (outcome, ink): (&str, Color32),
-    rest: &str,
-    t: &Tokens,
-) -> Arc<Galley> {
+/// A line of the list, its outcome in the ink of its tone.
+fn parts(line: &Line, utc: bool, ink: Color32, t: &Tokens) -> LayoutJob {
     let mut job = LayoutJob::default();
-    job.wrap.max_width = f32::INFINITY;
     let mut put = |text: &str, id: egui::FontId, ink: Color32, columns: usize| {
         // Columns of a fixed count of letters, in the font whose letters are alike.
         let text = format::shown(text);
@@ -263,12 +253,13 @@ fn lay_out(
         job.append(&cut, 0.0, TextFormat::simple(id.clone(), ink));
         job.append(&" ".repeat(pad + 2), 0.0, TextFormat::simple(id, ink));
     };
+    let time = line.time.map_or_else(String::new, |at| format::time_of_day(at, utc));
     put(&time, font::small_data(), t.text.weak, 12);
-    put(who, font::small_data(), t.text.normal, 14);
-    put(what, font::small_data(), t.text.strong, 20);
-    put(outcome, font::small_data(), ink, 12);
-    job.append(&format::shown(rest), 0.0, TextFormat::simple(font::small_data(), t.text.normal));
-    ui.painter().layout_job(job)
+    put(&line.who, font::small_data(), t.text.normal, 14);
+    put(&line.what, font::small_data(), t.text.strong, 20);
+    put(&line.outcome, font::small_data(), ink, 12);
+    job.append(&format::shown(&line.rest), 0.0, TextFormat::simple(font::small_data(), t.text.normal));
+    job
 }
 
 impl Line {

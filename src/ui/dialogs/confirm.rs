@@ -35,7 +35,7 @@ pub fn paint(ctx: &Context, confirm: &Confirm, acts: &mut Acts) -> bool {
         Confirm::Link { .. } => "Open this address?",
         Confirm::ExportPrivateKey(_) => "Export the private key?",
     };
-    super::frame(ctx, title, 460.0, (false, false), |ui| {
+    super::frame(ctx, title, 460.0, super::Shape::default(), |ui| {
         let mut done = false;
         match confirm {
             Confirm::DeleteEnvironment { name, kept, .. } => {

@@ -135,9 +135,9 @@ impl Form {
                         Region::find(name).map_or_else(|| name.clone(), |r| format!("{} · {}", r.title, r.domain))
                     }
                 };
-                ComboBox::new("region", "")
+                ComboBox::from_id_salt("region")
                     .selected_text(title)
-                    .width(ui.available_width().min(320.0))
+                    .width(super::field_width(ui))
                     .truncate()
                     .height(360.0)
                     .show_ui(ui, |ui| {

@@ -4,7 +4,7 @@ use egui::{ComboBox, DragValue, Ui};
 
 use super::environment_form::warn;
 use super::secret_field::SecretField;
-use super::{field, field_of, text, under};
+use super::{field, field_of, field_width, text, under};
 use crate::model::Environment;
 use crate::model::environment::{TokenSource, pasted_key};
 use crate::ui::app::Scene;
@@ -41,9 +41,9 @@ pub fn paint(ui: &mut Ui, e: &mut Environment, secret: &mut SecretField, pasted:
     let all = sources();
     let title = all.iter().find(|(_, s)| is_same_kind(s, &e.token_source)).map_or("", |(title, _)| title);
     field(ui, "OAuth token from", |ui| {
-        ComboBox::new("token-source", "")
+        ComboBox::from_id_salt("token-source")
             .selected_text(title)
-            .width(ui.available_width().min(260.0))
+            .width(field_width(ui))
             .show_ui(ui, |ui| {
                 for (title, source) in all {
                     let chosen = is_same_kind(&source, &e.token_source);

@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, DragValue, TextEdit, Ui};
 
-use super::{field, hint, text, under};
+use super::{field, field_width, hint, text, under};
 use crate::model::flows::{GuestForm, RefreshForm, RenewBy, SendForm};
 use crate::model::{DialectId, Environment, KeyInfo, KeyState, UNVERIFIED};
 use crate::ui::app::{Act, Acts, Scene};
@@ -105,10 +105,10 @@ impl FlowForm {
                 text(ui, "Guest id", &mut form.guest_id, "user-1");
                 text(ui, "Guest name", &mut form.name, "Guest");
                 queue(ui, form);
-                field(ui, "Length", |ui| {
+                field(ui, "Session length", |ui| {
                     let mut secs = form.duration_secs.unwrap_or(USUAL_LENGTH);
                     let drag = DragValue::new(&mut secs).suffix(" s").range(0..=1_000_000);
-                    if ui.add(drag).accessible_name("Length").changed() {
+                    if ui.add(drag).accessible_name("Session length").changed() {
                         form.duration_secs = Some(secs);
                     }
                 });
@@ -147,9 +147,9 @@ fn queue(ui: &mut Ui, form: &mut GuestForm) {
 fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, chosen: &mut Option<T>, usual: T, all: &[(T, &'static str)]) {
     let title = |of: T| all.iter().find(|(value, _)| *value == of).map_or("", |(_, title)| title);
     field(ui, name, |ui| {
-        ComboBox::new(name, "")
+        ComboBox::from_id_salt(name)
             .selected_text(title(chosen.unwrap_or(usual)))
-            .width(ui.available_width().min(260.0))
+            .width(field_width(ui))
             .truncate()
             .show_ui(ui, |ui| {
                 for (value, title) in all {
@@ -165,8 +165,8 @@ fn choice<T: Copy + PartialEq>(ui: &mut Ui, name: &str, chosen: &mut Option<T>, 
 
 fn lines(ui: &mut Ui, name: &str, value: &mut String) {
     field(ui, name, |ui| {
-        let edit = TextEdit::multiline(value).hint_text("name = value, one in a line").desired_rows(2);
-        ui.add(edit.desired_width(ui.available_width().min(420.0))).accessible_name(name);
+        let edit = TextEdit::multiline(value).hint_text("name = value, one per line").desired_rows(2);
+        ui.add(edit.desired_width(field_width(ui))).accessible_name(name);
     });
     let broken = value.lines().filter(|l| !l.trim().is_empty() && pair(l).is_none()).count();
     if broken > 0 {

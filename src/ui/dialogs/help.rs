@@ -31,11 +31,11 @@ impl Help {
         let height = (ui.ctx().content_rect().height() - 150.0).clamp(200.0, 640.0);
         let size = egui::vec2(ui.available_width(), height);
         ui.allocate_ui_with_layout(size, egui::Layout::left_to_right(egui::Align::Min), |ui| {
-            ui.vertical(|ui| {
-                ui.set_width((size.x * 0.3).min(240.0));
+            let list = egui::Layout::top_down_justified(egui::Align::Min);
+            ui.allocate_ui_with_layout(egui::vec2((size.x * 0.35).min(280.0), height), list, |ui| {
                 for (name, _) in PAGES {
                     let title = DialectId::of_key(name).map_or("Overview", DialectId::title);
-                    if ui.add(egui::Button::selectable(self.page == name, title).truncate()).clicked() {
+                    if ui.add(egui::Button::selectable(self.page == name, title).wrap()).clicked() {
                         self.page = name;
                     }
                 }

@@ -28,7 +28,7 @@ pub use sandbox::SandboxPanel;
 
 use std::path::Path;
 
-use egui::{Context, Frame, Id, Modal, RichText, Role, ScrollArea, Ui, UiBuilder};
+use egui::{Context, Frame, Id, Modal, Popup, RichText, Role, ScrollArea, Ui, UiBuilder};
 
 use super::app::{Acts, Scene};
 use super::palette::Palette;
@@ -196,7 +196,9 @@ pub fn paint(
         dialog,
         Dialog::Help(_) | Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_) | Dialog::AuditLog(_)
     );
-    frame(ctx, title, width, (bare, scrolls), |ui| match dialog {
+    // What grows and shrinks while it is filled in keeps its head where it is.
+    let hangs = matches!(dialog, Dialog::Palette(_) | Dialog::NewSession(_));
+    frame(ctx, title, width, Shape { bare, scrolls, hangs }, |ui| match dialog {
         Dialog::Palette(palette) => palette.paint(ui, scene, acts),
         Dialog::Keys(filter) => {
             super::keys::paint(ui, filter);
@@ -228,20 +230,35 @@ pub fn paint(
     })
 }
 
+/// How a dialog stands in the window.
+#[derive(Clone, Copy, Default)]
+struct Shape {
+    /// Without a title bar.
+    bare: bool,
+    /// Its content scrolls by itself.
+    scrolls: bool,
+    /// Hangs from a fixed height, instead of standing in the middle.
+    hangs: bool,
+}
+
 /// A modal with a title bar (unless it is bare) and a closing cross. Esc and a click beside it close it too. What does
 /// not fit is scrolled, by the content itself where it scrolls.
 fn frame(
     ctx: &Context,
     title: &str,
     width: f32,
-    (bare, scrolls): (bool, bool),
+    Shape { bare, scrolls, hangs }: Shape,
     add: impl FnOnce(&mut Ui) -> bool,
 ) -> bool {
     let id = Id::unique(("dialog", title));
     let t = super::theme::tokens_of(ctx);
     let screen = ctx.content_rect();
     let width = width.min(screen.width() - 48.0);
-    let area = Modal::default_area(id).accessible_name(title).role(Role::Dialog);
+    let mut area = Modal::default_area(id).accessible_name(title).role(Role::Dialog);
+    if hangs {
+        let top = ((screen.height() - 500.0) / 2.0).max(space::HALL);
+        area = area.anchor(egui::Align2::CENTER_TOP, egui::vec2(0.0, top));
+    }
     let response = Modal::new(id)
         .area(area)
         .backdrop_color(t.shade)
@@ -266,7 +283,27 @@ fn frame(
             let area = ScrollArea::vertical().id_salt("dialog").max_height(height).auto_shrink([false, true]);
             close | area.show(ui, add).inner
         });
+    if response.is_top_modal {
+        keep_popups_above(ctx, response.response.layer_id);
+    }
     response.inner || response.should_close()
+}
+
+/// A quick click presses and lets go within one frame. It brings the dialog to the front and opens a list in it at once,
+/// and the dialog could win: the list would lie behind it, out of reach.
+fn keep_popups_above(ctx: &Context, dialog: egui::LayerId) {
+    let open = |ctx: &Context| {
+        let layers = ctx.memory(|m| m.areas().visible_layer_ids());
+        layers.into_iter().find(|l| l.order == dialog.order && Popup::is_id_open(ctx, l.id))
+    };
+    if let Some(popup) = Popup::is_any_open(ctx).then(|| open(ctx)).flatten() {
+        ctx.set_sublayer(dialog, popup);
+    }
+}
+
+/// Width of a field: what there is, as far as a line is easily read.
+fn field_width(ui: &Ui) -> f32 {
+    ui.available_width().min(420.0)
 }
 
 /// Width of the column of names: narrower where there is little room, at 200 % for instance.
@@ -303,7 +340,7 @@ fn row<R>(ui: &mut Ui, name: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
 /// A text field of a form; its row's name is its accessible name.
 fn text(ui: &mut Ui, name: &str, value: &mut String, hint: &str) -> egui::Response {
     field(ui, name, |ui| {
-        let edit = egui::TextEdit::singleline(value).hint_text(hint).desired_width(ui.available_width().min(420.0));
+        let edit = egui::TextEdit::singleline(value).hint_text(hint).desired_width(field_width(ui));
         ui.add(edit).accessible_name(name)
     })
 }

@@ -279,7 +279,7 @@ pub const FORMS: &[OrderForm] = &[
     order(
         "Flows",
         "use_keys",
-        "Use keys up",
+        "Use up idempotency keys",
         "The next new idempotency keys were used by somebody else before.",
         &[COUNT],
     ),

@@ -63,7 +63,7 @@ fn expand(text: &str) -> PathBuf {
 /// Paints the field. True when it is done.
 pub fn paint(ctx: &Context, dialog: &mut PathDialog, acts: &mut Acts) -> bool {
     let title = dialog.question.title.clone();
-    super::frame(ctx, &title, 560.0, (false, false), |ui| {
+    super::frame(ctx, &title, 560.0, super::Shape::default(), |ui| {
         let t = tokens(ui);
         let edit = TextEdit::singleline(&mut dialog.text).hint_text("/path/to/file").desired_width(f32::INFINITY);
         let response = ui.add(edit.id_salt("path")).accessible_name("Path");

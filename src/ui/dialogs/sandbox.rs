@@ -42,9 +42,9 @@ impl SandboxPanel {
         let screen = ctx.content_rect();
         Window::new("Sandbox")
             .open(&mut open)
-            .default_pos(screen.right_top() + vec2(-404.0, 84.0))
+            .default_pos(screen.right_top() + vec2(-388.0, 84.0))
             .default_width(380.0)
-            .default_height((screen.height() - 170.0).clamp(240.0, 620.0))
+            .default_height((screen.height() - 170.0).clamp(240.0, 740.0))
             .min_width(320.0)
             .collapsible(false)
             .show(ctx, |ui| {
@@ -116,13 +116,15 @@ impl SandboxPanel {
             }
             return;
         }
-        CollapsingHeader::new(form.title).id_salt(form.key).show(ui, |ui| {
+        let header = CollapsingHeader::new(form.title).id_salt(form.key);
+        let shown = header.show(ui, |ui| {
             hint(ui, form.about);
             let usual = || form.fields.iter().map(|f| first(f.kind)).collect();
             let values = self.values.entry(form.key).or_insert_with(usual);
             for (field, value) in form.fields.iter().zip(values) {
                 ui.horizontal(|ui| {
                     ui.allocate_ui(vec2(130.0, space::CONTROL), |ui| {
+                        ui.set_min_width(130.0);
                         ui.add(Label::new(field.title).truncate());
                     });
                     one(ui, &format!("{}: {}", form.title, field.title), field.kind, value, status);
@@ -135,6 +137,10 @@ impl SandboxPanel {
                 self.give(form, acts);
             }
         });
+        // Open, it says so below its title.
+        if shown.body_response.is_none() {
+            shown.header_response.on_hover_text(form.about);
+        }
     }
 
     fn give(&mut self, form: &'static OrderForm, acts: &mut Acts) {

@@ -3,7 +3,7 @@
 use egui::{ComboBox, Key, Modifiers, TextEdit, Ui};
 
 use super::flow_form::{self, FlowForm};
-use super::{field, field_of, hint, text, under};
+use super::{field, field_of, field_width, hint, text, under};
 use crate::dialect::guest_resource::KEPT;
 use crate::engine::Command;
 use crate::model::{DialectId, Environment, Secret, SessionId};
@@ -89,9 +89,9 @@ impl NewSession {
         };
         field(ui, "Kept session", |ui| {
             let chosen = mine.iter().find(|k| k.key == self.kept).map(|k| title(k)).unwrap_or_default();
-            ComboBox::new("kept-session", "")
+            ComboBox::from_id_salt("kept-session")
                 .selected_text(chosen)
-                .width(ui.available_width().min(260.0))
+                .width(field_width(ui))
                 .truncate()
                 .show_ui(ui, |ui| {
                     for k in &mine {
@@ -108,9 +108,9 @@ impl NewSession {
         text(ui, "Name", &mut self.name, "Guest 1");
         field(ui, "Environment", |ui| {
             let name = scene.settings.environment(&self.environment).map_or("Sandbox", |e| e.name.as_str());
-            ComboBox::new("new-session-environment", "")
+            ComboBox::from_id_salt("new-session-environment")
                 .selected_text(name)
-                .width(ui.available_width().min(260.0))
+                .width(field_width(ui))
                 .truncate()
                 .show_ui(ui, |ui| {
                     ui.selectable_value(&mut self.environment, SANDBOX.to_owned(), "Sandbox");
@@ -122,9 +122,9 @@ impl NewSession {
                 .accessible_name("Environment of the session");
         });
         field(ui, "Flow", |ui| {
-            ComboBox::new("new-session-dialect", "")
+            ComboBox::from_id_salt("new-session-dialect")
                 .selected_text(self.dialect.title())
-                .width(ui.available_width().min(260.0))
+                .width(field_width(ui))
                 .truncate()
                 .show_ui(ui, |ui| {
                     for dialect in DialectId::ALL {
@@ -174,9 +174,7 @@ impl NewSession {
             Token::Fresh => under(ui, "A new guest, unknown to the server."),
             Token::Given => {
                 field(ui, "Token", |ui| {
-                    let edit = TextEdit::singleline(&mut self.given.0)
-                        .password(true)
-                        .desired_width(ui.available_width().min(420.0));
+                    let edit = TextEdit::singleline(&mut self.given.0).password(true).desired_width(field_width(ui));
                     ui.add(edit).accessible_name("Token");
                 });
                 under(ui, "Resumes the session of this token, as another device of the same guest would.");
@@ -192,7 +190,7 @@ impl NewSession {
         });
         match self.token {
             Token::Kept => self.choose_kept(ui, scene),
-            _ => under(ui, "Made anew, and kept for the next start."),
+            _ => under(ui, "A new guest. Its token is kept in the keyring, so that a later session can resume it."),
         }
     }
 

@@ -73,7 +73,7 @@ impl SigningKeys {
                 KeyState::Overlapping { until: Some(until) } => format!(" · until {}", format::full_time(until, utc)),
                 _ => String::new(),
             };
-            ui.label(RichText::new(format!("made {}{until}", format::full_time(key.made, utc))).small());
+            ui.label(RichText::new(format!("made {}{until}", format::day_and_time(key.made, utc))).small());
         });
         ui.horizontal_wrapped(|ui| {
             let kid = || key.kid.clone();
@@ -102,15 +102,15 @@ impl SigningKeys {
 
     fn add(&mut self, ui: &mut Ui, pending: bool, acts: &mut Acts) {
         text(ui, "Key id (kid)", &mut self.kid, "key-2026-01-06");
-        field(ui, "Key before", |ui| {
+        field(ui, "Previous key", |ui| {
             let drag = egui::DragValue::new(&mut self.overlap_minutes).suffix(" min").range(0..=525_600);
-            ui.add(drag).accessible_name("Key before stays good");
+            ui.add(drag).accessible_name("Previous key stays good");
             hint(ui, "How long it stays good beside the new one; 0 until it is retired by hand.");
         });
         field(ui, "Private key", |ui| {
             let edit = TextEdit::multiline(&mut self.pasted.0).password(true).desired_rows(2);
             let edit = edit.hint_text("-----BEGIN PRIVATE KEY-----");
-            ui.add(edit.desired_width(ui.available_width().min(420.0))).accessible_name("Private key");
+            ui.add(edit.desired_width(super::field_width(ui))).accessible_name("Private key");
         });
         under(ui, "Only to import one: PKCS#8 in PEM. It goes to the keyring, never into a file.");
         field_of(ui, |ui| {

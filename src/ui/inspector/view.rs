@@ -147,7 +147,7 @@ impl Inspector {
             self.known = None;
             self.forget();
             let keys = [("Move", "J"), ("Filter", "Ctrl+F"), ("All keys", "?")];
-            empty_state(ui, Icon::Search, "No record selected", "Select a row or a message to look into it.", &keys);
+            empty_state(ui, Icon::Search, "No record selected", "Select a row or a message.", &keys);
             return events;
         };
         let record = subject.record;

@@ -32,7 +32,7 @@ pub struct Tile {
 
 pub struct Laid {
     pub tiles: Vec<Tile>,
-    pub errors: Arc<Galley>,
+    pub errors: Vec<Arc<Galley>>,
     pub heads: [Arc<Galley>; HEADS.len()],
     pub rows: Vec<Row>,
     pub widths: [f32; HEADS.len()],
@@ -75,7 +75,7 @@ pub fn lay_out(metrics: &Metrics, about: &About, painter: &Painter, t: &'static 
     }
     Laid {
         tiles: tiles(metrics, about, painter, t),
-        errors: errors(metrics, about.width, painter, t),
+        errors: errors(metrics, painter, t),
         caption: text("Latency over time, × failed".to_owned(), font::small(), t.text.weak),
         plot: spoken_plot(metrics),
         activity: activity(metrics, about, painter, t),
@@ -175,17 +175,15 @@ fn tiles(m: &Metrics, about: &About, painter: &Painter, t: &Tokens) -> Vec<Tile>
     headline(m, about.duration_us).into_iter().map(tile).collect()
 }
 
-/// All categories in one line, those that occurred in red.
-fn errors(m: &Metrics, width: f32, painter: &Painter, t: &Tokens) -> Arc<Galley> {
-    let mut job = LayoutJob::default();
-    job.wrap.max_width = width;
-    job.append("Errors by kind:", 0.0, TextFormat::simple(font::small(), t.text.weak));
-    for category in ErrorCategory::ALL {
+/// Every category with its count, those that occurred in red. Apart, so that a line does not break within one.
+fn errors(m: &Metrics, painter: &Painter, t: &Tokens) -> Vec<Arc<Galley>> {
+    let lay = |text: String, ink| painter.layout_no_wrap(text, font::small(), ink);
+    let one = |category: ErrorCategory| {
         let n = m.errors_of(category);
-        let ink = if n > 0 { t.red.ink } else { t.text.weak };
-        job.append(&format!("{} {}", category.word(), format::count(n)), 12.0, TextFormat::simple(font::small(), ink));
-    }
-    painter.layout_job(job)
+        lay(format!("{} {}", category.word(), format::count(n)), if n > 0 { t.red.ink } else { t.text.weak })
+    };
+    let title = lay("Errors by kind:".to_owned(), t.text.weak);
+    std::iter::once(title).chain(ErrorCategory::ALL.into_iter().map(one)).collect()
 }
 
 fn activity(m: &Metrics, about: &About, painter: &Painter, t: &Tokens) -> Vec<Arc<Galley>> {

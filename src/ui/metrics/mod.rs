@@ -81,7 +81,12 @@ impl MetricsPane {
         ScrollArea::vertical().id_salt("metrics").auto_shrink([false, false]).show(ui, |ui| {
             ui.spacing_mut().item_spacing.y = space::SMALL;
             tiles(ui, &laid);
-            ui.add(Label::new(laid.errors.clone()).selectable(false));
+            ui.horizontal_wrapped(|ui| {
+                ui.spacing_mut().item_spacing = vec2(space::WIDE, space::HAIR);
+                for kind in &laid.errors {
+                    ui.add(Label::new(kind.clone()).selectable(false));
+                }
+            });
             let width = table_width(&laid);
             if ui.available_width() >= width + PLOT {
                 ui.horizontal_top(|ui| {

@@ -9,6 +9,10 @@ use crate::ui::format;
 use crate::ui::theme::tokens;
 
 const HEIGHT: f32 = 150.0;
+/// Width of the figures at the left.
+const VALUES: f32 = 46.0;
+/// About the width of a letter of the times below.
+const LETTER: f64 = 7.0;
 const GOOD: &str = "good";
 const FAILED: &str = "failed";
 
@@ -34,10 +38,15 @@ pub fn paint(ui: &mut Ui, laid: &Laid, utc: bool) {
             .include_y(0.0)
             .grid_color(t.line.faint)
             .grid_fade(0.0)
-            .y_axis_min_width(46.0)
+            .y_axis_min_width(VALUES)
             .x_grid_spacer(|grid| marks(&grid, &SECONDS, (width / 80.0) as usize))
             .y_grid_spacer(|grid| marks(&grid, &MILLISECONDS, 5))
-            .x_axis_formatter(|mark, _| time(mark.value, mark.step_size, utc))
+            .x_axis_formatter(|mark, range| {
+                let text = time(mark.value, mark.step_size, utc);
+                // It would be cut off at the edge.
+                let half = text.len() as f64 * LETTER / 2.0 / f64::from(width - VALUES) * (range.end() - range.start());
+                if mark.value + half <= *range.end() { text } else { String::new() }
+            })
             .y_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { milliseconds(mark.value) })
             .label_formatter(|at| match at {
                 HoverPosition::NearDataPoint { plot_name, position, index } => {
