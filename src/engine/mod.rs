@@ -30,7 +30,7 @@ use tokio::sync::mpsc;
 pub use command::{Command, ExportFormat, JobId, SessionSpec, Ticket};
 pub use event::{Event, SandboxState};
 pub use keys::KeyOrder;
-pub use oauth::secret_key;
+pub use oauth::{oauth_clock, secret_key};
 
 use crate::capture::Writer;
 use crate::model::{Clock, Report};

@@ -8,18 +8,18 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
-use super::LazyVault;
 use super::log::Log;
 use super::means::{clients_of, foreign, read};
 use super::skew::SkewWatch;
 use super::transport::http::Caller;
+use super::{LazyVault, dialects};
 pub use crate::dialect::credential::PERSON;
 use crate::dialect::credential::{Credential, Deed, Shown, Source, Who};
 use crate::dialect::{At, BearerNews};
 use crate::model::environment::{Environment, TokenSource, pasted_key, proxy_key};
 use crate::model::fact::ClockDeed;
 use crate::model::flows::OauthUse;
-use crate::model::{Fact, Report, Secret, SecretKind, SessionId};
+use crate::model::{DialectId, Fact, Report, Secret, SecretKind, SessionId};
 
 /// The wall clock is looked at again at least so often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
@@ -48,14 +48,7 @@ impl Use {
 
     /// Of its clock. The same for the same token, whatever else of the environment changes.
     pub fn id(&self) -> String {
-        let env = &self.environment.id;
-        match (&self.environment.token_source, self.oauth.path.as_str(), self.oauth.scope.as_str()) {
-            (TokenSource::ClientCredentials, path, scope) if path != OauthUse::default().path || !scope.is_empty() => {
-                format!("oauth:{env}:{path} {scope}").trim_end().to_owned()
-            }
-            // Only client credentials can be asked for a scope.
-            _ => format!("oauth:{env}"),
-        }
+        clock_id(&self.environment, &self.oauth)
     }
 
     fn title(&self) -> String {
@@ -86,6 +79,22 @@ impl Use {
                 .remedy("Choose a region, or give the login host's address (https://…)."));
         }
         Ok(format!("{base}{path}"))
+    }
+}
+
+/// Id of the clock of the OAuth token that a flow uses in an environment; none where it uses none.
+pub fn oauth_clock(dialect: DialectId, environment: &Environment) -> Option<String> {
+    Some(clock_id(environment, &dialects::oauth_use(dialect, environment)?))
+}
+
+fn clock_id(environment: &Environment, oauth: &OauthUse) -> String {
+    let env = &environment.id;
+    match (&environment.token_source, oauth.path.as_str(), oauth.scope.as_str()) {
+        (TokenSource::ClientCredentials, path, scope) if path != OauthUse::default().path || !scope.is_empty() => {
+            format!("oauth:{env}:{path} {scope}").trim_end().to_owned()
+        }
+        // Only client credentials can be asked for a scope.
+        _ => format!("oauth:{env}"),
     }
 }
 

@@ -16,6 +16,8 @@ pub enum Happening {
     Typing { side: Side, millis: u64 },
     /// Somebody came, went or cleared. Shown once, by `key` where there is one.
     Presence { side: Side, what: Presence, key: Option<String>, at: Option<Wall>, tracing: Option<String> },
+    /// The server's key of the message of this tracing id.
+    Named { tracing: String, key: String },
     /// The server refused the request of this tracing id.
     Refused { tracing: String, code: i32, text: String },
     /// An upload changed: its attachment is known under this id.

@@ -202,6 +202,7 @@ impl SessionFold {
             Happening::Presence { side, what, key, at: when, tracing } => {
                 self.thread.presence(conv, at, (side, what), (key, when, tracing));
             }
+            Happening::Named { tracing, key } => self.thread.named(conv, at, &tracing, &key),
             Happening::Refused { tracing, code, text } => {
                 let refused = crate::model::fact::Delivery::Refused { code, text };
                 self.thread.deliver(conv, at, &tracing, refused);

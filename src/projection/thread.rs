@@ -193,6 +193,29 @@ impl Thread {
         latency
     }
 
+    /// The server calls a message of ours by this key. It may have told it under that one before.
+    pub fn named(&mut self, conv: &mut Conversation, told: Told, tracing: &str, key: &str) {
+        let key = Name::key(key);
+        let Some(id) = self.names.get(&Name::tracing(tracing)).copied() else { return };
+        match self.names.get(&key).copied() {
+            Some(other) if other != id => self.join(conv, id, other),
+            Some(_) => {}
+            None => {
+                self.names.insert(key, id);
+                if let Some(slot) = self.slots.get_mut(&id) {
+                    slot.names.push(key);
+                }
+            }
+        }
+        if let Some(slot) = self.slots.get_mut(&id) {
+            slot.keyed = true;
+        }
+        if let Some(entry) = self.position(id).and_then(|at| conv.entries.get_mut(at)) {
+            Arc::make_mut(entry).add_record(told.seq);
+        }
+        self.settle(conv, id);
+    }
+
     pub fn presence(
         &mut self,
         conv: &mut Conversation,

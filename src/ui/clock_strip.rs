@@ -10,7 +10,7 @@ use super::settings::SANDBOX;
 use super::theme::{font, space, tokens};
 use super::widgets::{RingClock, Weight, button, phase_word};
 use crate::dialect::Wish;
-use crate::engine::Command;
+use crate::engine::{Command, oauth_clock};
 use crate::model::fact::ClockDeed;
 use crate::model::{Environment, Wall};
 use crate::projection::{ClockPhase, ClockView, SessionView};
@@ -54,9 +54,8 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
     });
 }
 
-/// Living ones by what is left, then those without an end, then dead ones. The session's own stand before what it
-/// shares with others: with many flows in use there are OAuth tokens of which it has no need. What is about to break
-/// stands before all.
+/// Living ones by what is left, then those without an end, then dead ones. OAuth tokens of which the session has no
+/// need stand behind its own: with many flows in use they are many. What is about to break stands before all.
 fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
     let general = &scene.board.general;
     let now = general.server_now(scene.shown_at);
@@ -65,13 +64,19 @@ fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
         let now = view.server_now(scene.shown_at);
         out.extend(view.clocks.iter().map(|clock| Placed { clock, session: Some(view), now }));
     }
+    // Not known in a saved capture: there all of them count.
+    let used = scene.session.and_then(|view| {
+        let environment = scene.book.environments.get(&view.id)?;
+        Some(oauth_clock(view.dialect(), environment))
+    });
     out.sort_by_key(|p| {
-        let shared = p.session.is_none();
+        let foreign =
+            p.session.is_none() && used.as_ref().is_some_and(|used| used.as_deref() != Some(p.clock.fact.id.as_str()));
         match (p.clock.phase(p.now), p.clock.left(p.now)) {
             (ClockPhase::Margin | ClockPhase::Last, Some(left)) => (false, 0, left),
-            (ClockPhase::Dead, _) => (shared, 3, Duration::ZERO),
-            (ClockPhase::Open, _) | (_, None) => (shared, 2, Duration::ZERO),
-            (_, Some(left)) => (shared, 1, left),
+            (ClockPhase::Dead, _) => (foreign, 3, Duration::ZERO),
+            (ClockPhase::Open, _) | (_, None) => (foreign, 2, Duration::ZERO),
+            (_, Some(left)) => (foreign, 1, left),
         }
     });
     out

@@ -1,5 +1,6 @@
 //! The sessions, grouped by environment: state, next clock, what is new.
 
+use egui::style::ScrollAnimation;
 use egui::{Label, Popup, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 
 use super::app::{Act, Acts, Scene};
@@ -67,7 +68,8 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
                 for (place, s) in sessions.iter().enumerate().filter(|(_, s)| environment(s) == group) {
                     let top = ui.cursor().top() + hidden as f32 * (ROW + space::HAIR);
                     if to_show == Some(s.id) {
-                        ui.scroll_to_rect(Rect::from_x_y_ranges(ui.clip_rect().x_range(), top..=top + ROW), None);
+                        let row = Rect::from_x_y_ranges(ui.clip_rect().x_range(), top..=top + ROW);
+                        ui.scroll_to_rect_animation(row, None, ScrollAnimation::none());
                     }
                     if top > view.max || top + ROW < view.min {
                         hidden += 1;
@@ -104,7 +106,9 @@ fn environment(view: &SessionView) -> &str {
 /// One session: two lines, the whole of it is a button.
 fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>, acts: &mut Acts) {
     let t = tokens(ui);
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
+    let (_, rect) = ui.allocate_space(vec2(ui.available_width(), ROW));
+    // Of its own, whatever is painted before it: the keyboard stays with it when the list scrolls.
+    let response = ui.interact(rect, ui.scope_id().with(view.id), Sense::click());
     let chosen = scene.session.is_some_and(|s| s.id == view.id);
     let (icon, word, tone) = state_mark(view, scene.situation.saved);
     let name = scene.book.name(view);
@@ -123,7 +127,8 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
         acts.push(Act::Show(view.id));
     }
     if response.gained_focus() {
-        response.scroll_to_me(None);
+        // At once: the next row must be there when the next key comes.
+        response.scroll_to_me_animation(None, ScrollAnimation::none());
     }
     let painter = ui.painter().with_clip_rect(rect.intersect(ui.clip_rect()));
     if chosen {

@@ -6,7 +6,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 use sessionscope::capture::{Opened, Writer};
 use sessionscope::model::fact::SessionState;
-use sessionscope::model::{Direction, Fact, SessionId};
+use sessionscope::model::{Direction, Environment, Fact, SessionId};
 use sessionscope::sandbox::Faults;
 use sessionscope::ui::app::App;
 use sessionscope::ui::picker::Answer;
@@ -213,7 +213,7 @@ fn the_keyboard_reaches_every_row_of_a_long_list_and_comes_back() {
 }
 
 #[test]
-fn the_clocks_of_the_session_stand_before_shared_ones_unless_these_are_about_to_break() {
+fn clocks_stand_as_they_break_but_for_tokens_of_which_the_session_has_no_need() {
     let desk = Desk::default();
     let session = desk.rich();
     let mut h = desk.harness(SIZE, Theme::Dark);
@@ -226,6 +226,10 @@ fn the_clocks_of_the_session_stand_before_shared_ones_unless_these_are_about_to_
         let title = |label: String| label.strip_prefix("clock ")?.split(',').next().map(str::to_owned);
         clocks.into_iter().filter_map(|(_, label)| title(label?)).collect()
     };
+    // A session whose environment is not known may need any of them.
+    assert_eq!(order(&h), ["guest JWT", "OAuth", "session idle"]);
+    h.state_mut().adopt_in(session, Environment::default());
+    h.run_ok();
     assert_eq!(order(&h), ["guest JWT", "session idle", "OAuth"]);
     desk.clock_fact(SessionId::NONE, "broker", "broker token", 30, 60, "the next call");
     desk.writer.flush().unwrap();

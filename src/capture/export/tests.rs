@@ -38,6 +38,7 @@ fn talk(writer: &Writer) {
         ]),
         wait_us: 30_000,
         receive_us: 1_500,
+        ..HttpResponse::default()
     };
     let opening =
         HttpRequest { method: "GET".into(), url: "wss://ws.example.org/v1?deploymentId=d".into(), ..ask.clone() };

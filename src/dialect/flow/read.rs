@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::dialect::errands::message_of;
 use crate::model::happening::{Part, Side, Source};
-use crate::model::record::HttpRequest;
+use crate::model::record::{HttpRequest, HttpResponse};
 use crate::model::{Direction, Happening, Kind, Message, Record, Wall};
 
 /// How long a typing indication lasts that does not say so.
@@ -20,6 +20,12 @@ pub fn read(record: &Record, out: &mut Vec<Happening>) {
             let Some(body) = json(record) else { return };
             if let Some(text) = body.get("text").and_then(Value::as_str) {
                 out.push(said(text, Some(tracing), String::new(), Side::Guest, Source::Outgoing, None, &Value::Null));
+            }
+        }
+        (Kind::HttpResponse, _) => {
+            let Some(HttpResponse { status: 200..300, tracing: Some(tracing), .. }) = record.head_as() else { return };
+            if let Some(key) = json(record).as_ref().and_then(|body| body.get("id")?.as_str()) {
+                out.push(Happening::Named { tracing, key: key.to_owned() });
             }
         }
         (Kind::Text, Direction::Sent) => {

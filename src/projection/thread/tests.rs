@@ -92,6 +92,34 @@ fn an_own_message_waits_at_the_end_and_takes_its_place_with_the_echo() {
 }
 
 #[test]
+fn a_key_that_the_answer_to_a_post_tells_joins_the_frame_that_comes_back_in_either_order() {
+    for frame_first in [false, true] {
+        let mut p = Play::default();
+        p.say(outgoing("t1"));
+        let named = |p: &mut Play| {
+            let at = p.next();
+            p.thread.named(&mut p.conv, at, "t1", "m1");
+        };
+        let frame = |p: &mut Play| p.say(message("m1", None, Source::Live, None));
+        if frame_first {
+            frame(&mut p);
+            assert_eq!(p.conv.entries.len(), 2, "nothing tells yet that they are one");
+            named(&mut p);
+        } else {
+            named(&mut p);
+            frame(&mut p);
+        }
+        assert_eq!(p.keys(), ["m1"]);
+        assert_eq!(p.conv.entries[0].records, [1, 2, 3]);
+        // Neither name is anybody else's.
+        let at = p.next();
+        p.thread.named(&mut p.conv, at, "never said", "m1");
+        assert_eq!(p.keys(), ["m1"]);
+        p.check();
+    }
+}
+
+#[test]
 fn history_and_echo_meet_though_history_came_first() {
     let mut p = Play::default();
     p.say(outgoing("t1"));

@@ -37,7 +37,7 @@ use super::seams::{Audit, Backend, Log, Mask, OpenLog};
 use super::settings::{Settings, Store};
 use super::tour::Tour;
 use crate::engine::Ticket;
-use crate::model::{Clock, Now, Report, SessionId};
+use crate::model::{Clock, Environment, Now, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::vault::VaultStatus;
 
@@ -264,6 +264,12 @@ impl App {
     pub fn adopt(&mut self, session: SessionId) {
         self.book.live.insert(session);
         self.show(session);
+    }
+
+    /// The same, of a session that was made with this environment.
+    pub fn adopt_in(&mut self, session: SessionId, environment: Environment) {
+        self.book.environments.insert(session, environment);
+        self.adopt(session);
     }
 
     /// One frame without eframe: what a test calls.
