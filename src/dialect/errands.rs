@@ -63,6 +63,8 @@ pub const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// … and for so long.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Refused values remembered.
+const REMEMBERED: usize = 8;
 
 /// A call to make.
 #[derive(Clone, Debug)]
@@ -184,6 +186,9 @@ pub struct Errands<K> {
     bearer: Option<Bearer>,
     /// The newest bearer that must not be sent any more: it was refused, or taken back.
     dead: u64,
+    /// What a server refused is not sent again, whatever number it has: a refusal may come late, and the very token
+    /// may have been given again since.
+    refused: VecDeque<Secret<String>>,
     /// A bearer was asked for, and no news came since.
     asked: bool,
     /// The bearer that was given is dead by our clock.
@@ -223,6 +228,7 @@ impl<K: Clone> Errands<K> {
             last_call: 0,
             bearer: None,
             dead: 0,
+            refused: VecDeque::new(),
             asked: false,
             stale: None,
             accepted: 0,
@@ -272,6 +278,19 @@ impl<K: Clone> Errands<K> {
         out.push(Action::BearerRefused { number });
     }
 
+    /// The server refused this very token, which may be the bearer at hand: then its number is given.
+    pub fn spurn(&mut self, token: &Secret<String>) -> Option<u64> {
+        if !self.refused.contains(token) {
+            self.refused.push_back(token.clone());
+            if self.refused.len() > REMEMBERED {
+                self.refused.pop_front();
+            }
+        }
+        let number = self.bearer.as_ref().filter(|b| b.token == *token)?.number;
+        self.bury(number);
+        Some(number)
+    }
+
     /// Another bearer than that of this number is needed, though nobody refused it.
     pub fn replace(&mut self, number: u64, out: &mut Vec<Action>) {
         self.bury(number);
@@ -289,6 +308,7 @@ impl<K: Clone> Errands<K> {
             BearerNews::None => {}
             // Told before its refusal was heard of: better news follow.
             BearerNews::Granted(bearer) if self.is_dead(bearer.number) => {}
+            BearerNews::Granted(bearer) if self.refused.contains(&bearer.token) => self.refuse(bearer.number, out),
             BearerNews::Granted(bearer) => {
                 self.asked = false;
                 self.stale = (!bearer.is_alive(at.server)).then(|| Stale {
@@ -335,6 +355,10 @@ impl<K: Clone> Errands<K> {
             let text = message_of(status, body);
             let again = match (status, bearer) {
                 (401, Some(carried)) => self.another_bearer(&mut open, &carried, body, out),
+                (401, None) => {
+                    self.own_token_refused(&open, body, out);
+                    false
+                }
                 _ if orphan => false,
                 (429, _) if open.errand.retry.rate_limited => {
                     let least = retry_after.unwrap_or(open.errand.retry.unnamed);
@@ -530,11 +554,24 @@ impl<K: Clone> Errands<K> {
             return false;
         }
         // The very same may be at hand under another number by now.
-        let again = self.bearer.as_ref().filter(|b| b.token == *token).map(|b| b.number);
+        let again = self.spurn(token);
         self.refuse(again.unwrap_or(*number), out);
         // The news of a token will come for this too.
         self.asked = true;
         !std::mem::replace(&mut open.refused, true)
+    }
+
+    /// After a 401 for a token that the flow put into the call itself: it may be the OAuth token.
+    fn own_token_refused(&mut self, open: &Open<K>, body: &[u8], out: &mut Vec<Action>) {
+        let headers = &open.errand.call.headers;
+        let bearer = headers.iter().filter(|(name, _)| name == "authorization");
+        let Some(token) = bearer.filter_map(|(_, value)| value.strip_prefix("Bearer ")).next() else { return };
+        if !is_about_bearer(body) {
+            return;
+        }
+        let number = self.spurn(&Secret::from(token));
+        // What follows for a session that lives, its flow knows.
+        out.extend(number.filter(|_| open.orphan).map(|number| Action::BearerRefused { number }));
     }
 
     fn failed(

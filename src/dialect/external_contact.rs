@@ -29,7 +29,7 @@ use super::{Action, At, Bearer, BearerNews, Dialect, FlowWish, Input, Seen, Wish
 use crate::model::environment::{Timings, secs};
 use crate::model::fact::{ClockDeed, Delivery, End, SessionState};
 use crate::model::flows::{ExternalContactFlow, HandshakeToken, RenewBy};
-use crate::model::{Flags, Mono, Report, SecretKind};
+use crate::model::{Flags, Mono, Report, Secret, SecretKind};
 
 const TOKEN: &str = "handshake-token";
 /// Ids of frames that came before the answer to their POST.
@@ -53,8 +53,8 @@ pub struct ExternalContact {
     bearer: Option<u64>,
     /// The credential is asked for the next token.
     asking: bool,
-    /// What the newest handshake was made with: the token's number, and the credential's number of it.
-    shook: (u64, Option<u64>),
+    /// What the newest handshake was made with.
+    shook: Shook,
     /// A token was refused at the handshake, and this is the second try.
     refused_once: bool,
     conn: u32,
@@ -67,6 +67,14 @@ pub struct ExternalContact {
     early: VecDeque<String>,
     posted_at: Option<Mono>,
     ready_since: Option<Mono>,
+}
+
+#[derive(Default)]
+struct Shook {
+    token: Option<Secret<String>>,
+    number: u64,
+    /// The credential's number of it.
+    bearer: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +111,7 @@ impl ExternalContact {
             shell: Shell::default(),
             bearer: None,
             asking: false,
-            shook: (0, None),
+            shook: Shook::default(),
             refused_once: false,
             conn: 0,
             socket: Socket::None,
@@ -172,7 +180,7 @@ impl ExternalContact {
         let Some((number, token)) = self.token.live(at).map(|held| (held.number, held.token.clone())) else {
             return self.ask(at, out);
         };
-        self.shook = (number, self.bearer);
+        self.shook = Shook { token: Some(token.clone()), number, bearer: self.bearer };
         let mut url = address(&self.config.socket_base, &self.flow().socket_path, &[]);
         let mut headers = Vec::new();
         match self.flow().handshake_token {
@@ -240,16 +248,19 @@ impl ExternalContact {
         }
         self.socket = Socket::Open { greeting: Some(at.now.mono + GREETING) };
         self.heartbeat.start(at.now.mono);
-        out.extend(self.shook.1.map(|number| Action::BearerAccepted { number }));
+        out.extend(self.shook.bearer.map(|number| Action::BearerAccepted { number }));
         self.shell.go(at, SessionState::Connected, "", out);
-        if self.token.live(at).is_some_and(|held| held.number != self.shook.0) {
+        if self.token.live(at).is_some_and(|held| held.number != self.shook.number) {
             // It was renewed while the socket was opening.
             self.open_another(at, out);
         }
     }
 
     fn not_opened(&mut self, at: At, status: Option<u16>, report: &Report, out: &mut Vec<Action>) {
-        let refused = self.shook.1.filter(|_| status == Some(401));
+        let refused = self.shook.bearer.filter(|_| status == Some(401));
+        if let (Some(401), Some(token)) = (status, &self.shook.token) {
+            self.errands.spurn(token);
+        }
         if self.socket != Socket::Opening {
             // Nobody waits for it any more, but its token shall not be sent again.
             return refused.into_iter().for_each(|number| self.errands.refuse(number, out));
@@ -258,7 +269,7 @@ impl ExternalContact {
         match status {
             Some(401) if !self.refused_once => {
                 self.refused_once = true;
-                self.token.abandon(self.shook.0, out);
+                self.token.abandon(self.shook.number, out);
                 refused.into_iter().for_each(|number| self.errands.refuse(number, out));
                 if self.token.live(at).is_some() {
                     // It was renewed while the socket was opening.
