@@ -191,6 +191,12 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         self.refused = None;
     }
 
+    /// The token of this number is at hand, perhaps got again since under another one.
+    pub fn has(&self, number: u64) -> bool {
+        let is_past = |held: &Held<T>| self.past.iter().any(|(n, token)| *n == number && *token == held.token);
+        self.held.as_ref().is_some_and(|held| held.number == number || is_past(held))
+    }
+
     /// The number under which a refused token is at hand, where the very same was got again since. An earlier one is
     /// remembered as refused.
     fn now_numbered(&mut self, number: u64) -> u64 {

@@ -347,7 +347,7 @@ impl SessionToken {
         self.shell.deliver(&m.tracing, Delivery::Refused { code: 401, text }, out);
         if !m.again {
             self.token.abandon(number, out);
-        } else if self.token.held().is_some_and(|held| held.number == number) {
+        } else if self.token.has(number) {
             // Refused with a fresh token as well.
             let then = self.token.refused(at, number, out);
             self.follow(at, then, out);

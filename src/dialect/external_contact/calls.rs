@@ -249,7 +249,7 @@ impl ExternalContact {
         let renewed = self.shell.is_ready() && self.flow().renew_by != RenewBy::Nobody;
         let Some(m) = self.messages.get_mut(n) else { return };
         let Stage::Posted { with } = m.stage else { return };
-        let held = self.token.held().is_some_and(|h| h.number == with);
+        let held = self.token.has(with);
         if m.again || !renewed {
             let m = self.messages.remove(n);
             self.shell.deliver(&m.tracing, Delivery::Refused { code: 401, text }, out);

@@ -144,7 +144,9 @@ fn a_late_refusal_is_of_the_value_whatever_its_number_is_by_now() {
     k.forget();
     k.need(at(3));
     k.got(at(3), "b".into(), server(60));
+    assert!(k.has(2) && !k.has(9));
     assert_eq!(k.refused(at(4), 2), Then::Fetch, "it is at hand again under another number");
+    assert!(!k.has(2));
     assert!(k.held().is_none());
 }
 

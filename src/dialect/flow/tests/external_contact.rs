@@ -216,6 +216,18 @@ fn the_very_token_that_was_refused_is_not_sent_under_another_number() {
 }
 
 #[test]
+fn a_late_refusal_counts_for_the_very_token_that_was_given_again_since() {
+    let mut p = with(|_| {});
+    p.say("m1", "hi").deed("handshake-token", ClockDeed::Forget).lost().passes(2.0).did("needs a bearer");
+    p.granted(2, "oauth1", 300).did("open 2");
+    p.answer(401, json!({ "message": "expired" })).does(&[
+        "m1 refused 401 expired",
+        "clock handshake-token Refused by server",
+        "bearer 2 was refused",
+    ]);
+}
+
+#[test]
 fn a_socket_that_opens_after_the_session_was_left_is_closed() {
     let mut p = Play::new(DialectId::ExternalContact);
     p.connect().bearer(1, 300).leave().actions.clear();
