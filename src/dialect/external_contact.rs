@@ -465,6 +465,7 @@ impl Dialect for ExternalContact {
             Input::Tick => self.tick(at, out),
             other => self.errands.ended(at, &other, out).into_iter().for_each(|done| self.done(at, done, out)),
         }
+        self.drop_refused(out);
         while let Some(done) = self.errands.go(at, out) {
             self.done(at, done, out);
         }

@@ -31,7 +31,7 @@ impl<K: Clone> Errands<K> {
 
     /// The server refused this very token, which may be the bearer at hand: then its number is given.
     pub fn spurn(&mut self, token: &Secret<String>) -> Option<u64> {
-        if !self.refused.contains(token) {
+        if !self.is_refused(token) {
             self.refused.push_back(token.clone());
             if self.refused.len() > REMEMBERED {
                 self.refused.pop_front();
@@ -53,13 +53,18 @@ impl<K: Clone> Errands<K> {
         number <= self.dead
     }
 
+    /// A server refused this very token.
+    pub fn is_refused(&self, token: &Secret<String>) -> bool {
+        self.refused.contains(token)
+    }
+
     /// News of the OAuth token.
     pub fn news(&mut self, at: At, news: BearerNews, out: &mut Vec<Action>) {
         match news {
             BearerNews::None => {}
             // Told before its refusal was heard of: better news follow.
             BearerNews::Granted(bearer) if self.is_dead(bearer.number) => {}
-            BearerNews::Granted(bearer) if self.refused.contains(&bearer.token) => self.refuse(bearer.number, out),
+            BearerNews::Granted(bearer) if self.is_refused(&bearer.token) => self.refuse(bearer.number, out),
             BearerNews::Granted(bearer) => {
                 self.asked = false;
                 self.stale = (!bearer.is_alive(at.server)).then(|| Stale {

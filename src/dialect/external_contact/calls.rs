@@ -104,6 +104,12 @@ impl ExternalContact {
         self.follow(at, then, out);
     }
 
+    /// A refusal may come when the session that had sent the token is over, and the next one has it at hand.
+    pub(super) fn drop_refused(&mut self, out: &mut Vec<Action>) {
+        let refused = self.token.held().filter(|held| self.errands.is_refused(&held.token)).map(|held| held.number);
+        refused.into_iter().for_each(|number| self.token.abandon(number, out));
+    }
+
     /// Does what the token's keeper wants.
     pub(super) fn follow(&mut self, at: At, then: Then, out: &mut Vec<Action>) {
         match then {

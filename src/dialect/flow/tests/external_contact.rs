@@ -208,6 +208,16 @@ fn a_token_whose_refusal_came_after_the_session_was_left_is_not_sent_by_the_next
 }
 
 #[test]
+fn a_token_whose_refusal_came_when_the_next_session_had_it_is_not_sent_any_more() {
+    let mut p = with(|_| {});
+    p.say("m1", "hi").leave().closed(1000).connect().opened().frame(greeting("s1", 300)).actions.clear();
+    p.answer(401, json!({ "message": "dead" }));
+    p.does(&["bearer 1 was refused", "clock handshake-token Refused by server"]);
+    p.say("m2", "hi").does(&["needs a bearer"]);
+    p.bearer(2, 300).did("open 3");
+}
+
+#[test]
 fn the_very_token_that_was_refused_is_not_sent_under_another_number() {
     let mut p = with(|_| {});
     p.say("m1", "hi").answer(401, json!({ "message": "expired" })).actions.clear();
