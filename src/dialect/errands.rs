@@ -8,6 +8,9 @@
 //! Nothing leaves before the flow has taken in all that a step brought: it calls [`Errands::go`] as the last thing of
 //! each step.
 
+mod bearer;
+mod failure;
+
 use std::collections::VecDeque;
 use std::sync::PoisonError;
 use std::time::Duration;
@@ -15,9 +18,12 @@ use std::time::Duration;
 use super::backoff::{Backoff, Plan};
 use super::flow::{SharedBudget, learn_tokens};
 use super::seeded::Seeded;
-use super::{Action, At, Bearer, BearerNews, Call, CallId};
+use super::{Action, At, Bearer, BearerNews, Call, CallId, Input};
 use crate::model::fact::{Audit, AuditIds, AuditOutcome, Delivery, DeliveryChange, ErrorCategory};
 use crate::model::{Fact, Mono, Now, Report, Secret};
+
+use bearer::{PATIENCE, Stale};
+pub use failure::{Failure, message_of};
 
 /// What a call carries to show who makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +65,6 @@ impl Retry {
 
 /// A `Retry-After` beyond this is not waited for: the errand fails and says so.
 pub const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// A token that is dead by our clock, though its keeper thinks that it lives, is asked for again so often …
-const ASK_AGAIN: Duration = Duration::from_secs(1);
-/// … and for so long.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A call to make.
 #[derive(Clone, Debug)]
@@ -76,6 +78,13 @@ pub struct Errand {
     pub message: bool,
 }
 
+impl Errand {
+    /// With the OAuth token, and tried once.
+    pub fn new(action: &'static str, call: Call) -> Self {
+        Self { action, call, auth: Auth::Oauth, retry: Retry::NEVER, message: false }
+    }
+}
+
 /// How an errand ended.
 #[derive(Debug)]
 pub struct Done<'a, K> {
@@ -84,62 +93,10 @@ pub struct Done<'a, K> {
     /// From the first attempt's begin to this end.
     pub took: Duration,
     pub result: Result<(u16, &'a [u8]), Failure>,
+    /// The last answer's word on when to try again.
+    pub after: Option<Duration>,
     /// The session that wanted it is over.
     pub late: bool,
-}
-
-/// Why an errand failed.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Failure {
-    /// There is no OAuth token to be had.
-    NoBearer(Report),
-    /// The server refused it, for the last time.
-    Refused { status: u16, text: String, attempts: u32 },
-    /// No answer came, for the last time.
-    NoAnswer(Report),
-}
-
-impl Failure {
-    /// A sentence for people.
-    pub fn sentence(&self) -> String {
-        match self {
-            Self::NoBearer(report) => format!("no OAuth token: {}", report.what),
-            Self::Refused { status, text, attempts: 1 } => format!("{status} {text}"),
-            Self::Refused { status, text, attempts } => format!("{status} {text} (after {attempts} tries)"),
-            Self::NoAnswer(report) => report.to_string(),
-        }
-    }
-
-    pub fn status(&self) -> Option<u16> {
-        match self {
-            Self::Refused { status, .. } => Some(*status),
-            _ => None,
-        }
-    }
-
-    /// As a report, with what usually helps against it.
-    pub fn report(&self, code: &str, title: &str) -> Report {
-        let report = Report::new(code, title, format!("{}.", self.sentence().trim_end_matches('.')));
-        match (self, self.status()) {
-            (Self::NoBearer(why), _) => why.remedies.iter().fold(report, |report, remedy| report.remedy(remedy.clone())),
-            (_, Some(400)) => report.remedy("Look at the field that the answer names."),
-            (_, Some(401)) => report.remedy("Look at the token of the call: whose it is, and when it ended."),
-            (_, Some(403)) => report.remedy("Compare the scopes that were granted with what the call needs, and look whether the client may use the queue."),
-            (_, Some(404)) => report.remedy("Look at the ids in the address: the server does not know one of them."),
-            (_, Some(429)) => report.remedy("Wait, or spread the calls: the limit was still reached after the last try."),
-            (_, Some(500..)) => report.remedy("The server failed. Try again later, and quote the answer's contextId to whoever runs it."),
-            (Self::NoAnswer(why), _) => why.remedies.iter().fold(report, |report, remedy| report.remedy(remedy.clone())),
-            _ => report,
-        }
-    }
-
-    pub fn category(&self) -> ErrorCategory {
-        match self {
-            Self::NoBearer(_) => ErrorCategory::Auth,
-            Self::Refused { status, .. } => ErrorCategory::of_status(*status).unwrap_or(ErrorCategory::Server),
-            Self::NoAnswer(_) => ErrorCategory::Network,
-        }
-    }
 }
 
 #[derive(Debug)]
@@ -184,6 +141,9 @@ pub struct Errands<K> {
     bearer: Option<Bearer>,
     /// The newest bearer that must not be sent any more: it was refused, or taken back.
     dead: u64,
+    /// What a server refused is not sent again, whatever number it has: a refusal may come late, and the very token
+    /// may have been given again since.
+    refused: VecDeque<Secret<String>>,
     /// A bearer was asked for, and no news came since.
     asked: bool,
     /// The bearer that was given is dead by our clock.
@@ -198,12 +158,6 @@ pub struct Errands<K> {
     /// Those that failed without an answer of their own.
     fallen: VecDeque<Done<'static, K>>,
     pub counts: Counts,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Stale {
-    since: Mono,
-    again: Mono,
 }
 
 /// What was done so far.
@@ -223,6 +177,7 @@ impl<K: Clone> Errands<K> {
             last_call: 0,
             bearer: None,
             dead: 0,
+            refused: VecDeque::new(),
             asked: false,
             stale: None,
             accepted: 0,
@@ -240,8 +195,9 @@ impl<K: Clone> Errands<K> {
         self
     }
 
-    /// Begins an errand, which leaves with the next [`Errands::go`].
-    pub fn begin(&mut self, kind: K, errand: Errand) {
+    /// Begins an errand, where there is one; it leaves with the next [`Errands::go`].
+    pub fn begin(&mut self, kind: K, errand: impl Into<Option<Errand>>) {
+        let Some(errand) = errand.into() else { return };
         self.open.push(Open {
             kind,
             backoff: Backoff::new(errand.retry.plan, self.chance.number()),
@@ -256,61 +212,25 @@ impl<K: Clone> Errands<K> {
         });
     }
 
-    /// The OAuth token at hand, where it may be sent now.
-    pub fn live(&self, at: At) -> Option<&Bearer> {
-        self.bearer.as_ref().filter(|b| b.is_alive(at.server))
-    }
-
     /// Some errand of this kind is under way.
     pub fn any(&self, of: impl Fn(&K) -> bool) -> bool {
         self.open.iter().any(|o| !o.orphan && of(&o.kind))
     }
 
-    /// The server refused the bearer of this number for something that is no errand.
-    pub fn refuse(&mut self, number: u64, out: &mut Vec<Action>) {
-        self.bury(number);
-        out.push(Action::BearerRefused { number });
-    }
-
-    /// Another bearer than that of this number is needed, though nobody refused it.
-    pub fn replace(&mut self, number: u64, out: &mut Vec<Action>) {
-        self.bury(number);
-        out.push(Action::BearerReplace { number });
-    }
-
-    /// The bearer of this number was refused or taken back.
-    pub fn is_dead(&self, number: u64) -> bool {
-        number <= self.dead
-    }
-
-    /// News of the OAuth token.
-    pub fn news(&mut self, at: At, news: BearerNews, out: &mut Vec<Action>) {
-        match news {
-            BearerNews::None => {}
-            // Told before its refusal was heard of: better news follow.
-            BearerNews::Granted(bearer) if self.is_dead(bearer.number) => {}
-            BearerNews::Granted(bearer) => {
-                self.asked = false;
-                self.stale = (!bearer.is_alive(at.server)).then(|| Stale {
-                    since: self.stale.map_or(at.now.mono, |stale| stale.since),
-                    again: at.now.mono + ASK_AGAIN,
-                });
-                self.bearer = Some(bearer);
+    /// What an input ended: the answer to one of the calls, or that none came. None where it is something else, the call
+    /// is not ours, or goes on.
+    pub fn ended<'a>(&mut self, at: At, input: &Input<'a>, out: &mut Vec<Action>) -> Option<Done<'a, K>> {
+        match input {
+            Input::Answer { call, status, retry_after, body } => {
+                let done = self.answer(at, (*call, *status, *retry_after), body, out)?;
+                Some(Done { after: *retry_after, ..done })
             }
-            BearerNews::Dead { number } => {
-                self.bury(number);
-                // It may have taken the place of the news that were asked for.
-                self.asked = false;
-            }
-            BearerNews::Denied { report } => {
-                self.asked = false;
-                self.fail_waiting(at, &report, out);
-            }
+            Input::CallFailed { call, report } => self.no_answer(at, *call, report, out),
+            _ => None,
         }
     }
 
-    /// An answer to one of the calls; none where the call is not ours, or goes on.
-    pub fn answer<'a>(
+    fn answer<'a>(
         &mut self,
         at: At,
         (call, status, retry_after): (CallId, u16, Option<Duration>),
@@ -330,11 +250,22 @@ impl<K: Clone> Errands<K> {
             }
             self.audit(&open, AuditOutcome::Success, Some(status), latency, None, out);
             let took = open.begun.map_or(latency, |b| at.now.mono.since(b.mono));
-            Done { kind: open.kind, attempts: open.attempts, took, result: Ok((status, body)), late: orphan }
+            Done {
+                kind: open.kind,
+                attempts: open.attempts,
+                took,
+                result: Ok((status, body)),
+                after: None,
+                late: orphan,
+            }
         } else {
             let text = message_of(status, body);
             let again = match (status, bearer) {
                 (401, Some(carried)) => self.another_bearer(&mut open, &carried, body, out),
+                (401, None) => {
+                    self.own_token_refused(&open, body, out);
+                    false
+                }
                 _ if orphan => false,
                 (429, _) if open.errand.retry.rate_limited => {
                     let least = retry_after.unwrap_or(open.errand.retry.unnamed);
@@ -356,14 +287,7 @@ impl<K: Clone> Errands<K> {
         Some(done)
     }
 
-    /// No answer came to one of the calls.
-    pub fn no_answer(
-        &mut self,
-        at: At,
-        call: CallId,
-        report: &Report,
-        out: &mut Vec<Action>,
-    ) -> Option<Done<'static, K>> {
+    fn no_answer(&mut self, at: At, call: CallId, report: &Report, out: &mut Vec<Action>) -> Option<Done<'static, K>> {
         let (mut open, sent, _) = self.landed(call)?;
         let latency = at.now.mono.since(sent.mono);
         if !open.orphan && open.errand.retry.no_answer && pause(&mut open, at, Duration::ZERO) {
@@ -390,9 +314,7 @@ impl<K: Clone> Errands<K> {
     /// Takes back what has not left yet, with the tries that were made of it.
     pub fn recall(&mut self, of: impl Fn(&K) -> bool) -> Vec<(K, u32)> {
         let goes = |o: &Open<K>| !matches!(o.stage, Stage::Flight { .. }) && of(&o.kind);
-        let (gone, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open).into_iter().partition(goes);
-        self.open = rest;
-        gone.into_iter().map(|o| (o.kind, o.attempts)).collect()
+        self.open.extract_if(.., |o| goes(o)).map(|o| (o.kind, o.attempts)).collect()
     }
 
     /// The session is over. What has not left is dropped, and told as failed; what has left is not tried again, and its
@@ -473,68 +395,11 @@ impl<K: Clone> Errands<K> {
         }
     }
 
-    /// The bearer of this number, and all before it, must not be sent any more.
-    fn bury(&mut self, number: u64) {
-        self.dead = self.dead.max(number);
-        self.bearer = self.bearer.take().filter(|b| b.number > self.dead);
-    }
-
-    fn fail_waiting(&mut self, at: At, report: &Report, out: &mut Vec<Action>) {
-        let (gone, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.open).into_iter().partition(waits_for_bearer);
-        self.open = rest;
-        for mut open in gone {
-            let attempts = open.attempts;
-            let failure = match open.last.take() {
-                Some((status, text)) => {
-                    let text = format!("{text} – and then there was no OAuth token: {}", report.what);
-                    Failure::Refused { status, text, attempts }
-                }
-                None => Failure::NoBearer(report.clone()),
-            };
-            let done = self.failed(at, open, failure, Duration::ZERO, out);
-            self.fallen.push_back(done);
-        }
-    }
-
-    fn clocks_differ(&self, at: At, stale: Stale) -> Report {
-        let until = self.bearer.as_ref().and_then(|b| b.until);
-        let dead = until.map_or(0, |until| at.server.micros_since(until) / 1_000_000);
-        let asked = at.now.mono.since(stale.since).as_secs();
-        let end = match dead {
-            0.. => format!("ended {dead} s ago"),
-            _ => format!("has {} s left, less than is kept in reserve", -dead),
-        };
-        let what =
-            format!("By this session's idea of the server's clock the token that it was given {end}, for {asked} s.");
-        Report::new("token-stale", "The OAuth token is dead by this session's clock", what).remedy(
-            "Look at the skew of the clocks: the server that gives tokens and the one that takes them may differ.",
-        )
-    }
-
     fn landed(&mut self, id: CallId) -> Option<(Open<K>, Now, Option<Carried>)> {
         let n = self.open.iter().position(|o| matches!(o.stage, Stage::Flight { call, .. } if call == id))?;
         let open = self.open.remove(n);
         let Stage::Flight { sent, bearer, .. } = open.stage else { return None };
         Some((Open { stage: Stage::Bearer, ..open }, sent, bearer))
-    }
-
-    /// After a 401: the credential is told, and the call waits for another token, once.
-    fn another_bearer(
-        &mut self,
-        open: &mut Open<K>,
-        (number, token): &Carried,
-        body: &[u8],
-        out: &mut Vec<Action>,
-    ) -> bool {
-        if !is_about_bearer(body) {
-            return false;
-        }
-        // The very same may be at hand under another number by now.
-        let again = self.bearer.as_ref().filter(|b| b.token == *token).map(|b| b.number);
-        self.refuse(again.unwrap_or(*number), out);
-        // The news of a token will come for this too.
-        self.asked = true;
-        !std::mem::replace(&mut open.refused, true)
     }
 
     fn failed(
@@ -551,7 +416,7 @@ impl<K: Clone> Errands<K> {
         fact.category = Some(failure.category());
         out.push(Action::State(Fact::Audit(fact)));
         let took = open.begun.map_or(Duration::ZERO, |b| at.now.mono.since(b.mono));
-        Done { kind: open.kind, attempts: open.attempts, took, result: Err(failure), late: open.orphan }
+        Done { kind: open.kind, attempts: open.attempts, took, result: Err(failure), after: None, late: open.orphan }
     }
 
     fn audit(
@@ -605,22 +470,4 @@ fn pause<K>(open: &mut Open<K>, at: At, least: Duration) -> bool {
         }
         None => false,
     }
-}
-
-/// A 401 may be about a token in the body instead; the known text says so.
-fn is_about_bearer(body: &[u8]) -> bool {
-    !String::from_utf8_lossy(body).to_ascii_lowercase().contains("session token")
-}
-
-/// What an error's body says, in few words.
-pub fn message_of(status: u16, body: &[u8]) -> String {
-    let json = serde_json::from_slice::<serde_json::Value>(body).ok();
-    let member = |name: &str| json.as_ref().and_then(|v| v.get(name)).and_then(|v| v.as_str());
-    let told = member("message").or_else(|| member("error_description")).or_else(|| member("error"));
-    let text = match told {
-        Some(text) => text.to_owned(),
-        None => String::from_utf8_lossy(body).into_owned(),
-    };
-    let text: String = text.trim().chars().take(300).collect();
-    if text.is_empty() { format!("(no text with the {status})") } else { text }
 }

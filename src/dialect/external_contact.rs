@@ -10,26 +10,26 @@
 //! renews that of the handshake. A message that is refused with 401 is sent once more with another token; a 401 while
 //! renewing ends the session: there is no loop.
 
-mod messages;
+mod calls;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use messages::{Message, Stage};
+use calls::{Message, Stage, closed_after_post, renewals};
 
 use super::backoff::{Backoff, Plan};
-use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
-use super::flow::{self, Config, GuestToken, Shell, address, check_text, json_call, millis, or, text_of};
+use super::errands::{Done, Errands};
+use super::flow::{self, Config, GuestToken, Shell, address, millis, text_of};
 use super::heartbeat::{Beat, Heartbeat};
 use super::keeper::{Policy, Then};
 use super::seeded::Seeded;
-use super::{Action, At, Bearer, BearerNews, Dialect, FlowWish, Input, Seen, Wish};
+use super::{Action, At, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::environment::{Timings, secs};
 use crate::model::fact::{ClockDeed, Delivery, End, SessionState};
 use crate::model::flows::{ExternalContactFlow, HandshakeToken, RenewBy};
-use crate::model::{Flags, Mono, Report, SecretKind};
+use crate::model::{Flags, Mono, Report, Secret, SecretKind};
 
 const TOKEN: &str = "handshake-token";
 /// Ids of frames that came before the answer to their POST.
@@ -53,8 +53,8 @@ pub struct ExternalContact {
     bearer: Option<u64>,
     /// The credential is asked for the next token.
     asking: bool,
-    /// What the newest handshake was made with: the token's number, and the credential's number of it.
-    shook: (u64, Option<u64>),
+    /// What the newest handshake was made with.
+    shook: Shook,
     /// A token was refused at the handshake, and this is the second try.
     refused_once: bool,
     conn: u32,
@@ -67,6 +67,14 @@ pub struct ExternalContact {
     early: VecDeque<String>,
     posted_at: Option<Mono>,
     ready_since: Option<Mono>,
+}
+
+#[derive(Default)]
+struct Shook {
+    token: Option<Secret<String>>,
+    number: u64,
+    /// The credential's number of it.
+    bearer: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +111,7 @@ impl ExternalContact {
             shell: Shell::default(),
             bearer: None,
             asking: false,
-            shook: (0, None),
+            shook: Shook::default(),
             refused_once: false,
             conn: 0,
             socket: Socket::None,
@@ -128,8 +136,7 @@ impl ExternalContact {
     fn wish(&mut self, at: At, wish: Wish, out: &mut Vec<Action>) {
         match wish {
             Wish::Connect if self.shell.is_idle() => {
-                self.shell.begin(at, out);
-                self.errands.counts = Counts::default();
+                self.shell.begin(at, &mut self.errands.counts, out);
                 self.refused_once = false;
                 self.backoff.reset();
                 self.socket = Socket::Token;
@@ -153,7 +160,7 @@ impl ExternalContact {
             }
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
-                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
+                self.errands.begin(Kind::Request, errand);
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 let then = self.token.deed(at, deed, out);
@@ -172,7 +179,7 @@ impl ExternalContact {
         let Some((number, token)) = self.token.live(at).map(|held| (held.number, held.token.clone())) else {
             return self.ask(at, out);
         };
-        self.shook = (number, self.bearer);
+        self.shook = Shook { token: Some(token.clone()), number, bearer: self.bearer };
         let mut url = address(&self.config.socket_base, &self.flow().socket_path, &[]);
         let mut headers = Vec::new();
         match self.flow().handshake_token {
@@ -190,35 +197,6 @@ impl ExternalContact {
         self.conn += 1;
         self.socket = Socket::Opening;
         out.push(Action::Open { conn: self.conn, url, headers });
-    }
-
-    /// Asks the credential for a token, another than the one at hand.
-    fn ask(&mut self, at: At, out: &mut Vec<Action>) {
-        self.asking = true;
-        // The credential may have a live one already, which the errands know.
-        match self.errands.live(at).cloned() {
-            Some(bearer) if Some(bearer.number) != self.bearer => self.take_bearer(at, &bearer, out),
-            _ => out.push(Action::NeedBearer),
-        }
-    }
-
-    fn take_bearer(&mut self, at: At, bearer: &Bearer, out: &mut Vec<Action>) {
-        self.asking = false;
-        let (token, until) = (bearer.token.expose(), bearer.until);
-        let then = self.token.take(at, token, until, until.is_none(), "the credential", out);
-        let taken = self.token.holds(token);
-        if taken {
-            self.bearer = Some(bearer.number);
-        }
-        if let Then::GiveUp(reason) = &then {
-            return self.end(at, End::Failed { why: format!("the credential's token cannot be used: {reason}") }, out);
-        }
-        match self.socket {
-            Socket::Token => self.open_with_token(at, out),
-            Socket::Open { .. } if taken => self.open_another(at, out),
-            _ => {}
-        }
-        self.follow(at, then, out);
     }
 
     /// The socket still bears an old token: a new handshake is what renews it.
@@ -240,16 +218,19 @@ impl ExternalContact {
         }
         self.socket = Socket::Open { greeting: Some(at.now.mono + GREETING) };
         self.heartbeat.start(at.now.mono);
-        out.extend(self.shook.1.map(|number| Action::BearerAccepted { number }));
+        out.extend(self.shook.bearer.map(|number| Action::BearerAccepted { number }));
         self.shell.go(at, SessionState::Connected, "", out);
-        if self.token.live(at).is_some_and(|held| held.number != self.shook.0) {
+        if self.token.live(at).is_some_and(|held| held.number != self.shook.number) {
             // It was renewed while the socket was opening.
             self.open_another(at, out);
         }
     }
 
     fn not_opened(&mut self, at: At, status: Option<u16>, report: &Report, out: &mut Vec<Action>) {
-        let refused = self.shook.1.filter(|_| status == Some(401));
+        let refused = self.shook.bearer.filter(|_| status == Some(401));
+        if let (Some(401), Some(token)) = (status, &self.shook.token) {
+            self.errands.spurn(token);
+        }
         if self.socket != Socket::Opening {
             // Nobody waits for it any more, but its token shall not be sent again.
             return refused.into_iter().for_each(|number| self.errands.refuse(number, out));
@@ -258,7 +239,7 @@ impl ExternalContact {
         match status {
             Some(401) if !self.refused_once => {
                 self.refused_once = true;
-                self.token.abandon(self.shook.0, out);
+                self.token.abandon(self.shook.number, out);
                 refused.into_iter().for_each(|number| self.errands.refuse(number, out));
                 if self.token.live(at).is_some() {
                     // It was renewed while the socket was opening.
@@ -276,17 +257,6 @@ impl ExternalContact {
                 refused.into_iter().for_each(|number| self.errands.refuse(number, out));
                 self.end(at, End::NotOpened { report: report.title.clone() }, out);
             }
-        }
-    }
-
-    /// Asks the credential for another token than the one at hand, which is told as refused or as not wanted.
-    fn ask_another(&mut self, at: At, tell: fn(&mut Errands<Kind>, u64, &mut Vec<Action>), out: &mut Vec<Action>) {
-        match self.bearer {
-            Some(number) => {
-                self.asking = true;
-                tell(&mut self.errands, number, out);
-            }
-            None => self.ask(at, out),
         }
     }
 
@@ -311,15 +281,7 @@ impl ExternalContact {
         }
         let silent = code == Some(1000) && soon;
         if silent {
-            let ms = after_post.unwrap_or_default().as_millis();
-            let report = Report::new(
-                "closed-after-post",
-                "The socket closed 1000 right after a message",
-                format!("The close frame came {ms} ms after the POST was sent, without an error frame before it."),
-            )
-            .remedy("Renew the handshake's token before its end: the server checks it when it commits a message.")
-            .remedy("Compare the contact id of the POST with the session id of the handshake.");
-            flow::fault(report, out);
+            flow::fault(closed_after_post(after_post.unwrap_or_default()), out);
         }
         if !self.flow().reconnect {
             return self.end(at, end, out);
@@ -402,84 +364,6 @@ impl ExternalContact {
         self.follow(at, then, out);
     }
 
-    /// Does what the token's keeper wants.
-    fn follow(&mut self, at: At, then: Then, out: &mut Vec<Action>) {
-        match then {
-            Then::Wait => {}
-            Then::Ready => self.send_waiting(at),
-            Then::Fetch => self.renew(at, out),
-            Then::GiveUp(reason) => {
-                let why = format!("the handshake's token was not renewed: {reason}");
-                flow::fault(Report::new("not-renewed", "The token was not renewed", format!("{reason}.")), out);
-                self.give_up_waiting(&why, out);
-            }
-        }
-    }
-
-    fn renew(&mut self, at: At, out: &mut Vec<Action>) {
-        let alive = self.token.held().filter(|h| h.until.is_none_or(|u| at.server < u) && !h.expired);
-        match (self.flow().renew_by, alive.map(|h| h.token.clone())) {
-            (RenewBy::Messages, Some(token)) if !self.contact.is_empty() => {
-                let url = address(&self.config.base, &self.flow().send_path, &self.names());
-                let body = json!({ "expires_in": self.flow().expires_in_secs });
-                let mut call = json_call("POST", url, &body, "refresh, messages path");
-                call.headers.push(("authorization".into(), format!("Bearer {}", token.expose())));
-                let (auth, retry) = (Auth::None, Retry::NEVER);
-                self.errands.begin(Kind::Renew, Errand { action: "token.refresh", call, auth, retry, message: false });
-            }
-            (RenewBy::Nobody, _) if self.shell.is_ready() => {
-                let then = self.token.failed(at, "nobody renews it in this environment", None, true);
-                self.follow(at, then, out);
-            }
-            // A dead one cannot renew itself.
-            _ => self.ask(at, out),
-        }
-    }
-
-    fn renewed(
-        &mut self,
-        at: At,
-        result: Result<(u16, &[u8]), Failure>,
-        after: Option<Duration>,
-        out: &mut Vec<Action>,
-    ) {
-        let then = match result {
-            Ok((_, body)) => {
-                let body: Value = serde_json::from_slice(body).unwrap_or_default();
-                let life = body.get("expires_in").and_then(Value::as_i64);
-                let told = life.unwrap_or(i64::from(self.flow().expires_in_secs));
-                let until = at.server.plus_micros(told.saturating_mul(1_000_000));
-                // Without a token in the answer, the one at hand lives longer.
-                let token = text_of(&body, "token").or_else(|| text_of(&body, "access_token"));
-                let same = self.token.held().map(|h| h.token.expose().clone());
-                match token.clone().or(same) {
-                    Some(value) => {
-                        self.shell.refreshes += 1;
-                        let then = self.token.take(at, &value, Some(until), life.is_none(), "refresh", out);
-                        // A late answer may not have been taken.
-                        if token.is_some_and(|token| self.token.holds(&token)) {
-                            self.bearer = None;
-                        }
-                        then
-                    }
-                    None => Then::Wait,
-                }
-            }
-            Err(Failure::Refused { status: 401, text, .. }) => {
-                let why = format!("the refresh was refused with 401: {text}");
-                self.give_up_waiting(&why, out);
-                // Connecting anew needs another one.
-                self.bearer.into_iter().for_each(|number| self.errands.refuse(number, out));
-                return self.end(at, End::Failed { why }, out);
-            }
-            Err(failure) => {
-                let for_good = !matches!(failure.status(), None | Some(429 | 500..));
-                self.token.failed(at, &failure.sentence(), after, for_good)
-            }
-        };
-        self.follow(at, then, out);
-    }
-
     fn tick(&mut self, at: At, out: &mut Vec<Action>) {
         match self.heartbeat.tick(at.now.mono) {
             Beat::Ping => out.push(Action::Ping { conn: self.conn }),
@@ -517,46 +401,13 @@ impl ExternalContact {
         self.follow(at, then, out);
     }
 
-    fn news(&mut self, at: At, news: BearerNews, out: &mut Vec<Action>) {
-        self.errands.news(at, news.clone(), out);
-        let asked = self.asking;
-        match news {
-            // Told before its refusal was heard of: better news follow.
-            BearerNews::Granted(bearer) if self.errands.is_dead(bearer.number) => {}
-            BearerNews::Granted(bearer) if asked && Some(bearer.number) != self.bearer => {
-                self.take_bearer(at, &bearer, out);
-            }
-            BearerNews::Granted(bearer) if asked => {
-                // The very token that is not wanted any more: from now on nobody uses it.
-                self.token.forget("a renewal", out);
-                self.errands.replace(bearer.number, out);
-            }
-            BearerNews::Denied { report } if asked => {
-                self.give_up_waiting(&report.what, out);
-                self.end(at, End::Failed { why: format!("no token for the socket: {}", report.what) }, out);
-            }
-            BearerNews::Dead { number } => {
-                // Somebody else was refused with it, or a person took it back. It may have got a new number since.
-                let dead = self.bearer.is_some_and(|bearer| bearer <= number);
-                if let Some(held) = self.token.held().map(|h| h.number).filter(|_| dead) {
-                    self.token.abandon(held, out);
-                }
-                // It may have taken the place of the news that were asked for.
-                if asked {
-                    out.push(Action::NeedBearer);
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn done(&mut self, at: At, done: Done<'_, Kind>, after: Option<Duration>, out: &mut Vec<Action>) {
+    fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
         if done.late {
             return;
         }
         match done.kind {
             Kind::Message(tracing) => self.answered(at, &tracing, done.result, out),
-            Kind::Renew => self.renewed(at, done.result, after, out),
+            Kind::Renew => self.renewed(at, done.result, done.after, out),
             Kind::Request => done.result.iter().for_each(|(_, body)| flow::learn_tokens(body, out)),
         }
     }
@@ -611,21 +462,12 @@ impl Dialect for ExternalContact {
                 self.ended(at, End::ByServer { code, reason: reason.to_owned() }, out);
             }
             Input::Lost { conn, .. } if conn == self.conn => self.ended(at, End::Lost, out),
-            Input::Answer { call, status, retry_after, body } => {
-                if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
-                    self.done(at, done, retry_after, out);
-                }
-            }
-            Input::CallFailed { call, report } => {
-                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
-                    self.done(at, done, None, out);
-                }
-            }
             Input::Tick => self.tick(at, out),
-            _ => {}
+            other => self.errands.ended(at, &other, out).into_iter().for_each(|done| self.done(at, done, out)),
         }
+        self.drop_refused(out);
         while let Some(done) = self.errands.go(at, out) {
-            self.done(at, done, None, out);
+            self.done(at, done, out);
         }
         seen
     }
@@ -641,17 +483,6 @@ impl Dialect for ExternalContact {
         });
         let waits = [self.errands.wait(at), self.token.wait(at), self.heartbeat.wait(at.now.mono), socket];
         waits.into_iter().flatten().chain(commits).min()
-    }
-}
-
-/// Between failed renewals.
-fn renewals() -> Plan {
-    Plan {
-        least: Duration::ZERO,
-        first: Duration::from_millis(500),
-        longest: Duration::from_secs(10),
-        give_up: Duration::from_secs(60),
-        tries: 3,
     }
 }
 

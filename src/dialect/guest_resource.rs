@@ -6,25 +6,27 @@
 //! start and resumed then, unless its token has less than five minutes left. The profile can be written; a 404 means
 //! that the guest is gone. All requests together stay within the client's limit: they wait, and the wait is shown.
 
+mod token;
+
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
+use super::errands::{Done, Errand, Errands, Failure, Retry};
 use super::flow::{
     self, Config, GuestToken, Shell, address, check_text, failed_check, invalid, json_call, or, text_of,
 };
 use super::heartbeat::{Beat, Heartbeat};
-use super::jwt::Jwt;
 use super::keeper::{Policy, Then};
 use super::seeded::Seeded;
 use super::{Action, At, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::environment::secs;
 use crate::model::fact::{ClockDeed, Delivery, End, ErrorCategory, SessionState};
 use crate::model::flows::GuestResourceFlow;
-use crate::model::{Flags, Mono, Report, Secret, SecretKind, Wall};
+use crate::model::{Flags, Mono, Report, Secret, SecretKind};
+
+use token::{KeptSession, check_token};
 
 const TOKEN: &str = "guest-token";
 /// Key under which the session is kept for the next start.
@@ -35,17 +37,6 @@ enum Kind {
     Create,
     Profile,
     Request,
-}
-
-/// What is kept between two runs.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct KeptSession {
-    guest_id: String,
-    session_id: String,
-    guest_token: String,
-    created_at: Wall,
-    expires_at: Wall,
 }
 
 struct Message {
@@ -142,7 +133,7 @@ impl GuestResource {
             Wish::Flow(FlowWish::SyncProfile { .. }) => flow::not_now("there is no guest yet", out),
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
-                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
+                self.errands.begin(Kind::Request, errand);
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 self.token.deed(at, deed, out);
@@ -159,8 +150,7 @@ impl GuestResource {
     }
 
     fn begin(&mut self, at: At, out: &mut Vec<Action>) {
-        self.shell.begin(at, out);
-        self.errands.counts = Counts::default();
+        self.shell.begin(at, &mut self.errands.counts, out);
         self.errands.ids.queue = Some(self.queue().to_owned());
         // Connecting again within a run goes on with the guest that is there.
         let kept = match self.config.kept.take() {
@@ -180,29 +170,10 @@ impl GuestResource {
         self.create(at, out);
     }
 
-    fn resume(&mut self, at: At, kept: KeptSession, out: &mut Vec<Action>) {
-        let left = kept.expires_at.micros_since(at.server);
-        let least = self.flow().resume_secs;
-        if left < secs_micros(least) {
-            let left = left.max(0) / 1_000_000;
-            let why = format!("the kept session's token has {left} s left, less than {least} s: a new guest");
-            self.shell.remark(at, &why, out);
-            out.push(Action::Keep { key: KEPT, value: None });
-            return self.create(at, out);
-        }
-        self.shell.remark(at, "the kept session is resumed", out);
-        self.guest = kept.guest_id;
-        self.session = kept.session_id;
-        self.token.take(at, &kept.guest_token, Some(kept.expires_at), false, "the keyring", out);
-        self.tell_ids(out);
-        self.open(at, out);
-    }
-
     fn create(&mut self, at: At, out: &mut Vec<Action>) {
         if let Err(why) = self.check() {
-            failed_check("session.check", ErrorCategory::Validation, &why, &self.errands.ids, out);
-            flow::fault(Report::new("invalid", "Nothing was sent", format!("{why}.")), out);
-            return self.end(at, End::Invalid { why }, out);
+            let end = flow::refuse_start(why, &self.errands.ids, out);
+            return self.end(at, end, out);
         }
         let form = &self.config.form;
         let body = json!({
@@ -216,8 +187,7 @@ impl GuestResource {
         });
         let url = address(&self.config.base, &self.flow().create_path, &[]);
         let call = json_call("POST", url, &body, "create the guest");
-        let retry = self.retry();
-        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry, message: false };
+        let errand = Errand { retry: self.retry(), ..Errand::new("session.create", call) };
         self.errands.begin(Kind::Create, errand);
     }
 
@@ -368,8 +338,7 @@ impl GuestResource {
         }
         let url = address(&self.config.base, &self.flow().guest_path, &self.names());
         let call = json_call("PUT", url, &json!({ "attributes": attributes }), "profile");
-        let retry = self.retry();
-        let errand = Errand { action: "profile.sync", call, auth: Auth::Oauth, retry, message: false };
+        let errand = Errand { retry: self.retry(), ..Errand::new("profile.sync", call) };
         self.errands.begin(Kind::Profile, errand);
     }
 
@@ -399,12 +368,6 @@ impl GuestResource {
             (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
             (Kind::Request, Err(_)) => {}
         }
-    }
-
-    /// What is known of the guest is of no use any more: connecting anew makes another one.
-    fn discard(&mut self, out: &mut Vec<Action>) {
-        self.token.forget("server", out);
-        out.push(Action::Keep { key: KEPT, value: None });
     }
 
     fn not_opened(&mut self, at: At, status: Option<u16>, report: Report, out: &mut Vec<Action>) {
@@ -442,22 +405,6 @@ impl GuestResource {
         self.end(at, end, out);
     }
 
-    /// What is known about a handshake that was not answered.
-    fn handshake_report(&self, at: At, end: &End) -> Report {
-        let until = self.token.held().and_then(|h| h.until);
-        let token = match until.map(|u| u.micros_since(at.server)) {
-            Some(left) if left <= 0 => {
-                format!("by the server's clock the token had been dead for {} s", -left / 1_000_000)
-            }
-            Some(left) => format!("by the server's clock the token had {} s left", left / 1_000_000),
-            None => "the token's end is not known".to_owned(),
-        };
-        let what = format!("The connection ended before the handshake was answered ({}); {token}.", end.sentence());
-        Report::new("handshake-refused", "The handshake was not answered", what)
-            .remedy("A token that lives points to the network, to a revoked token or to a missing scope webchat:send.")
-            .remedy("Connect anew: a new guest gets a new token.")
-    }
-
     fn tick(&mut self, at: At, out: &mut Vec<Action>) {
         match self.heartbeat.tick(at.now.mono) {
             Beat::Ping => out.push(Action::Ping { conn: self.conn }),
@@ -467,10 +414,7 @@ impl GuestResource {
             }
             Beat::Nothing => {}
         }
-        let (late, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.messages).into_iter().partition(|m| m.late_at <= at.now.mono);
-        self.messages = rest;
-        for m in late {
+        for m in self.messages.extract_if(.., |m| m.late_at <= at.now.mono) {
             let why = "no echo came in time; a gateway may send none".to_owned();
             self.shell.deliver(&m.tracing, Delivery::Unconfirmed { why }, out);
         }
@@ -504,27 +448,6 @@ impl GuestResource {
     }
 }
 
-/// Three parts, an end that lies in the future, routing hints.
-fn check_token(token: &str, server: Wall) -> Result<Wall, String> {
-    let parts = token.split('.').count();
-    if parts != 3 {
-        return Err(format!("guestToken has {parts} parts – a JWT has three"));
-    }
-    let jwt = Jwt::decode(token)
-        .ok_or_else(|| invalid("guestToken", "unreadable", "header and claims are base64url JSON"))?;
-    let until = jwt.expires().ok_or_else(|| invalid("guestToken.exp", "missing", "the token must say when it ends"))?;
-    let dead = server.micros_since(until);
-    if dead >= 0 {
-        return Err(invalid("guestToken.exp", until.rfc3339(), &format!("it ended {} s ago", dead / 1_000_000)));
-    }
-    match jwt.claims.get("routing_hints") {
-        None | Some(Value::Null) => Err(invalid("guestToken.routing_hints", "missing", "it must say where to route")),
-        Some(Value::Object(map)) if !map.is_empty() => Ok(until),
-        Some(Value::Object(_)) => Err(invalid("guestToken.routing_hints", "empty", "it must say where to route")),
-        Some(_) => Err(invalid("guestToken.routing_hints", "not an object", "it must say where to route")),
-    }
-}
-
 fn attributes(given: &[(String, String)]) -> Value {
     Value::Object(given.iter().map(|(k, v)| (k.clone(), json!(v))).collect())
 }
@@ -548,18 +471,8 @@ impl Dialect for GuestResource {
                 self.ended(at, End::ByServer { code, reason: reason.to_owned() }, out);
             }
             Input::Lost { conn, .. } if conn == self.conn => self.ended(at, End::Lost, out),
-            Input::Answer { call, status, retry_after, body } => {
-                if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
-                    self.done(at, done, out);
-                }
-            }
-            Input::CallFailed { call, report } => {
-                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
-                    self.done(at, done, out);
-                }
-            }
             Input::Tick => self.tick(at, out),
-            _ => {}
+            other => self.errands.ended(at, &other, out).into_iter().for_each(|done| self.done(at, done, out)),
         }
         while let Some(done) = self.errands.go(at, out) {
             self.done(at, done, out);

@@ -12,12 +12,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
-use super::flow::{self, Config, Shell, address, failed_check, invalid, json_call, millis, or, text_of};
+use super::errands::{Done, Errand, Errands, Failure, Retry};
+use super::flow::{self, Config, Shell, address, invalid, json_call, millis, or, text_of};
 use super::seeded::Seeded;
 use super::{Action, At, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::environment::secs;
-use crate::model::fact::{End, ErrorCategory, Expiry, ExpiryEvent, SessionState};
+use crate::model::fact::{End, Expiry, ExpiryEvent, SessionState};
 use crate::model::flows::ManagedConversationFlow;
 use crate::model::{Fact, Mono, Report, Secret, SecretKind};
 
@@ -124,15 +124,14 @@ impl ManagedConversation {
             Wish::Flow(FlowWish::Heartbeat) => flow::not_now("there is no session to keep alive", out),
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
-                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
+                self.errands.begin(Kind::Request, errand);
             }
             other => flow::refuse(&other, "this flow's description knows no way to send a message", out),
         }
     }
 
     fn begin(&mut self, at: At, out: &mut Vec<Action>) {
-        self.shell.begin(at, out);
-        self.errands.counts = Counts::default();
+        self.shell.begin(at, &mut self.errands.counts, out);
         self.conversation = self.chance.uuid();
         self.guest = self.config.form.guest_id.trim().to_owned();
         self.sequence = 0;
@@ -142,9 +141,8 @@ impl ManagedConversation {
         self.errands.ids.queue = Some(self.queue().to_owned());
         self.errands.ids.conversation = Some(self.conversation.clone());
         if let Err(why) = self.check() {
-            failed_check("session.check", ErrorCategory::Validation, &why, &self.errands.ids, out);
-            flow::fault(Report::new("invalid", "Nothing was sent", format!("{why}.")), out);
-            return self.end(at, End::Invalid { why }, out);
+            let end = flow::refuse_start(why, &self.errands.ids, out);
+            return self.end(at, end, out);
         }
         flow::id("conversation", &self.conversation, None, out);
         flow::id("guest", &self.guest, None, out);
@@ -209,8 +207,7 @@ impl ManagedConversation {
         });
         let url = address(&self.config.base, &self.flow().create_path, &self.names());
         let call = json_call("POST", url, &body, "create the conversation");
-        let retry = self.retry();
-        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry, message: false };
+        let errand = Errand { retry: self.retry(), ..Errand::new("session.create", call) };
         self.errands.begin(Kind::Create(self.conversation.clone()), errand);
     }
 
@@ -261,8 +258,7 @@ impl ManagedConversation {
         let purpose = if kind == Kind::Heartbeat { "heartbeat" } else { "goodbye" };
         let url = address(&self.config.base, &self.flow().conversation_path, &[("conversationId", conversation)]);
         let call = json_call("PATCH", url, body, purpose);
-        let errand = Errand { action, call, auth: Auth::Oauth, retry: Retry::NEVER, message: false };
-        self.errands.begin(kind, errand);
+        self.errands.begin(kind, Errand::new(action, call));
     }
 
     fn disconnect(&mut self, kind: Kind, conversation: &str) {
@@ -297,9 +293,7 @@ impl ManagedConversation {
             "timestamp": at.now.wall.rfc3339(),
             "metadata": { "guestId": self.guest },
         });
-        if let Some(errand) = flow::webhook(&self.config.environment.flows.webhook, &event) {
-            self.errands.begin(Kind::Webhook, errand);
-        }
+        self.errands.begin(Kind::Webhook, flow::webhook(&self.config.environment.flows.webhook, &event));
     }
 
     fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
@@ -382,16 +376,6 @@ impl Dialect for ManagedConversation {
         match input {
             Input::Wish(wish) => self.wish(at, wish, out),
             Input::Bearer(news) => self.errands.news(at, news, out),
-            Input::Answer { call, status, retry_after, body } => {
-                if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
-                    self.done(at, done, out);
-                }
-            }
-            Input::CallFailed { call, report } => {
-                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
-                    self.done(at, done, out);
-                }
-            }
             Input::Tick => {
                 let due = |at_: Option<Mono>| at_.is_some_and(|due| due <= at.now.mono);
                 if due(self.over_at) {
@@ -401,7 +385,7 @@ impl Dialect for ManagedConversation {
                     self.beat(at);
                 }
             }
-            _ => {}
+            other => self.errands.ended(at, &other, out).into_iter().for_each(|done| self.done(at, done, out)),
         }
         while let Some(done) = self.errands.go(at, out) {
             self.done(at, done, out);

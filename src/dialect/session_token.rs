@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
+use super::errands::{Auth, Done, Errand, Errands, Failure, Retry};
 use super::flow::{self, Config, GuestToken, Shell, address, check_text, invalid, json_call, millis, text_of};
 use super::keeper::{Policy, Then};
 use super::seeded::Seeded;
@@ -125,7 +125,7 @@ impl SessionToken {
             }
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
-                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
+                self.errands.begin(Kind::Request, errand);
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 let then = self.token.deed(at, deed, out);
@@ -136,12 +136,10 @@ impl SessionToken {
     }
 
     fn create(&mut self, at: At, out: &mut Vec<Action>) {
-        self.shell.begin(at, out);
-        self.errands.counts = Counts::default();
+        self.shell.begin(at, &mut self.errands.counts, out);
         let url = address(&self.config.base, &self.flow().create_path, &[]);
         let call = json_call("POST", url, &json!({}), "create the conversation");
-        let retry = self.retry(0);
-        let errand = Errand { action: "session.create", call, auth: Auth::Oauth, retry, message: false };
+        let errand = Errand { retry: self.retry(0), ..Errand::new("session.create", call) };
         self.errands.begin(Kind::Create, errand);
     }
 
@@ -283,8 +281,7 @@ impl SessionToken {
             ),
         };
         // What is tried again, and when, is the keeper's business.
-        let errand = Errand { action: "token.refresh", call, auth: Auth::Oauth, retry: Retry::NEVER, message: false };
-        self.errands.begin(Kind::Refresh, errand);
+        self.errands.begin(Kind::Refresh, Errand::new("token.refresh", call));
     }
 
     fn refreshed(
@@ -306,8 +303,8 @@ impl SessionToken {
                 }
             }
             Err(failure) => {
-                let for_good = !matches!(failure.status(), None | Some(429 | 500..));
-                self.token.failed(at, &format!("the refresh failed: {}", failure.sentence()), after, for_good)
+                let why = format!("the refresh failed: {}", failure.sentence());
+                self.token.failed(at, &why, after, failure.is_for_good())
             }
         };
         self.follow(at, then, out);
@@ -327,9 +324,7 @@ impl SessionToken {
             Err(Failure::Refused { status: 401, text, .. }) if !has_oauth || is_about_session_token(&text) => {
                 return self.refused(at, n, text, out);
             }
-            Err(Failure::Refused { status, text, .. }) => Delivery::Refused { code: i32::from(status), text },
-            Err(failure @ Failure::NoBearer(_)) => Delivery::NotSent { why: failure.sentence() },
-            Err(Failure::NoAnswer(report)) => Delivery::Unconfirmed { why: report.to_string() },
+            Err(failure) => failure.delivery(),
         };
         self.messages.remove(n);
         self.shell.deliver(tracing, delivery, out);
@@ -352,7 +347,7 @@ impl SessionToken {
         self.shell.deliver(&m.tracing, Delivery::Refused { code: 401, text }, out);
         if !m.again {
             self.token.abandon(number, out);
-        } else if self.token.held().is_some_and(|held| held.number == number) {
+        } else if self.token.has(number) {
             // Refused with a fresh token as well.
             let then = self.token.refused(at, number, out);
             self.follow(at, then, out);
@@ -360,10 +355,7 @@ impl SessionToken {
     }
 
     fn give_up_waiting(&mut self, why: &str, out: &mut Vec<Action>) {
-        let (gone, rest): (Vec<_>, Vec<_>) =
-            std::mem::take(&mut self.messages).into_iter().partition(|m| m.sent_with.is_none());
-        self.messages = rest;
-        for m in gone {
+        for m in self.messages.extract_if(.., |m| m.sent_with.is_none()) {
             let why = why.to_owned();
             // One that left before was refused, and that is what became of it.
             let delivery = match (m.again, m.tries) {
@@ -406,7 +398,7 @@ impl SessionToken {
         self.shell.end(at, end, self.errands.counts, out);
     }
 
-    fn done(&mut self, at: At, done: Done<'_, Kind>, after: Option<Duration>, out: &mut Vec<Action>) {
+    fn done(&mut self, at: At, done: Done<'_, Kind>, out: &mut Vec<Action>) {
         if done.late {
             return;
         }
@@ -416,7 +408,7 @@ impl SessionToken {
                 flow::fault(failure.report("session-not-made", "The conversation was not created"), out);
                 self.end(at, End::Failed { why: failure.sentence() }, out);
             }
-            (Kind::Refresh, result) => self.refreshed(at, result, after, out),
+            (Kind::Refresh, result) => self.refreshed(at, result, done.after, out),
             (Kind::Message(tracing), result) => self.answered(at, &tracing, result, out),
             (Kind::Request, Ok((_, body))) => flow::learn_tokens(body, out),
             (Kind::Request, Err(_)) => {}
@@ -429,27 +421,16 @@ impl Dialect for SessionToken {
         match input {
             Input::Wish(wish) => self.wish(at, wish, out),
             Input::Bearer(news) => self.errands.news(at, news, out),
-            Input::Answer { call, status, retry_after, body } => {
-                if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
-                    self.done(at, done, retry_after, out);
-                }
-            }
-            Input::CallFailed { call, report } => {
-                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
-                    self.done(at, done, None, out);
-                }
-            }
             Input::Tick => {
                 let then = self.token.tick(at);
                 self.follow(at, then, out);
             }
-            // It has no socket and signs nothing.
-            _ => {}
+            other => self.errands.ended(at, &other, out).into_iter().for_each(|done| self.done(at, done, out)),
         }
         loop {
             self.recall(at, out);
             let Some(done) = self.errands.go(at, out) else { break };
-            self.done(at, done, None, out);
+            self.done(at, done, out);
         }
         Seen::default()
     }

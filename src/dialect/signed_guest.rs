@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::backoff::Plan;
-use super::errands::{Auth, Counts, Done, Errand, Errands, Failure, Retry};
+use super::errands::{Done, Errand, Errands, Failure, Retry};
 use super::flow::{self, Config, GuestToken, Shell, address, failed_check, invalid, json_call, millis, text_of};
 use super::jwt::Jwt;
 use super::keeper::{Policy, Then};
@@ -129,7 +129,7 @@ impl SignedGuest {
             }
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let errand = flow::request(&self.config.base, (&method, &path, &body), &self.names(), out);
-                errand.into_iter().for_each(|errand| self.errands.begin(Kind::Request, errand));
+                self.errands.begin(Kind::Request, errand);
             }
             Wish::Clock { id, deed } if id == TOKEN => {
                 let then = self.token.deed(at, deed, out);
@@ -140,8 +140,7 @@ impl SignedGuest {
     }
 
     fn begin(&mut self, at: At, out: &mut Vec<Action>) {
-        self.shell.begin(at, out);
-        self.errands.counts = Counts::default();
+        self.shell.begin(at, &mut self.errands.counts, out);
         self.guest = self.config.form.guest_id.trim().to_owned();
         self.contact.clear();
         self.conversation.clear();
@@ -151,7 +150,8 @@ impl SignedGuest {
         self.errands.ids.contact = None;
         self.errands.ids.conversation = None;
         if let Err(why) = self.check() {
-            return self.refuse_start(at, &why, out);
+            let end = flow::refuse_start(why, &self.errands.ids, out);
+            return self.end(at, end, out);
         }
         flow::id("guest", &self.guest, None, out);
         flow::id("queue", self.queue(), None, out);
@@ -186,8 +186,7 @@ impl SignedGuest {
             purpose: "check the queue",
             ..Call::default()
         };
-        let retry = self.retry();
-        let errand = Errand { action: "queue.check", call, auth: Auth::Oauth, retry, message: false };
+        let errand = Errand { retry: self.retry(), ..Errand::new("queue.check", call) };
         self.errands.begin(Kind::Queue { first }, errand);
     }
 
@@ -260,7 +259,9 @@ impl SignedGuest {
         let (size, most) = (attributes.to_string().len(), self.flow().attribute_bytes);
         if size > most as usize {
             let limit = format!("at most {most} bytes of JSON");
-            return self.refuse_start(at, &invalid("customAttributes", format_args!("{size} bytes"), &limit), out);
+            let why = invalid("customAttributes", format_args!("{size} bytes"), &limit);
+            let end = flow::refuse_start(why, &self.errands.ids, out);
+            return self.end(at, end, out);
         }
         let body = json!({
             "type": "webchat",
@@ -307,7 +308,7 @@ impl SignedGuest {
         let mut call = json_call("POST", url, body, purpose);
         call.headers.push(("idempotency-key".into(), key));
         self.carried = self.token.held().map(|held| held.number);
-        let errand = Errand { action, call, auth: Auth::Oauth, retry: self.retry(), message: false };
+        let errand = Errand { retry: self.retry(), ..Errand::new(action, call) };
         self.errands.begin(kind, errand);
     }
 
@@ -381,9 +382,7 @@ impl SignedGuest {
                 "initializationLatencyMs": self.shell.duration(at).as_millis() as u64,
             },
         });
-        if let Some(errand) = flow::webhook(&self.config.environment.flows.webhook, &event) {
-            self.errands.begin(Kind::Webhook, errand);
-        }
+        self.errands.begin(Kind::Webhook, flow::webhook(&self.config.environment.flows.webhook, &event));
     }
 
     fn failed(&mut self, at: At, kind: &Kind, failure: &Failure, out: &mut Vec<Action>) {
@@ -414,12 +413,6 @@ impl SignedGuest {
         self.end(at, End::Failed { why: why.to_owned() }, out);
     }
 
-    fn refuse_start(&mut self, at: At, why: &str, out: &mut Vec<Action>) {
-        failed_check("session.check", ErrorCategory::Validation, why, &self.errands.ids, out);
-        flow::fault(Report::new("invalid", "Nothing was sent", format!("{why}.")), out);
-        self.end(at, End::Invalid { why: why.to_owned() }, out);
-    }
-
     fn follow(&mut self, at: At, then: Then, out: &mut Vec<Action>) {
         if then == Then::Fetch {
             self.sign(at, out);
@@ -446,18 +439,8 @@ impl Dialect for SignedGuest {
             Input::Signed { .. } | Input::NotSigned { .. } if !self.is_awaited() => {}
             Input::Signed { token, kid } => self.signed(at, token.expose(), &kid, out),
             Input::NotSigned { report } => self.not_signed(at, &report, out),
-            Input::Answer { call, status, retry_after, body } => {
-                if let Some(done) = self.errands.answer(at, (call, status, retry_after), body, out) {
-                    self.done(at, done, out);
-                }
-            }
-            Input::CallFailed { call, report } => {
-                if let Some(done) = self.errands.no_answer(at, call, &report, out) {
-                    self.done(at, done, out);
-                }
-            }
             Input::Tick => drop(self.token.tick(at)),
-            _ => {}
+            other => self.errands.ended(at, &other, out).into_iter().for_each(|done| self.done(at, done, out)),
         }
         loop {
             self.give_up_outdated(at, out);

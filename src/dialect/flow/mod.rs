@@ -18,10 +18,10 @@ pub use read::{frame_line, payload, read};
 pub use token::GuestToken;
 
 use super::budget::Budget;
-use super::errands::{Auth, Counts, Errand, Retry};
+use super::errands::{Auth, Counts, Errand};
 use super::{Action, At, Call, FlowWish, Wish};
 use crate::model::environment::{Environment, Limits};
-use crate::model::fact::{Audit, AuditOutcome, DeliveryChange, ErrorCategory, NamedId, StateChange, Summary};
+use crate::model::fact::{Audit, AuditIds, AuditOutcome, DeliveryChange, ErrorCategory, NamedId, StateChange, Summary};
 use crate::model::fact::{Delivery, End, SessionState};
 use crate::model::flows::{GuestForm, Webhook, fill};
 use crate::model::{Fact, Report, Secret, SecretKind, Wall};
@@ -112,7 +112,8 @@ impl Default for Shell {
 
 impl Shell {
     /// A new attempt begins: what was counted before belongs to the one before.
-    pub fn begin(&mut self, at: At, out: &mut Vec<Action>) {
+    pub fn begin(&mut self, at: At, counts: &mut Counts, out: &mut Vec<Action>) {
+        *counts = Counts::default();
         *self = Self { begun: Some(at), ..Self::default() };
         self.go(at, SessionState::Connecting, "", out);
     }
@@ -210,13 +211,7 @@ pub fn invalid(field: &str, value: impl std::fmt::Display, limit: &str) -> Strin
 }
 
 /// States that a check failed, with what it counts as.
-pub fn failed_check(
-    action: &str,
-    category: ErrorCategory,
-    why: &str,
-    ids: &crate::model::fact::AuditIds,
-    out: &mut Vec<Action>,
-) {
+pub fn failed_check(action: &str, category: ErrorCategory, why: &str, ids: &AuditIds, out: &mut Vec<Action>) {
     out.push(Action::State(Fact::Audit(Audit {
         action: action.to_owned(),
         outcome: AuditOutcome::Failed,
@@ -226,6 +221,13 @@ pub fn failed_check(
         ids: ids.clone(),
         ..Audit::default()
     })));
+}
+
+/// A check failed before anything was sent: that is told, and is the session's end.
+pub fn refuse_start(why: String, ids: &AuditIds, out: &mut Vec<Action>) -> End {
+    failed_check("session.check", ErrorCategory::Validation, &why, ids, out);
+    fault(Report::new("invalid", "Nothing was sent", format!("{why}.")), out);
+    End::Invalid { why }
 }
 
 /// A path behind a base, its names filled in; an address stands for itself.
@@ -261,7 +263,7 @@ pub fn webhook(hook: &Webhook, event: &Value) -> Option<Errand> {
     }
     let mut call = json_call("POST", url.to_owned(), event, "webhook");
     call.within = Some(Duration::from_millis(u64::from(hook.within_millis)));
-    Some(Errand { action: "crm.notify", call, auth: Auth::None, retry: Retry::NEVER, message: false })
+    Some(Errand { auth: Auth::None, ..Errand::new("crm.notify", call) })
 }
 
 /// Any other call that a person asks for; where it cannot be made, that is told and there is none.
@@ -272,7 +274,7 @@ pub fn request(
     out: &mut Vec<Action>,
 ) -> Option<Errand> {
     match request_call(base, method, path, body, values) {
-        Ok(call) => Some(Errand { action: "request", call, auth: Auth::Oauth, retry: Retry::NEVER, message: false }),
+        Ok(call) => Some(Errand::new("request", call)),
         Err(what) => {
             fault(Report::new("bad-request", "The request was not sent", what), out);
             None

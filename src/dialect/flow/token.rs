@@ -100,6 +100,11 @@ impl GuestToken {
         self.keeper.held().is_some_and(|held| held.token.expose() == token)
     }
 
+    /// The token of this number is the one at hand, perhaps under another number by now.
+    pub fn has(&self, number: u64) -> bool {
+        self.keeper.has(number)
+    }
+
     pub fn need(&mut self, at: At) -> Then {
         self.keeper.need(at)
     }
@@ -125,7 +130,7 @@ impl GuestToken {
     }
 
     fn tell_refused(&mut self, number: u64, out: &mut Vec<Action>) {
-        if self.keeper.held().is_some_and(|h| h.number == number) {
+        if self.keeper.has(number) {
             self.clock.event = ExpiryEvent::Refused;
             self.tell("server", out);
         }

@@ -199,6 +199,45 @@ fn a_refused_upgrade_is_tried_once_more_with_another_token() {
 }
 
 #[test]
+fn a_token_whose_refusal_came_after_the_session_was_left_is_not_sent_by_the_next_one() {
+    let mut p = with(|_| {});
+    p.flow(FlowWish::Refresh { form: None }).leave().closed(1000).actions.clear();
+    p.answer(401, json!({ "message": "dead" })).does(&["bearer 1 was refused"]);
+    p.connect().does(&["connecting", "needs a bearer"]);
+    p.bearer(2, 300).did("open 2");
+}
+
+#[test]
+fn a_token_whose_refusal_came_when_the_next_session_had_it_is_not_sent_any_more() {
+    let mut p = with(|_| {});
+    p.say("m1", "hi").leave().closed(1000).connect().opened().frame(greeting("s1", 300)).actions.clear();
+    p.answer(401, json!({ "message": "dead" }));
+    p.does(&["bearer 1 was refused", "clock handshake-token Refused by server"]);
+    p.say("m2", "hi").does(&["needs a bearer"]);
+    p.bearer(2, 300).did("open 3");
+}
+
+#[test]
+fn the_very_token_that_was_refused_is_not_sent_under_another_number() {
+    let mut p = with(|_| {});
+    p.say("m1", "hi").answer(401, json!({ "message": "expired" })).actions.clear();
+    p.granted(2, "oauth1", 300).does(&["bearer 2 was refused"]);
+    p.bearer(3, 300).did("open 2");
+}
+
+#[test]
+fn a_late_refusal_counts_for_the_very_token_that_was_given_again_since() {
+    let mut p = with(|_| {});
+    p.say("m1", "hi").deed("handshake-token", ClockDeed::Forget).lost().passes(2.0).did("needs a bearer");
+    p.granted(2, "oauth1", 300).did("open 2");
+    p.answer(401, json!({ "message": "expired" })).does(&[
+        "m1 refused 401 expired",
+        "clock handshake-token Refused by server",
+        "bearer 2 was refused",
+    ]);
+}
+
+#[test]
 fn a_socket_that_opens_after_the_session_was_left_is_closed() {
     let mut p = Play::new(DialectId::ExternalContact);
     p.connect().bearer(1, 300).leave().actions.clear();

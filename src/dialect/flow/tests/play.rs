@@ -125,8 +125,12 @@ impl Play {
 
     /// The credential gives the token of this number, which lives so many seconds.
     pub fn bearer(&mut self, number: u64, secs: i64) -> &mut Self {
+        self.granted(number, &format!("oauth{number}"), secs)
+    }
+
+    pub fn granted(&mut self, number: u64, token: &str, secs: i64) -> &mut Self {
         let until = Some(self.at().server.plus_micros(secs * 1_000_000));
-        let token = Secret::new(format!("oauth{number}"));
+        let token = Secret::from(token);
         let margin = Duration::from_secs(5);
         self.step(Input::Bearer(BearerNews::Granted(Bearer { number, token, until, margin, scope: None })))
     }

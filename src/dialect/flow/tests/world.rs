@@ -1,14 +1,19 @@
 //! A world of one seed: sessions of all five flows that share credentials, run as the engine runs them, a server that
 //! is busy, slow, wrong or mute, clocks that differ and jump, sockets that break, and people who do what they like.
 
+mod calls;
+mod cast;
 mod credentials;
 mod sockets;
+mod tally;
 mod verdict;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+
+pub use tally::Tally;
 
 use super::server::{Reply, Server};
 use super::*;
@@ -126,43 +131,6 @@ struct Session {
     in_flight: HashMap<CallId, Call>,
 }
 
-/// How often what was met.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    pub delivered: u64,
-    pub refused: u64,
-    pub not_sent: u64,
-    pub unconfirmed: u64,
-    pub retried: u64,
-    pub dead_news: u64,
-    pub denied: u64,
-    pub fetches: u64,
-    pub reopened: u64,
-    pub waits: u64,
-    pub calls: u64,
-    pub summaries: u64,
-}
-
-impl Tally {
-    pub fn add(&mut self, t: &Self) {
-        let all = [
-            (&mut self.delivered, t.delivered),
-            (&mut self.refused, t.refused),
-            (&mut self.not_sent, t.not_sent),
-            (&mut self.unconfirmed, t.unconfirmed),
-            (&mut self.retried, t.retried),
-            (&mut self.dead_news, t.dead_news),
-            (&mut self.denied, t.denied),
-            (&mut self.fetches, t.fetches),
-            (&mut self.reopened, t.reopened),
-            (&mut self.waits, t.waits),
-            (&mut self.calls, t.calls),
-            (&mut self.summaries, t.summaries),
-        ];
-        all.into_iter().for_each(|(mine, theirs)| *mine += theirs);
-    }
-}
-
 pub struct World {
     chance: Seeded,
     now: u64,
@@ -238,152 +206,6 @@ impl World {
         }
         world.plan(CALM, Event::Calm);
         world
-    }
-
-    /// How wrong somebody is about the server's clock.
-    fn wrong(&mut self) -> i64 {
-        match self.chance.up_to(19) {
-            0 => 3_600 * SECOND as i64,
-            1 => -3_600 * SECOND as i64,
-            2..=6 => self.chance.up_to(6 * SECOND) as i64 - 3 * SECOND as i64,
-            _ => 0,
-        }
-    }
-
-    fn source(&mut self, n: usize) -> Source {
-        match self.chance.up_to(5) {
-            0 => Source::Broker { url: format!("http://broker{n}/api/genesys/refresh") },
-            1 => Source::Given { place: "the pasted token".into() },
-            _ => Source::Client {
-                url: "http://login/oauth/token".into(),
-                client_id: "client".into(),
-                secret: Secret::from("a secret of the client"),
-                scope: String::new(),
-            },
-        }
-    }
-
-    fn credential(&mut self, n: usize) -> Holder {
-        let source = self.source(n);
-        let given = matches!(source, Source::Given { .. });
-        let shown = Shown { id: "oauth".into(), title: "OAuth".into(), breaks: "calls".into() };
-        let early = Duration::from_secs([5, 30, 60, 300][self.chance.up_to(3) as usize]);
-        Holder {
-            machine: Credential::new(source, shown, early, 6, self.chance.number()),
-            given,
-            wrong: if self.chance.up_to(9) == 0 { self.wrong() } else { 0 },
-            inline: self.chance.up_to(1) == 0,
-            in_flight: false,
-            orders: VecDeque::new(),
-            fetches: 0,
-            asked: 0,
-            ticks: 0,
-        }
-    }
-
-    fn session(&mut self, n: usize, credentials: usize) -> Session {
-        let id = FLOWS[self.chance.up_to(4) as usize];
-        let mut config = config(self.chance.number());
-        config.shared = self.shared.clone();
-        let flows = &mut config.environment.flows;
-        flows.session_token.send_form = SendForm::ALL[self.chance.up_to(4) as usize];
-        flows.session_token.refresh_form = RefreshForm::ALL[self.chance.up_to(1) as usize];
-        flows.session_token.preflight_secs = [0, 5, 60][self.chance.up_to(2) as usize];
-        flows.session_token.refresh_after_401 = self.chance.up_to(5) > 0;
-        flows.external_contact.renew_by = RenewBy::ALL[self.chance.up_to(2) as usize];
-        flows.external_contact.reconnect = self.chance.up_to(3) > 0;
-        flows.external_contact.early_secs = [2, 30][self.chance.up_to(1) as usize];
-        if self.chance.up_to(1) == 0 {
-            flows.external_contact.handshake_token = HandshakeToken::Query;
-        }
-        flows.managed_conversation.most_sessions = [500, 2][self.chance.up_to(1) as usize];
-        flows.guest_resource.requests_per_minute = self.limit;
-        flows.guest_resource.resume_secs = [300, 1][self.chance.up_to(1) as usize];
-        if self.chance.up_to(3) == 0 {
-            flows.webhook.url = "http://crm/hook".into();
-        }
-        config.environment.timings.reconnect_give_up_secs = [20, 300][self.chance.up_to(1) as usize];
-        config.form.duration_secs = Some([20, 100, 2700][self.chance.up_to(2) as usize]);
-        if self.chance.up_to(3) == 0 {
-            config.form.contact_id = "contact-x".into();
-        }
-        Session {
-            id,
-            dialect: make(id, config),
-            credential: n % credentials,
-            wrong: if self.chance.up_to(3) == 0 { self.wrong() } else { 0 },
-            learns: self.chance.up_to(3) > 0,
-            local: self.wrong(),
-            cell: None,
-            planned: false,
-            order_at: 0,
-            ticks: 0,
-            zero: (0, 0),
-            conn: 0,
-            open: None,
-            wishes: 0,
-            calls: 0,
-            asks: 0,
-            wished: BTreeSet::new(),
-            finals: BTreeMap::new(),
-            state: SessionState::New,
-            begun: 0,
-            ended: 0,
-            summaries: 0,
-            learnt: BTreeSet::new(),
-            last_learnt: String::new(),
-            known: HashMap::new(),
-            bearers: HashMap::new(),
-            dead: BTreeSet::new(),
-            taken_back: BTreeSet::new(),
-            on_purpose: BTreeSet::new(),
-            shook: String::new(),
-            in_flight: HashMap::new(),
-        }
-    }
-
-    fn script(&mut self, n: usize, of: usize) {
-        let begin = self.chance.up_to(if of > 20 { CALM / 2 } else { 2 * SECOND });
-        self.plan(begin, Event::Wish(n, Wish::Connect));
-        let most = if of > 20 { 4 } else { 16 };
-        for m in 0..self.chance.up_to(most) {
-            let after = self.chance.up_to(CALM + 20 * SECOND);
-            let text = || format!("text {n} {m}");
-            let tracing = format!("w{n}-{m}");
-            let flow = |wish| Event::Wish(n, Wish::Flow(wish));
-            let event = match self.chance.up_to(24) {
-                0..=10 => Event::Wish(n, Wish::Text { tracing, text: text(), attributes: vec![], attachments: vec![] }),
-                11 => flow(FlowWish::Say { tracing, text: text(), form: SendForm::ALL[self.chance.up_to(4) as usize] }),
-                12 => flow(FlowWish::Refresh { form: None }),
-                13 => flow([FlowWish::CheckQueue, FlowWish::Heartbeat][self.chance.up_to(1) as usize].clone()),
-                14 => flow(FlowWish::SyncProfile { attributes: vec![("external_email".into(), "a@b".into())] }),
-                15 | 16 => {
-                    let id = ["session-token", "handshake-token", "signed-token", "guest-token"];
-                    let deed = [ClockDeed::Expire, ClockDeed::Corrupt, ClockDeed::Forget, ClockDeed::Refresh];
-                    let id = id[self.chance.up_to(3) as usize].to_owned();
-                    Event::Wish(n, Wish::Clock { id, deed: deed[self.chance.up_to(3) as usize] })
-                }
-                17 => Event::Wish(n, Wish::Leave { code: 1000, reason: "bye".into() }),
-                18..=20 => Event::Wish(n, Wish::Connect),
-                21 => Event::LocalClock(n, self.wrong()),
-                22 => Event::Frame(n, 0, self.garbage()),
-                _ => Event::Break(n, [None, None, Some(1000), Some(1006)][self.chance.up_to(3) as usize]),
-            };
-            self.plan(after, event);
-        }
-        self.plan(LAST + self.counted % SECOND, Event::Wish(n, Wish::Leave { code: 1000, reason: String::new() }));
-    }
-
-    fn garbage(&mut self) -> String {
-        let all = [
-            "{",
-            "[]",
-            "null",
-            r#"{"type":"greeting","expires_in":-5}"#,
-            r#"{"type":"message","payload":7}"#,
-            r#"{"type":9}"#,
-        ];
-        all[self.chance.up_to(all.len() as u64 - 1) as usize].to_owned()
     }
 
     fn plan(&mut self, after: u64, event: Event) {
@@ -536,30 +358,6 @@ impl World {
         self.step(n, Input::Wish(wish));
     }
 
-    /// What a session knows from the news that it hears.
-    fn hear(&mut self, n: usize, news: &BearerNews) {
-        let session = &mut self.sessions[n];
-        match news {
-            BearerNews::Granted(Bearer { number, token, until, margin, .. }) => {
-                session.bearers.insert(*number, token.expose().clone());
-                // The server may give one again that somebody took back here.
-                session.taken_back.remove(token.expose());
-                let known = Known { until: *until, margin: *margin };
-                match session.id {
-                    // It keeps a margin of its own.
-                    DialectId::ExternalContact => drop(session.known.entry(token.expose().clone()).or_insert(known)),
-                    _ => drop(session.known.insert(token.expose().clone(), known)),
-                }
-            }
-            BearerNews::Dead { number } => {
-                self.tally.dead_news += 1;
-                session.taken_back.extend(session.bearers.get(number).cloned());
-            }
-            BearerNews::Denied { .. } => self.tally.denied += 1,
-            BearerNews::None => {}
-        }
-    }
-
     fn step(&mut self, n: usize, input: Input<'_>) {
         let at = self.at_of(n);
         let mut out = Vec::new();
@@ -641,131 +439,6 @@ impl World {
             }
             Action::Keep { .. } => {}
             Action::State(fact) => self.state(n, at, fact),
-        }
-    }
-
-    fn ask(&mut self, n: usize, order: Order) {
-        let latency = self.chance.up_to(20_000);
-        let due = (self.now + latency).max(self.sessions[n].order_at + 1);
-        self.sessions[n].order_at = due;
-        self.sessions[n].asks += 1;
-        let c = self.sessions[n].credential;
-        self.credentials[c].asked += 1;
-        self.plan(due - self.now, Event::Order(c, order));
-    }
-
-    fn state(&mut self, n: usize, at: At, fact: Fact) {
-        let session = &mut self.sessions[n];
-        match fact {
-            Fact::Delivery(d) => match d.delivery {
-                Delivery::Sent => {}
-                Delivery::Retrying { .. } => self.tally.retried += 1,
-                end => {
-                    *session.finals.entry(d.tracing.clone()).or_insert(0) += 1;
-                    match end {
-                        Delivery::Delivered => self.tally.delivered += 1,
-                        Delivery::Refused { .. } => self.tally.refused += 1,
-                        Delivery::NotSent { .. } => self.tally.not_sent += 1,
-                        _ => self.tally.unconfirmed += 1,
-                    }
-                }
-            },
-            Fact::State(change) => {
-                match (&session.state, &change.to) {
-                    (SessionState::New, _) => session.begun += 1,
-                    (SessionState::Ended(_), SessionState::Connecting) => session.begun += 1,
-                    (SessionState::Ended(_), to) => {
-                        self.broken.push(format!("session {n} is {} after its end", to.word()));
-                    }
-                    (_, SessionState::Ended(_)) => session.ended += 1,
-                    (_, SessionState::Reconnecting { .. }) => self.tally.reopened += 1,
-                    _ => {}
-                }
-                session.state = change.to;
-            }
-            Fact::Summary(_) => {
-                session.summaries += 1;
-                self.tally.summaries += 1;
-            }
-            Fact::Waiting { .. } => self.tally.waits += 1,
-            Fact::Expiry(expiry) => self.clock(n, at, &expiry),
-            _ => {}
-        }
-    }
-
-    fn call(&mut self, n: usize, at: At, id: CallId, call: Call) {
-        self.sessions[n].calls += 1;
-        self.tally.calls += 1;
-        // The one call that a token is good for until its very end.
-        let with_margin = call.purpose != "refresh, messages path";
-        for token in Self::tokens_of(&call) {
-            self.check_token(n, at, &token, with_margin);
-        }
-        if self.sessions[n].id == DialectId::GuestResource {
-            self.guest_calls.push_back(self.now);
-            while self.guest_calls.front().is_some_and(|first| self.now - first >= 60 * SECOND) {
-                self.guest_calls.pop_front();
-            }
-            if self.guest_calls.len() > self.limit as usize {
-                self.broken.push(format!("{} calls of one client in a minute", self.guest_calls.len()));
-            }
-        }
-        self.sessions[n].in_flight.insert(id, call.clone());
-        let latency = self.latency();
-        if self.server.fault(4) {
-            // It may have arrived all the same.
-            if self.chance.up_to(1) == 0 {
-                let now = self.server_now();
-                self.server.call(now, n, &call);
-            }
-            self.plan(5 * SECOND, Event::CallFailed(n, id));
-        } else {
-            self.plan(latency, Event::Call(n, id, call));
-        }
-    }
-
-    fn reaches_server(&mut self, n: usize, id: CallId, call: &Call) {
-        let now = self.server_now();
-        let Reply { status, after, body } = match call.purpose {
-            "webhook" => Reply { status: 204, after: None, body: Value::Null },
-            _ => self.server.call(now, n, call),
-        };
-        if status == 202 && call.purpose == "message" {
-            let sent: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-            let id = body["id"].as_str().unwrap_or_default().to_owned();
-            let after = 100_000 + self.chance.up_to(200_000);
-            self.plan(after, Event::Commit(n, id, sent["text"].as_str().unwrap_or_default().to_owned()));
-        }
-        let latency = self.latency() / 2;
-        self.plan(latency, Event::Answer(n, id, status, after, body));
-    }
-
-    fn answered(&mut self, n: usize, id: CallId, status: u16, after: Option<u64>, body: &Value) {
-        let call = self.sessions[n].in_flight.remove(&id);
-        if self.sessions[n].learns {
-            self.sessions[n].wrong = self.chance.up_to(SECOND) as i64 - SECOND as i64 / 2;
-        }
-        let text = body.to_string();
-        let retry_after = after.map(Duration::from_secs);
-        // What a 401 says of a session token does not hold for the bearer beside it.
-        if status == 401
-            && let Some(call) = call
-        {
-            let sent: Value = serde_json::from_slice(&call.body).unwrap_or_default();
-            let refused = match Self::bearer_of(&call) {
-                Some(_) if text.contains("Session token") => None,
-                Some(bearer) => Some(bearer),
-                None => sent["sessionToken"].as_str().map(str::to_owned),
-            };
-            self.sessions[n].dead.extend(refused);
-        }
-        self.step(n, Input::Answer { call: id, status, retry_after, body: text.as_bytes() });
-        for name in ["sessionToken", "guestToken", "token"] {
-            if let Some(token) = body[name].as_str().filter(|_| (200..300).contains(&status))
-                && !self.sessions[n].learnt.contains(token)
-            {
-                self.broken.push(format!("session {n} was given a token that it did not learn: {token}"));
-            }
         }
     }
 

@@ -9,6 +9,40 @@ fn who(n: usize) -> Who {
 }
 
 impl World {
+    /// What a session knows from the news that it hears.
+    pub(super) fn hear(&mut self, n: usize, news: &BearerNews) {
+        let session = &mut self.sessions[n];
+        match news {
+            BearerNews::Granted(Bearer { number, token, until, margin, .. }) => {
+                session.bearers.insert(*number, token.expose().clone());
+                // The server may give one again that somebody took back here.
+                session.taken_back.remove(token.expose());
+                let known = Known { until: *until, margin: *margin };
+                match session.id {
+                    // It keeps a margin of its own.
+                    DialectId::ExternalContact => drop(session.known.entry(token.expose().clone()).or_insert(known)),
+                    _ => drop(session.known.insert(token.expose().clone(), known)),
+                }
+            }
+            BearerNews::Dead { number } => {
+                self.tally.dead_news += 1;
+                session.taken_back.extend(session.bearers.get(number).cloned());
+            }
+            BearerNews::Denied { .. } => self.tally.denied += 1,
+            BearerNews::None => {}
+        }
+    }
+
+    pub(super) fn ask(&mut self, n: usize, order: Order) {
+        let latency = self.chance.up_to(20_000);
+        let due = (self.now + latency).max(self.sessions[n].order_at + 1);
+        self.sessions[n].order_at = due;
+        self.sessions[n].asks += 1;
+        let c = self.sessions[n].credential;
+        self.credentials[c].asked += 1;
+        self.plan(due - self.now, Event::Order(c, order));
+    }
+
     pub(super) fn order(&mut self, c: usize, order: Order) {
         let shared = &mut self.credentials[c];
         if shared.inline && shared.in_flight {

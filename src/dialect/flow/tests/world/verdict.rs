@@ -3,6 +3,45 @@
 use super::*;
 
 impl World {
+    pub(super) fn state(&mut self, n: usize, at: At, fact: Fact) {
+        let session = &mut self.sessions[n];
+        match fact {
+            Fact::Delivery(d) => match d.delivery {
+                Delivery::Sent => {}
+                Delivery::Retrying { .. } => self.tally.retried += 1,
+                end => {
+                    *session.finals.entry(d.tracing.clone()).or_insert(0) += 1;
+                    match end {
+                        Delivery::Delivered => self.tally.delivered += 1,
+                        Delivery::Refused { .. } => self.tally.refused += 1,
+                        Delivery::NotSent { .. } => self.tally.not_sent += 1,
+                        _ => self.tally.unconfirmed += 1,
+                    }
+                }
+            },
+            Fact::State(change) => {
+                match (&session.state, &change.to) {
+                    (SessionState::New, _) => session.begun += 1,
+                    (SessionState::Ended(_), SessionState::Connecting) => session.begun += 1,
+                    (SessionState::Ended(_), to) => {
+                        self.broken.push(format!("session {n} is {} after its end", to.word()));
+                    }
+                    (_, SessionState::Ended(_)) => session.ended += 1,
+                    (_, SessionState::Reconnecting { .. }) => self.tally.reopened += 1,
+                    _ => {}
+                }
+                session.state = change.to;
+            }
+            Fact::Summary(_) => {
+                session.summaries += 1;
+                self.tally.summaries += 1;
+            }
+            Fact::Waiting { .. } => self.tally.waits += 1,
+            Fact::Expiry(expiry) => self.clock(n, at, &expiry),
+            _ => {}
+        }
+    }
+
     /// What a session knows of its own token, as its clock tells it.
     pub(super) fn clock(&mut self, n: usize, at: At, expiry: &Expiry) {
         let session = &mut self.sessions[n];
