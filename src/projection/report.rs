@@ -56,7 +56,7 @@ fn ids(out: &mut String, view: &SessionView) -> std::fmt::Result {
     if view.ids.is_empty() {
         return Ok(());
     }
-    writeln!(out, "\n## Names at the server\n")?;
+    writeln!(out, "\n## Ids at the server\n")?;
     for id in &view.ids {
         write!(out, "- {}: `{}`", escape_inline(&id.name), id.value.replace('`', "'"))?;
         match &id.mismatch {

@@ -1,4 +1,4 @@
-//! What stands around a session: metrics, names at the server, final report, audit log.
+//! What stands around a session: metrics, ids, final report, audit log.
 
 use egui::Theme;
 use egui::accesskit::Role;
@@ -187,7 +187,7 @@ fn the_names_at_the_server_can_be_copied_and_one_that_does_not_fit_says_why() {
         .any(|c| matches!(c, egui::OutputCommand::CopyText(t) if t == "c-77"));
     assert!(copied);
     // Folded, the line still says that one does not fit.
-    h.get_by_role_and_label(Role::DisclosureTriangle, "3 names at the server").click();
+    h.get_by_role_and_label(Role::DisclosureTriangle, "3 ids").click();
     h.run_ok();
     assert!(!sees(&h, "Copy contact") && !says(&h, why));
     assert!(sees(&h, "does not fit"));
@@ -439,7 +439,7 @@ fn look_around() {
             save(&mut h, "report");
             h.key_press(Key::Escape);
             h.run_ok();
-            h.get_by_role_and_label(Role::DisclosureTriangle, "3 names at the server").click();
+            h.get_by_role_and_label(Role::DisclosureTriangle, "3 ids").click();
             keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::M);
             save(&mut h, "names");
             keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::L);

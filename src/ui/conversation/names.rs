@@ -35,7 +35,7 @@ fn folded(ui: &mut Ui, view: &SessionView, forms: Vec<(&str, String)>, (id, open
     // One line, whatever the width: the conversation needs the room more.
     ui.horizontal(|ui| {
         if !view.ids.is_empty() {
-            let title = format::plural(view.ids.len() as u64, "name at the server", "names at the server");
+            let title = format::plural(view.ids.len() as u64, "id", "ids");
             if disclosure(ui, &title, open) {
                 ui.data_mut(|d| d.insert_temp(id, *open));
             }
@@ -52,7 +52,7 @@ fn folded(ui: &mut Ui, view: &SessionView, forms: Vec<(&str, String)>, (id, open
 }
 
 fn list(ui: &mut Ui, view: &SessionView, acts: &mut Acts) {
-    let builder = UiBuilder::new().accessibility_role(Role::List).accessibility_label("Names at the server");
+    let builder = UiBuilder::new().accessibility_role(Role::List).accessibility_label("Ids at the server");
     ui.scope_builder(builder, |ui| {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = egui::vec2(space::TIGHT, 0.0);
