@@ -285,6 +285,25 @@ impl Environment {
         Ok(hosts)
     }
 
+    /// Whether a browser would send the origin, where there is one.
+    pub fn check_origin(&self) -> Result<(), Report> {
+        let Some(origin) = self.origin.as_deref().map(str::trim).filter(|o| !o.is_empty()) else { return Ok(()) };
+        let parsed = url::Url::parse(origin).ok();
+        let whole = |u: &url::Url| u.origin().ascii_serialization();
+        let fits = parsed.as_ref().is_some_and(|u| matches!(u.scheme(), "http" | "https") && whole(u) == origin);
+        if fits {
+            return Ok(());
+        }
+        let meant = match parsed.filter(|u| matches!(u.scheme(), "http" | "https")) {
+            Some(u) => whole(&u),
+            None => "https://www.example.com".to_owned(),
+        };
+        let what = format!(
+            "An origin is a scheme and a host as a browser sends them, like {meant}, with no path or slash behind."
+        );
+        Err(Report::new("bad-origin", "The origin is not one that a browser would send", what))
+    }
+
     /// Whether the proxy's address can be used, where there is one.
     pub fn check_proxy(&self) -> Result<(), Report> {
         match self.proxy.as_deref().map(str::trim) {
@@ -490,6 +509,23 @@ mod tests {
         env.proxy = Some("http://joe:hunter2@proxy.example:99999".into());
         let report = env.hosts().unwrap_err();
         assert!(report.what.starts_with("Proxy: the port") && !report.text().contains("hunter2"));
+    }
+
+    #[test]
+    fn an_origin_is_as_a_browser_sends_it() {
+        let check = |origin: &str| Environment { origin: Some(origin.into()), ..Environment::default() }.check_origin();
+        for good in ["https://shop.example", "http://localhost:8080", " https://shop.example ", ""] {
+            assert!(check(good).is_ok(), "{good}");
+        }
+        for (bad, meant) in [
+            ("shop.example", "https://www.example.com"),
+            ("https://shop.example/", "https://shop.example,"),
+            ("https://Shop.example:443/chat", "https://shop.example,"),
+            ("ftp://shop.example", "https://www.example.com"),
+        ] {
+            let told = check(bad).unwrap_err().what;
+            assert!(told.contains(meant), "{bad}: {told}");
+        }
     }
 
     #[test]

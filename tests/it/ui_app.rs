@@ -87,6 +87,17 @@ fn the_first_button_starts_the_sandbox_and_then_a_session() {
     until(&mut h, "the composer", |h| h.query_all_by_label("Message").next().is_some());
     assert!(h.get_by_role_and_label(Role::MultilineTextInput, "Message").is_focused(), "one can write at once");
     assert!(h.query_all_by_label("Start a conversation in the sandbox").next().is_none());
+    // With the sandbox its sessions are gone.
+    desk.listener.tell(Event::Sandbox(sessionscope::engine::SandboxState::Stopped));
+    let to = SessionState::Ended(sessionscope::model::fact::End::Lost);
+    let change = sessionscope::model::fact::StateChange { to, why: String::new() };
+    desk.fact(session, 60, sessionscope::model::Fact::State(change));
+    desk.writer.flush().unwrap();
+    until(&mut h, "the end", |h| h.query_all_by_label("Connect again").next().is_some());
+    desk.listener.take();
+    press(&mut h, "Connect again");
+    assert!(sees(&h, "This session cannot be connected any more"));
+    assert!(wishes(desk.listener.take()).is_empty());
 }
 
 #[test]

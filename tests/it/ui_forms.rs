@@ -347,3 +347,30 @@ fn a_list_that_a_quick_click_opened_lies_above_its_dialog() {
         keys(&mut h, Modifiers::NONE, Key::Escape);
     }
 }
+
+#[test]
+fn what_was_filled_in_is_still_there_after_escape_and_after_a_look_at_another_environment() {
+    let mut h = environments(&stored());
+    press(&mut h, "New environment");
+    type_into(&mut h, "Name", "Production");
+    let tells = |h: &Harness<'_, App>, part: &str| h.query_all_by_label_contains(part).next().is_some();
+    keys(&mut h, Modifiers::NONE, Key::Escape);
+    assert!(tells(&h, "The environment is not saved"));
+    keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::E);
+    assert_eq!(value(&h, "Name"), "Production");
+    press(&mut h, "Staging");
+    type_into(&mut h, "Origin", "shop.example");
+    assert!(tells(&h, "An origin is a scheme and a host"));
+    press(&mut h, "Production · not saved");
+    assert_eq!((value(&h, "Name"), value(&h, "Origin")), ("Production".into(), String::new()));
+    press(&mut h, "Staging · not saved");
+    assert_eq!(value(&h, "Origin"), "shop.example");
+    press(&mut h, "Production · not saved");
+    press(&mut h, "Create");
+    press(&mut h, "Staging · not saved");
+    press(&mut h, "Save");
+    press(&mut h, "Close dialog");
+    assert!(h.state().settings().environments.iter().any(|e| e.origin.as_deref() == Some("shop.example")));
+    keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::E);
+    assert!(!tells(&h, "· not saved"), "nothing is left to be saved");
+}

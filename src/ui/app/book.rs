@@ -6,6 +6,7 @@ use crate::engine::{JobId, SandboxState, Ticket};
 use crate::model::{Environment, KeyInfo, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
+use crate::ui::settings::SANDBOX;
 use crate::vault::VaultStatus;
 
 /// A long job on its way.
@@ -164,6 +165,15 @@ impl Book {
             return 0;
         }
         entries(session).saturating_sub(self.list().seen.get(&session.id).copied().unwrap_or(0))
+    }
+
+    /// True where the sandbox that the session was made in runs no more.
+    pub fn is_orphan(&self, session: SessionId) -> bool {
+        let Some(of) = self.environments.get(&session).filter(|e| e.id == SANDBOX) else { return false };
+        match &self.sandbox {
+            SandboxState::Running { environment, .. } => environment.guest_socket != of.guest_socket,
+            _ => true,
+        }
     }
 
     /// Remembers the sandbox's name for a session: its JWTs bear it, and are gone after a minute.

@@ -91,7 +91,7 @@ impl App {
                 // What is filled in there is still there afterwards.
                 let below = self.dialog.take().filter(|_| dialog.stands_above());
                 self.below.extend(below);
-                self.dialog = Some(*dialog);
+                self.open_dialog(*dialog);
             }
             Act::CloseDialog => self.dialog = self.below.pop(),
             Act::Ask(confirm) => self.confirm = Some(confirm),

@@ -183,7 +183,11 @@ impl App {
         if let Some(dialog) = &mut self.dialog
             && dialogs::paint(&ctx, dialog, edited.as_mut(), &scene, acts)
         {
-            self.dialog = self.below.pop();
+            let closed = std::mem::replace(&mut self.dialog, self.below.pop());
+            if let Some(closed) = closed.filter(|closed| closed.is_unsaved(scene.settings)) {
+                self.unsaved = Some(closed);
+                self.toasts.info("The environment is not saved. What you typed is still there when you come back.");
+            }
         }
         if let Some(confirm) = &self.confirm
             && dialogs::paint_confirm(&ctx, confirm, acts)

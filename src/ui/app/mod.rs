@@ -95,6 +95,8 @@ pub struct App {
     pub(super) dialog: Option<Dialog>,
     /// Dialogs under it, the last one next.
     below: Vec<Dialog>,
+    /// Environments that were closed before they were saved: they are there when they are opened again.
+    unsaved: Option<Dialog>,
     confirm: Option<Confirm>,
     path: Option<PathDialog>,
     sandbox: SandboxPanel,
@@ -176,6 +178,7 @@ impl App {
             selection: Selection::default(),
             dialog: None,
             below: Vec::new(),
+            unsaved: None,
             confirm: None,
             path: None,
             sandbox: SandboxPanel::default(),

@@ -4,7 +4,7 @@ use super::{App, Column, FilePurpose};
 use crate::dialect::Wish;
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
 use crate::model::flows::GuestForm;
-use crate::model::{DialectId, Environment, SessionId};
+use crate::model::{DialectId, Environment, Report, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::commands::Cmd;
@@ -95,7 +95,7 @@ impl App {
             Cmd::ZoomOut => self.zoom(-0.1),
             Cmd::ZoomReset => self.settings.scale = 1.0,
             Cmd::Palette => self.dialog = Some(Dialog::palette()),
-            Cmd::Environments => self.dialog = Some(Dialog::environments(&self.settings)),
+            Cmd::Environments => self.open_dialog(Dialog::environments(&self.settings)),
             Cmd::Sandbox => self.sandbox.open = !self.sandbox.open,
             Cmd::Settings => {
                 self.measure_folder(ctx);
@@ -137,6 +137,12 @@ impl App {
                 }
             }
         }
+    }
+
+    /// Opens a dialog; environments that were not saved come first.
+    pub(super) fn open_dialog(&mut self, dialog: Dialog) {
+        let unsaved = matches!(dialog, Dialog::Environments(_)).then(|| self.unsaved.take()).flatten();
+        self.dialog = Some(unsaved.unwrap_or(dialog));
     }
 
     /// Brings the record table into view.
@@ -185,7 +191,7 @@ impl App {
                 self.back_to_live();
                 self.open_session(environment, None);
             }
-            None => self.dialog = Some(Dialog::environments(&self.settings)),
+            None => self.open_dialog(Dialog::environments(&self.settings)),
         }
     }
 
@@ -237,6 +243,12 @@ impl App {
     }
 
     pub(super) fn wish(&mut self, session: SessionId, wish: Wish) {
+        if wish == Wish::Connect && self.book.is_orphan(session) {
+            let what = "It was made in a sandbox that has stopped, and another sandbox knows nothing of it.";
+            let report = Report::new("sandbox-gone", "This session cannot be connected any more", what)
+                .remedy("Open a new session in the sandbox; the records of this one stay.");
+            return self.toasts.report(report);
+        }
         self.send(Command::Wish { session, wish });
     }
 

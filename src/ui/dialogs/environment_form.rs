@@ -53,6 +53,10 @@ impl Form {
         self.pasted.save(pasted_key(id), acts) || secret
     }
 
+    pub fn has_unsaved_secrets(&self) -> bool {
+        self.secret.is_unsaved() || self.pasted.is_unsaved()
+    }
+
     /// Why it cannot be saved.
     pub fn problem(&self, settings: &Settings) -> Option<Report> {
         let e = &self.environment;
@@ -88,6 +92,9 @@ impl Form {
             field_of(ui, |ui| warn(ui, &format!("{}: {}", report.title, report.what)));
         }
         optional(ui, "Origin", &mut e.origin, "https://www.example.com");
+        if let Err(report) = e.check_origin() {
+            field_of(ui, |ui| warn(ui, &report.what));
+        }
         under(ui, "Needed only where the deployment has a list of allowed domains.");
         optional(ui, "Proxy", &mut e.proxy, "http://host:port or socks5://host:port");
         if let Err(report) = e.check_proxy() {

@@ -22,6 +22,8 @@ pub struct Environments {
     creating: bool,
     /// Saved, and not in the list before the next paint.
     saved: bool,
+    /// Forms that were left before they were saved, and whether they were new.
+    left: Vec<(Form, bool)>,
     /// A test was asked for, and how far it was when it was painted last: what comes is scrolled to, once.
     tested: Option<Discriminant<Probe>>,
 }
@@ -37,7 +39,22 @@ impl Environments {
     }
 
     fn of(environment: Option<Environment>, creating: bool) -> Self {
-        Self { form: environment.map(Form::of), creating, saved: false, tested: None }
+        Self { form: environment.map(Form::of), creating, saved: false, left: Vec::new(), tested: None }
+    }
+
+    /// Something is filled in that was not saved.
+    pub fn is_unsaved(&self, settings: &Settings) -> bool {
+        !self.left.is_empty() || self.form.as_ref().is_some_and(|form| is_changed(form, self.creating, settings))
+    }
+
+    /// Shows another form; what was not saved of this one can be come back to.
+    fn go(&mut self, (form, creating): (Form, bool), settings: &Settings) {
+        if let Some(form) = self.form.replace(form)
+            && is_changed(&form, self.creating, settings)
+        {
+            self.left.push((form, self.creating));
+        }
+        (self.creating, self.saved, self.tested) = (creating, false, None);
     }
 
     pub fn secret_kept(&mut self, key: &str) {
@@ -72,16 +89,35 @@ impl Environments {
 
     fn list(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         if button(ui, Some(Icon::Plus), "New environment", Weight::Normal).clicked() {
-            *self = Self::creating();
+            self.go((Form::of(fresh()), true), scene.settings);
         }
         ui.add_space(space::TIGHT);
         ScrollArea::vertical().id_salt("environments").auto_shrink([false, false]).show(ui, |ui| {
+            // What was deleted meanwhile is gone.
+            self.left.retain(|(form, new)| *new || scene.settings.environment(&form.environment.id).is_some());
             let open = self.form.as_ref().filter(|_| !self.creating).map(|f| f.environment.id.clone());
+            let mut next = None;
             for e in &scene.settings.environments {
                 let chosen = open.as_deref() == Some(e.id.as_str());
-                if ui.add(egui::Button::selectable(chosen, e.name.as_str()).truncate()).clicked() {
-                    *self = Self::of(Some(e.clone()), false);
+                let left = self.left.iter().position(|(form, _)| form.environment.id == e.id);
+                let name = if left.is_some() { format!("{} · not saved", e.name) } else { e.name.clone() };
+                if ui.add(egui::Button::selectable(chosen, name).truncate()).clicked() && !chosen {
+                    next = Some(left.map_or_else(|| (Form::of(e.clone()), false), |n| self.left.remove(n)));
                 }
+            }
+            let mut new = None;
+            for (n, (form, _)) in self.left.iter().enumerate().filter(|(_, (_, creating))| *creating) {
+                let name = match form.environment.name.trim() {
+                    "" => "New · not saved".to_owned(),
+                    name => format!("{name} · not saved"),
+                };
+                if ui.push_id(n, |ui| ui.add(egui::Button::selectable(false, name).truncate())).inner.clicked() {
+                    new = Some(n);
+                }
+            }
+            let next = next.or_else(|| new.map(|n| self.left.remove(n)));
+            if let Some(next) = next {
+                self.go(next, scene.settings);
             }
             if scene.settings.environments.is_empty() {
                 hint(ui, "No deployment yet. The sandbox needs none.");
@@ -144,6 +180,13 @@ impl Environments {
             *self = Self::of(scene.settings.environments.first().cloned(), false);
         }
     }
+}
+
+fn is_changed(form: &Form, creating: bool, settings: &Settings) -> bool {
+    let e = &form.environment;
+    let saved =
+        if creating { Some(Environment { id: e.id.clone(), ..fresh() }) } else { settings.environment(&e.id).cloned() };
+    form.has_unsaved_secrets() || saved.is_some_and(|saved| saved != *e)
 }
 
 fn fresh() -> Environment {

@@ -86,6 +86,11 @@ impl Dialog {
         Self::Environments(Box::new(Environments::creating()))
     }
 
+    /// True where closing it would lose what was filled in.
+    pub fn is_unsaved(&self, settings: &Settings) -> bool {
+        matches!(self, Self::Environments(e) if e.is_unsaved(settings))
+    }
+
     pub fn new_session(environment: &str, name: String) -> Self {
         Self::NewSession(Box::new(NewSession::new(environment, name)))
     }

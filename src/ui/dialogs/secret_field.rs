@@ -18,6 +18,11 @@ pub struct SecretField {
 }
 
 impl SecretField {
+    /// Something was typed, or is to be forgotten, that was not saved.
+    pub fn is_unsaved(&self) -> bool {
+        self.forget || !self.sent && !self.value.0.trim().is_empty()
+    }
+
     /// The keyring has it; where another one was typed meanwhile, that one stays.
     pub fn kept(&mut self) {
         if std::mem::take(&mut self.sent) {

@@ -42,7 +42,7 @@ impl RecordTable {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = space::SMALL;
             lead(ui);
-            let width = (ui.available_width() - BESIDE_FILTER).clamp(150.0, 240.0);
+            let width = (ui.max_rect().right() - ui.cursor().left() - BESIDE_FILTER).clamp(130.0, 240.0);
             self.filter_field(ui, filter, width, &mut events);
             let before = self.show;
             text_toggle(ui, None, "HTTP", &mut self.show.http).on_hover_text("Requests and answers");

@@ -76,9 +76,16 @@ fn pill(
     sense: Sense,
     role: Role,
 ) -> Response {
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font::small(), ink);
     let side = if icon.is_some() { 11.0 } else { 0.0 };
     let gap = if icon.is_some() && !text.is_empty() { 5.0 } else { 0.0 };
+    let mut galley = ui.painter().layout_no_wrap(text.to_owned(), font::small(), ink);
+    // Never beyond the pane that it stands in.
+    let room = ui.max_rect().width() - side - gap - 2.0 * space::NORMAL;
+    if galley.size().x > room.max(40.0) {
+        let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font::small(), ink);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(room.max(40.0));
+        galley = ui.painter().layout_job(job);
+    }
     let size = vec2(galley.size().x + side + gap + 2.0 * space::NORMAL, 19.0);
     let (rect, response) = ui.allocate_exact_size(size, sense);
     response.widget_info(|| WidgetInfo::labeled(role, ui.is_enabled(), text));

@@ -24,7 +24,8 @@ pub fn span(micros: u64) -> String {
 
 /// The same with a sign: `+84 ms`.
 pub fn signed_span(micros: i64) -> String {
-    let mut out = String::from(if micros < 0 { "−" } else { "+" });
+    // What is shown as zero has no sign of its own.
+    let mut out = String::from(if micros <= -50 { "−" } else { "+" });
     write_span(&mut out, micros.unsigned_abs());
     out
 }
