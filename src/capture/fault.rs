@@ -39,6 +39,18 @@ pub fn report(error: &Error, doing: &str, place: &str) -> Report {
     made.detail(format!("SQLite: {error}"))
 }
 
+/// A file without a record or a table, which is what a capture looks like whose WAL was left behind.
+pub fn empty(path: &Path) -> Report {
+    let wal = super::files::beside(path, "-wal");
+    Report::new("capture-empty", "This file has nothing in it", format!("{} holds no records.", path.display()))
+        .remedy(format!(
+            "Where the program that wrote it was cut off, the records lie in a second file beside it, {}: copy both, \
+             and open the copy.",
+            wal.file_name().unwrap_or(wal.as_os_str()).to_string_lossy()
+        ))
+        .remedy("Else choose another capture (.sscope).")
+}
+
 pub fn damaged(place: &str) -> Report {
     Report::new(
         "capture-damaged",

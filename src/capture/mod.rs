@@ -6,6 +6,7 @@ mod facets;
 mod fault;
 mod files;
 mod filter;
+mod fold;
 mod index;
 mod live;
 mod load;

@@ -1,4 +1,5 @@
-//! Opens captures for reading. A file may come from anywhere: it is never altered, and nothing in it is believed.
+//! Opens captures for reading. A file may come from anywhere: nothing in it is believed, and it is not altered, but for
+//! one thing: where a killed program left a WAL, that is folded into it first ([`super::fold`]).
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::decode::bytes;
 use super::schema::{self, Step};
 use super::writer::Opened;
-use super::{fault, files, store};
+use super::{fault, files, fold, store};
 use crate::model::Report;
 
 /// No value in a capture is longer than this.
@@ -89,7 +90,7 @@ impl Place {
 }
 
 /// Files are data, not programs: no triggers, no views, no functions from the schema.
-fn harden(db: &Connection) -> rusqlite::Result<()> {
+pub fn harden(db: &Connection) -> rusqlite::Result<()> {
     db.busy_timeout(Duration::from_secs(5))?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -114,7 +115,7 @@ pub fn file_uri(path: &Path, immutable: bool) -> String {
     format!("file:{root}{}{tail}", percent_encode(&bytes, ODD))
 }
 
-/// Checks what can be checked cheaply of a file that may be anything, and opens it. The file is not changed.
+/// Checks what can be checked cheaply of a file that may be anything, and opens it.
 ///
 /// Reports `file-missing`, `file-is-folder`, `not-a-file`, `capture-empty`, `not-a-capture`, `capture-newer`,
 /// `capture-damaged`, `capture-in-use`, `capture-read-only`, `capture-denied`, `capture-io`.
@@ -132,16 +133,18 @@ fn check_with(path: &Path, version: i32, steps: &[Step]) -> Result<Source, Repor
         return Err(Report::new("not-a-file", "This is not a capture", format!("{place} is not a regular file.")));
     }
     if meta.len() == 0 {
-        return Err(Report::new("capture-empty", "This is not a capture", format!("{place} is empty."))
-            .remedy("Choose a file that this program has written (.sscope)."));
+        return Err(fault::empty(path));
     }
-    let path = files::canonical(path);
-    let source = connect_somehow(path).map_err(|e| fault::report(&e, "opened", &place))?;
+    let source = connect_somehow(files::canonical(path)).map_err(|e| fault::report(&e, "opened", &place))?;
     let failed = |e: rusqlite::Error| fault::report(&e, "opened", &place);
     let id: i32 = source.db.query_row("PRAGMA application_id", [], |r| r.get(0)).map_err(failed)?;
     let found: i32 = source.db.query_row("PRAGMA user_version", [], |r| r.get(0)).map_err(failed)?;
     if id != schema::APPLICATION_ID {
-        return Err(fault::not_ours(&place));
+        let tables: i64 =
+            source.db.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).map_err(failed)?;
+        // SQLite takes the shortest of texts for an empty database.
+        let nothing = id == 0 && found == 0 && tables == 0 && meta.len() >= 512;
+        return Err(if nothing { fault::empty(path) } else { fault::not_ours(&place) });
     }
     if found > version {
         return Err(fault::newer(&place, found, version));
@@ -162,6 +165,8 @@ fn connect_somehow(path: PathBuf) -> rusqlite::Result<Source> {
         db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
         Ok(Source { db, place })
     };
+    // Where that cannot be done, the WAL is read from where it lies.
+    let _ = fold::fold(&path);
     if is_at_rest(&path) {
         let lock = File::open(&path).ok().filter(|file| file.try_lock_shared().is_ok());
         let keep = lock.map(|file| Arc::new(Keep::Lock(file)));
@@ -169,15 +174,31 @@ fn connect_somehow(path: PathBuf) -> rusqlite::Result<Source> {
     }
     let first = probe(Place::File { path: path.clone(), access: Access::ReadOnly, keep: None });
     match first {
-        // A folder that cannot be written, where SQLite cannot make its helper files, and no WAL waits to be read.
-        Err(e)
-            if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly))
-                && fs::metadata(files::beside(&path, "-wal")).map_or(0, |m| m.len()) == 0 =>
-        {
-            probe(Place::File { path, access: Access::AtRest, keep: None }).map_err(|_| e)
+        // A folder that cannot be written, where SQLite cannot make its helper files.
+        Err(e) if matches!(e.sqlite_error_code(), Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly)) => {
+            if fs::metadata(files::beside(&path, "-wal")).map_or(0, |m| m.len()) == 0 {
+                return probe(Place::File { path, access: Access::AtRest, keep: None }).map_err(|_| e);
+            }
+            let Ok((path, keep)) = copied(&path) else { return Err(e) };
+            probe(Place::File { path, access: Access::ReadOnly, keep: Some(Arc::new(keep)) })
         }
         other => other,
     }
+}
+
+/// Copies a file and its WAL to where both can be read.
+fn copied(path: &Path) -> std::io::Result<(PathBuf, Keep)> {
+    let to = temporary();
+    let keep = Keep::Copy(to.clone());
+    for suffix in ["", "-wal"] {
+        let mut target = files::create_private(&files::beside(&to, suffix))?;
+        std::io::copy(&mut File::open(files::beside(path, suffix))?, &mut target)?;
+    }
+    Ok((to, keep))
+}
+
+fn temporary() -> PathBuf {
+    std::env::temp_dir().join(format!("sessionscope-{}.{}", uuid::Uuid::new_v4(), files::EXTENSION))
 }
 
 /// Copies an old capture and takes the copy to the version of today. The file itself stays as it is.
@@ -186,7 +207,7 @@ fn migrated(source: Source, from: i32, to: i32, steps: &[Step], place: &str) -> 
     if from < 1 || (from..to).any(|v| !steps.iter().any(|s| s.from == v)) {
         return Err(damaged());
     }
-    let path = std::env::temp_dir().join(format!("sessionscope-{}.{}", uuid::Uuid::new_v4(), files::EXTENSION));
+    let path = temporary();
     files::create_private(&path).map_err(|e| fault::io(&e, "copied", &path))?;
     let copy = Arc::new(Keep::Copy(path.clone()));
     let failed = |e: rusqlite::Error| fault::report(&e, "brought to the present version", place);
@@ -284,24 +305,6 @@ mod tests {
         assert_eq!(Reader::open(&path).unwrap().len(), 300);
         let Err(report) = check_with(&path, 4, &steps) else { panic!("a step is missing") };
         assert_eq!(report.code, "capture-damaged");
-    }
-
-    #[test]
-    fn a_wal_that_a_killed_program_left_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let writer = Writer::create(&folder.path().join("a")).unwrap();
-        for n in 0..300 {
-            writer.append(draft(1, &n.to_string()));
-        }
-        writer.flush().unwrap();
-        let Opened::File(path) = writer.opened() else { panic!() };
-        let copy = folder.path().join("copy.sscope");
-        fs::copy(&path, &copy).unwrap();
-        fs::copy(files::beside(&path, "-wal"), files::beside(&copy, "-wal")).unwrap();
-        let before = fs::read(&copy).unwrap();
-        assert_eq!(Reader::open(&copy).unwrap().len(), 300);
-        assert!(fs::read(&copy).unwrap() == before, "opening moved the WAL into the file");
-        writer.close().unwrap();
     }
 
     #[test]

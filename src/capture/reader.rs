@@ -33,7 +33,13 @@ impl Reader {
             return Self::attach(&opened);
         }
         let Source { db, place } = open::check_untrusted(file)?;
-        let loaded = load::load(&db).map_err(|e| fault::report(&e, "opened", &opened.place()))?;
+        let mut loaded = load::load(&db).map_err(|e| fault::report(&e, "opened", &opened.place()))?;
+        // Whoever writes it keeps a WAL beside it, and an empty capture is thrown away in the end.
+        if loaded.state.last() == 0 && open::is_at_rest(file) {
+            let missing = "it holds no records. Where the program that wrote it was cut off, they lie in a second file \
+                           beside the original, with -wal at the end of its name: copy both";
+            loaded.oddities.push(missing.into());
+        }
         let index = Arc::new(Index::new(loaded.state));
         Ok(Self { db, place, index, opened, running: false, oddities: loaded.oddities })
     }

@@ -61,6 +61,8 @@ impl Store {
         // Rows are only appended; few pages are looked at again.
         db.pragma_update(None, "cache_size", -4096)?;
         schema::create(&db, &jiff::Timestamp::now().to_string())?;
+        // A file that is taken along without its WAL is then at least known as a capture.
+        db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
         Ok(Self {
             db,
             facets: Current::default(),

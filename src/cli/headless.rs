@@ -1,6 +1,7 @@
 //! The engine without a window: for scripts and for the first conversation in a terminal.
 
 use std::cell::RefCell;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,7 @@ use crate::capture::{Opened, Writer, WriterStatus, retention};
 use crate::dialect::Wish;
 use crate::engine::console::{Console, ConsoleOptions, LogPlace};
 use crate::engine::places::Places;
+use crate::engine::signals;
 use crate::engine::stored::Stored;
 use crate::engine::{Command, Event, SandboxState, SessionSpec, Ticket};
 use crate::model::fact::SessionState;
@@ -25,6 +27,8 @@ const GOODBYE: Duration = Duration::from_secs(5);
 pub struct Headless {
     pub console: Console,
     signal: Arc<(Mutex<u64>, Condvar)>,
+    /// The status to end with, once the system has asked for the end; zero before.
+    stopped: Arc<AtomicU8>,
     tickets: u64,
     /// Key of what a session kept last.
     kept: RefCell<Option<String>>,
@@ -39,8 +43,14 @@ impl Headless {
             *told.0.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             told.1.notify_all();
         });
+        let stopped = Arc::new(AtomicU8::new(0));
+        let (stop, call) = (stopped.clone(), wake.clone());
+        signals::watch(move |status| {
+            stop.store(status, Ordering::Release);
+            call();
+        })?;
         let console = Console::start(ConsoleOptions { wake, ..options })?;
-        Ok(Self { console, signal, tickets: 0, kept: RefCell::default() })
+        Ok(Self { console, signal, stopped, tickets: 0, kept: RefCell::default() })
     }
 
     pub fn writer(&self) -> &Writer {
@@ -51,13 +61,21 @@ impl Headless {
         self.console.projector.board()
     }
 
-    /// Looks until `look` finds something, anew whenever something happened.
+    /// The status to end with, where the system has asked for the end.
+    pub fn stopped(&self) -> Option<u8> {
+        Some(self.stopped.load(Ordering::Acquire)).filter(|s| *s != 0)
+    }
+
+    /// Looks until `look` finds something, anew whenever something happened. Gives up when the program shall end.
     pub fn until<T>(&self, limit: Duration, mut look: impl FnMut(&Self) -> Option<T>) -> Option<T> {
         let end = Instant::now() + limit;
         loop {
             let seen = *self.signal.0.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(found) = look(self) {
                 return Some(found);
+            }
+            if self.stopped().is_some() {
+                return None;
             }
             let mut count = self.signal.0.lock().unwrap_or_else(PoisonError::into_inner);
             while *count == seen {
@@ -216,22 +234,31 @@ pub fn with_console<T, E: From<Report>>(
         move || if keep_days == 0 { Ok(()) } else { retention::sweep(&places.captures, keep_days, now).map(drop) };
     let sweeping = std::thread::Builder::new().name("retention".into()).spawn(sweep);
     let result = work(out, &mut headless);
-    let writer = headless.writer().clone();
+    let (writer, stopped) = (headless.writer().clone(), headless.stopped());
     let closed = headless.console.close(GOODBYE);
     if let Ok(Ok(Err(report))) = sweeping.map(std::thread::JoinHandle::join) {
         out.complain(&report.text());
     }
-    let result = result?;
+    let result = match result {
+        // What was waited for did not fail; nobody waited any longer.
+        Err(_) if stopped.is_some() => {
+            let what = format!("It was ended before its work was done. The capture: {}.", writer.opened().place());
+            return Err(Report::new("interrupted", "Interrupted", what).into());
+        }
+        result => result?,
+    };
     if !closed? {
         out.complain("The engine did not end in time; the capture is complete up to here.");
     }
-    Ok((result, Kept { opened: writer.opened(), status: writer.status() }))
+    Ok((result, Kept { opened: writer.opened(), status: writer.status(), stopped }))
 }
 
 /// What is left of a run.
 pub struct Kept {
     pub opened: Opened,
     pub status: WriterStatus,
+    /// The status to end with, where the system asked for the end.
+    pub stopped: Option<u8>,
 }
 
 /// The stored settings. Where they cannot be read that is said, and the usual ones hold.

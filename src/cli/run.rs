@@ -47,13 +47,19 @@ pub fn run(out: &mut Out, args: &RunArgs) -> Outcome {
         }
         play_all(out, headless, args, &script, &environment, clock)
     })?;
-    writeln!(out, "\n{passed} of {all} scenarios hold")?;
+    match kept.stopped {
+        Some(_) => writeln!(out, "\ninterrupted; {passed} of {all} scenarios held before that")?,
+        None => writeln!(out, "\n{passed} of {all} scenarios hold")?,
+    }
     match kept.opened {
         Opened::File(file) if kept.status.records > 0 => writeln!(out, "capture: {}", file.display())?,
         Opened::File(_) => writeln!(out, "capture: none, nothing happened")?,
         Opened::Memory(_) => {
             writeln!(out, "capture: none, private mode is on (--capture FILE writes one all the same)")?
         }
+    }
+    if let Some(status) = kept.stopped {
+        return Ok(ExitCode::from(status));
     }
     Ok(if passed == all { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -80,6 +86,8 @@ fn play_all(
         }
         let mut stage = Stage { headless, environment, clock: clock.clone(), limit };
         match stage.play(out, name, scenario) {
+            // What was waited for did not fail; nobody waited any longer.
+            _ if headless.stopped().is_some() => break,
             Ok(()) => passed += 1,
             Err(Ended::Failed(report)) => out.indented("    ", &report)?,
             Err(ended) => return Err(ended),

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use super::SandboxArgs;
 use super::out::{Out, Outcome};
+use crate::engine::signals;
 use crate::model::{Report, SystemClock};
 use crate::sandbox::{Options, Sandbox};
 
@@ -22,7 +23,7 @@ pub fn run(out: &mut Out, args: &SandboxArgs) -> Outcome {
             allow_origins: args.allow_origin.clone(),
         };
         // Listen for signals before telling anybody that we are ready.
-        let stop = stop_signal()?;
+        let stop = signals::stop()?;
         let sandbox = Sandbox::start(options, SystemClock::shared()).await?;
         let line = serde_json::to_string(&sandbox.ready())
             .map_err(|e| Report::new("ready-line", "The ready line cannot be written", e.to_string()))?;
@@ -31,38 +32,5 @@ pub fn run(out: &mut Out, args: &SandboxArgs) -> Outcome {
         stop.await;
         sandbox.stop().await;
         Ok(ExitCode::SUCCESS)
-    })
-}
-
-/// Comes when the program is asked to end. Handlers are in place when this returns.
-#[cfg(unix)]
-fn stop_signal() -> Result<impl Future<Output = ()>, Report> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |e: std::io::Error| Report::new("signals", "Signals cannot be handled", e.to_string());
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
-}
-
-#[cfg(windows)]
-fn stop_signal() -> Result<impl Future<Output = ()>, Report> {
-    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_shutdown};
-    let failed = |e: std::io::Error| Report::new("signals", "Signals cannot be handled", e.to_string());
-    let mut c = ctrl_c().map_err(failed)?;
-    let mut b = ctrl_break().map_err(failed)?;
-    let mut close = ctrl_close().map_err(failed)?;
-    let mut shutdown = ctrl_shutdown().map_err(failed)?;
-    Ok(async move {
-        tokio::select! {
-            _ = c.recv() => {}
-            _ = b.recv() => {}
-            _ = close.recv() => {}
-            _ = shutdown.recv() => {}
-        }
     })
 }

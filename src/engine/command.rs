@@ -85,9 +85,10 @@ pub enum Command {
     ForgetSecret {
         key: String,
     },
-    /// Copies the running capture to a file.
+    /// Copies a capture to a whole file: the running one, or the file `from`.
     SaveCapture {
         job: JobId,
+        from: Option<PathBuf>,
         to: PathBuf,
     },
     /// Exports a capture: the running one, or the file `from`.

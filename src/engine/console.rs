@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::audit::AuditLog;
-use super::places::Places;
+use super::places::{HOME_VARIABLE, Places};
 use super::{Engine, LazyVault, Parts};
 use crate::capture::{Opened, Reader, Writer};
 use crate::model::{Clock, Report, SystemClock};
@@ -59,6 +59,15 @@ pub struct Console {
     pub reports: Vec<Report>,
 }
 
+/// Where the usual folder cannot be written: the ways out.
+fn elsewhere(report: Report, places: &Places) -> Report {
+    let settings = places.settings_file();
+    report.remedy(format!("Name a folder that can be written in the variable {HOME_VARIABLE}.")).remedy(format!(
+        "Or turn on private mode, which keeps the capture in memory: \"private_mode\": true in {}.",
+        settings.display()
+    ))
+}
+
 impl Console {
     pub fn start(options: ConsoleOptions) -> Result<Self, Report> {
         let places = match &options.places {
@@ -66,7 +75,7 @@ impl Console {
             None => Places::find()?,
         };
         let writer = match &options.place {
-            LogPlace::Folder => Writer::create(&places.captures)?,
+            LogPlace::Folder => Writer::create(&places.captures).map_err(|report| elsewhere(report, &places))?,
             LogPlace::File(file) => Writer::create_at(file)?,
             LogPlace::Memory => Writer::private()?,
         };

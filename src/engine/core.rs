@@ -181,7 +181,7 @@ impl Core {
             Command::Keys { environment, order } => self.order_keys(*environment, order),
             Command::KeepSecret { key, value } => self.keep(key, Some(value)),
             Command::ForgetSecret { key } => self.keep(key, None),
-            Command::SaveCapture { job, to } => self.jobs.save(job, &self.parts.writer, to),
+            Command::SaveCapture { job, from, to } => self.jobs.save(job, &self.parts.writer, from, to),
             Command::Export { job, from, format, session, to } => {
                 self.jobs.export(job, &self.parts.writer, from, format, session, to);
             }

@@ -41,13 +41,12 @@ impl Jobs {
         }
     }
 
-    /// Copies the running capture to a file.
-    pub fn save(&mut self, job: JobId, writer: &Writer, to: PathBuf) {
+    /// Copies the running capture, or the one in `from`, to a file.
+    pub fn save(&mut self, job: JobId, writer: &Writer, from: Option<PathBuf>, to: PathBuf) {
         let writer = writer.clone();
         self.spawn(job, move |mut progress| {
-            // What cannot be written any more is no reason to give up what was.
-            let flushed = writer.flush();
-            capture::save(&Reader::attach(&writer.opened())?, &to, &mut progress)?;
+            let (reader, flushed) = reader(from, &writer)?;
+            capture::save(&reader, &to, &mut progress)?;
             Ok(told(&format!("Saved to {}", to.display()), &flushed, &writer))
         });
     }
@@ -64,14 +63,7 @@ impl Jobs {
     ) {
         let writer = writer.clone();
         self.spawn(job, move |mut progress| {
-            let mut flushed = Ok(());
-            let reader = match from {
-                Some(file) => Reader::open(&file)?,
-                None => {
-                    flushed = writer.flush();
-                    Reader::attach(&writer.opened())?
-                }
-            };
+            let (reader, flushed) = reader(from, &writer)?;
             match format {
                 ExportFormat::Har => export::har(&reader, session, &to, &mut progress)?,
                 ExportFormat::JsonLines => export::jsonl(&reader, session, &to, &mut progress)?,
@@ -102,6 +94,17 @@ impl Jobs {
             emitter.emit_blocking(Event::JobDone { job, result });
         });
     }
+}
+
+/// Of the file, or of the running capture. What cannot be written there any more is no reason to give up what was.
+fn reader(from: Option<PathBuf>, writer: &Writer) -> Result<(Reader, Result<(), Report>), Report> {
+    Ok(match from {
+        Some(file) => (Reader::open(&file)?, Ok(())),
+        None => {
+            let flushed = writer.flush();
+            (Reader::attach(&writer.opened())?, flushed)
+        }
+    })
 }
 
 /// The end of a job on the running capture: with what it has not, because that could not be written yet.

@@ -18,6 +18,7 @@ mod oauth;
 pub mod places;
 pub mod probe;
 mod session;
+pub mod signals;
 mod skew;
 pub mod stored;
 mod transport;

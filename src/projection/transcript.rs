@@ -72,6 +72,10 @@ fn whole(reader: &Reader, seqs: &[u64], each: &mut dyn FnMut(&Record)) -> Result
     Ok(())
 }
 
+fn count(messages: u64) -> String {
+    format!("{messages} {}", if messages == 1 { "message" } else { "messages" })
+}
+
 struct Step<'a> {
     done: u64,
     total: u64,
@@ -129,7 +133,7 @@ impl Writing<'_> {
                 messages += self.entry(entry)?;
             }
         }
-        put(self.out, format_args!("\n---\n\n{messages} messages"))?;
+        put(self.out, format_args!("\n---\n\n{}", count(messages)))?;
         if let Some(f) = view.latencies.figures() {
             let ms = |d: std::time::Duration| d.as_secs_f64() * 1e3;
             let (count, p50, p95, max) = (f.count, ms(f.p50), ms(f.p95), ms(f.max));
@@ -179,6 +183,9 @@ impl Writing<'_> {
                 if let Some(Fact::State(change)) = record.fact() {
                     return Ok(match change.to {
                         SessionState::Ended(how) => how.sentence(),
+                        state if !self.reader.is_running() => {
+                            format!("cut off; the capture ends in the state “{}”", state.word())
+                        }
                         state => format!("not yet; the last state is “{}”", state.word()),
                     });
                 }

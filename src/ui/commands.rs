@@ -100,8 +100,6 @@ pub enum Needs {
     Recorded,
     /// The chosen session is live: wishes reach it.
     LiveSession,
-    /// The running capture is shown.
-    Running,
     /// A session with this number exists.
     SessionNumber(u8),
     /// A record is selected.
@@ -370,9 +368,9 @@ pub const ALL: &[Entry] = &[
         Cmd::SaveCapture,
         S::Capture,
         "Save capture…",
-        "Copy the running capture, as far as it got, to a file of your choice.",
+        "Copy the capture that is shown, as far as it got, to one whole file of your choice.",
         &[ctrl(Key::S)],
-        N::Running,
+        N::Nothing,
     ),
     entry(
         Cmd::Export,
@@ -485,7 +483,6 @@ impl Entry {
             N::Session => s.session,
             N::Recorded => s.session && !s.saved,
             N::LiveSession => s.live,
-            N::Running => !s.saved,
             N::SessionNumber(n) => usize::from(n) <= s.sessions,
             N::Selection => s.selected > 0,
             N::RecordedSelection => s.selected > 0 && !s.saved,
@@ -500,7 +497,6 @@ impl Entry {
     pub fn why_not(&self, s: &Situation) -> &'static str {
         match self.needs {
             N::Recorded | N::LiveSession | N::RecordedSelection if s.saved => SAVED,
-            N::Running => "This capture is in a file already. Go back to the live one to save that.",
             N::Nothing => "",
             N::Session | N::Recorded => "Choose a session first.",
             N::LiveSession => "Choose a live session first.",
@@ -621,11 +617,11 @@ mod tests {
     #[test]
     fn what_would_change_a_saved_capture_is_off_and_says_why() {
         let saved = Situation { sessions: 1, session: true, selected: 1, saved: true, ..Situation::default() };
-        for cmd in [Cmd::CloseSession, Cmd::Note, Cmd::Mark, Cmd::Send, Cmd::SaveCapture] {
+        for cmd in [Cmd::CloseSession, Cmd::Note, Cmd::Mark, Cmd::Send] {
             assert!(!cmd.entry().enabled(&saved), "{cmd:?}");
             assert!(cmd.entry().why_not(&saved).contains("live"), "{cmd:?}");
         }
-        for cmd in [Cmd::Export, Cmd::Find, Cmd::Diff, Cmd::RenameSession, Cmd::BackToLive] {
+        for cmd in [Cmd::Export, Cmd::SaveCapture, Cmd::Find, Cmd::Diff, Cmd::RenameSession, Cmd::BackToLive] {
             assert!(cmd.entry().enabled(&saved), "{cmd:?}");
         }
     }

@@ -2,15 +2,18 @@
 
 use egui::{Align, Layout, RichText, ScrollArea, Ui, vec2};
 
-use super::app::{Act, Acts, Scene};
+use super::app::{Act, Acts, FilePurpose, Scene};
 use super::commands::Cmd;
 use super::dialogs::Dialog;
+use super::format;
 use super::theme::{font, space, tokens};
 use super::widgets::{Icon, Weight, button};
 use crate::engine::SandboxState;
 
 /// About the height of all of it.
 const TALL: f32 = 345.0;
+/// So many recent captures stand there.
+const RECENT: usize = 3;
 
 /// The one thing to do when nothing is there yet.
 pub fn paint(ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
@@ -56,6 +59,16 @@ fn content(ui: &mut Ui, above: f32, scene: &Scene<'_>, acts: &mut Acts) {
     for cmd in [Cmd::TourRefused, Cmd::TourClosed] {
         if button(ui, Some(Icon::Question), cmd.title(), Weight::Quiet).clicked() {
             acts.run(cmd);
+        }
+    }
+    if !scene.settings.recent.is_empty() {
+        ui.add_space(space::NORMAL);
+        ui.label(RichText::new("Recent captures").color(t.text.weak));
+        for file in scene.settings.recent.iter().take(RECENT) {
+            let title = format::capture(file, scene.settings.utc);
+            if button(ui, None, &title, Weight::Quiet).on_hover_text(file.display().to_string()).clicked() {
+                acts.push(Act::File(FilePurpose::OpenCapture, file.clone()));
+            }
         }
     }
     ui.add_space(space::HALL);

@@ -1,12 +1,15 @@
 //! The command palette: fuzzy search over commands, sessions and environments.
 
+use std::path::PathBuf;
+
 use egui::{
     Align2, Key, Modifiers, Rect, Response, RichText, Role, ScrollArea, Sense, TextEdit, Ui, UiBuilder, WidgetInfo,
     pos2, vec2,
 };
 
-use super::app::{Act, Acts, Scene};
+use super::app::{Act, Acts, FilePurpose, Scene};
 use super::commands::{ALL, Cmd};
+use super::format;
 use super::settings::SANDBOX;
 use super::theme::{font, radius, space, tokens};
 use super::widgets::key_caps;
@@ -23,6 +26,7 @@ enum Target {
     Command(Cmd),
     Session(SessionId),
     Environment(String),
+    Capture(PathBuf),
 }
 
 struct Item {
@@ -82,6 +86,13 @@ fn items(scene: &Scene<'_>, ctx: &egui::Context) -> Vec<Item> {
             hint: String::new(),
             enabled: true,
         }
+    }));
+    out.extend(scene.settings.recent.iter().map(|file| Item {
+        target: Target::Capture(file.clone()),
+        title: format!("Open {}", format::capture(file, scene.settings.utc)),
+        kind: "Recent capture",
+        hint: String::new(),
+        enabled: true,
     }));
     out
 }
@@ -173,6 +184,10 @@ impl Palette {
             }
             Some(Target::Environment(id)) => {
                 acts.push(Act::ChooseEnvironment(id));
+                true
+            }
+            Some(Target::Capture(file)) => {
+                acts.push(Act::File(FilePurpose::OpenCapture, file));
                 true
             }
             None => false,

@@ -11,6 +11,8 @@ pub struct Question {
     pub title: String,
     /// Choose a name to write to, instead of a file that is there.
     pub save: bool,
+    /// Where to look first.
+    pub folder: Option<PathBuf>,
     /// Suggested file name.
     pub name: String,
     /// Name and endings of what is wanted, none for any file.
@@ -112,6 +114,9 @@ type Made = std::pin::Pin<Box<dyn Future<Output = Option<rfd::FileHandle>> + Sen
 
 fn dialog(q: &Question) -> Made {
     let mut dialog = rfd::AsyncFileDialog::new().set_title(&q.title);
+    if let Some(folder) = &q.folder {
+        dialog = dialog.set_directory(folder);
+    }
     if let Some((name, endings)) = &q.filter {
         dialog = dialog.add_filter(name, endings);
         if !q.save {

@@ -12,6 +12,7 @@ use super::window::{self, Wake};
 use crate::capture::{Opened, retention};
 use crate::engine::console::{Console, ConsoleOptions, LogPlace, discard_empty};
 use crate::engine::places::Places;
+use crate::engine::signals;
 use crate::model::Report;
 
 /// How long sessions may take to say goodbye when the window is closed.
@@ -51,6 +52,8 @@ pub fn show(file: Option<&Path>) -> Result<(), Report> {
         reports: report.into_iter().chain(reports).collect(),
         open: file.map(Path::to_owned),
     };
+    let close = wake.clone();
+    signals::watch(move |_| close.close())?;
     let outcome = window::run(parts, wake);
     engine.shutdown(GOODBYE);
     writer.close()?;

@@ -21,6 +21,7 @@ pub struct Wake {
 struct Inner {
     ctx: OnceLock<egui::Context>,
     dirty: AtomicBool,
+    closing: AtomicBool,
 }
 
 impl Wake {
@@ -34,6 +35,14 @@ impl Wake {
                 ctx.request_repaint_after(Duration::from_millis(4));
             }
         })
+    }
+
+    /// Closes the window as its own button does, from another thread.
+    pub fn close(&self) {
+        self.inner.closing.store(true, Ordering::Release);
+        if let Some(ctx) = self.inner.ctx.get() {
+            ctx.request_repaint();
+        }
     }
 
     fn connect(&self, ctx: &egui::Context) {
@@ -56,6 +65,9 @@ struct Windowed {
 impl eframe::App for Windowed {
     fn logic(&mut self, ctx: &egui::Context, frame: &mut eframe::Frame) {
         self.wake.clean();
+        if self.wake.inner.closing.swap(false, Ordering::AcqRel) {
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
         self.app.logic(ctx, frame);
     }
 

@@ -465,3 +465,60 @@ fn the_examples_of_the_readme_are_understood() {
     }
     assert!(count >= 18, "{count}");
 }
+
+/// Waits until the process has ended.
+#[cfg(unix)]
+fn ended(child: &mut Child) -> Option<i32> {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        assert!(Instant::now() < end, "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_is_interrupted_says_goodbye_and_leaves_one_whole_capture() {
+    for (signal, status) in [("INT", 130), ("TERM", 143)] {
+        let home = tempfile::tempdir().unwrap();
+        let steps = "[{say: hello}, {waitForReplyContaining: you said}, {waitForReplyContaining: never}]";
+        let script = write(home.path(), "script.yaml", &format!("scenarios: {{A: {steps}, B: {steps}}}"));
+        let mut child = sessionscope(home.path())
+            .arg("run")
+            .arg(&script)
+            .args(["--sandbox", "--timeout", "60s"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let begun = lines.by_ref().any(|line| line.to_lowercase().contains("you said"));
+        assert!(begun, "the conversation did not begin");
+        interrupt(&child, signal);
+        let rest: Vec<String> = lines.collect();
+        assert_eq!(ended(&mut child), Some(status), "{rest:?}");
+        let said = rest.join("\n");
+        let kept = captures(home.path());
+        assert_eq!(kept.len(), 1, "one whole file: {kept:?}");
+        assert!(said.contains("interrupted; 0 of 2") && said.contains(&kept[0].display().to_string()), "{said}");
+        let opened = text(&sessionscope(home.path()).arg("open").arg(&kept[0]).output().unwrap());
+        assert!(opened.contains(" A: ") && !opened.contains(" B: "), "{opened}");
+        assert!(!opened.contains("at the end of the capture"), "no goodbye was said: {opened}");
+    }
+}
+
+#[test]
+fn where_the_usual_folder_cannot_be_written_the_ways_out_are_named() {
+    let home = tempfile::tempdir().unwrap();
+    // Whoever is root may write everywhere, but not into a file as if it were a folder.
+    write(home.path(), "captures", "x");
+    let script = write(home.path(), "script.yaml", "scenarios: {A: [{say: hello}]}");
+    let output = sessionscope(home.path()).arg("run").arg(&script).arg("--sandbox").output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["SESSIONSCOPE_HOME", "private mode", "settings.json"] {
+        assert!(text(&output).contains(part), "{part} is missing in:\n{}", text(&output));
+    }
+}

@@ -438,14 +438,47 @@ fn a_saved_capture_opens_and_leads_back_to_the_live_one() {
     let old = Desk { writer: saved, ..Desk::default() };
     old.session(1, "Old guest", "Archive", SessionState::Ready);
     old.writer.close().unwrap();
-    let desk = Desk { picker: sessionscope::ui::picker::Answer::Chosen(file), ..Desk::default() };
+    let desk = Desk { picker: sessionscope::ui::picker::Answer::Chosen(file.clone()), ..Desk::default() };
     let mut h = open(&desk);
     keys(&mut h, Modifiers::COMMAND, Key::O);
     until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
     assert!(sees(&h, "saved capture"));
     assert!(h.query_by_label("Message").is_none(), "nothing can be said in it");
+    // The picker of this test gives the same name for every question.
+    keys(&mut h, Modifiers::COMMAND, Key::S);
+    let commands = desk.listener.take();
+    let save = commands.iter().find_map(|c| match c {
+        Command::SaveCapture { from, to, .. } => Some((from.clone(), to.clone())),
+        _ => None,
+    });
+    assert_eq!(save, Some((Some(file.clone()), file)), "the saved one is copied, not the live one");
     press(&mut h, "Back to live");
     assert!(sees(&h, "Start a conversation in the sandbox"));
+}
+
+#[test]
+fn recent_captures_open_from_the_start_page_and_from_the_palette() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("2026-11-20T10-07-17.123Z.sscope");
+    let old = Desk { writer: sessionscope::capture::Writer::create_at(&file).unwrap(), ..Desk::default() };
+    old.session(1, "Old guest", "Archive", SessionState::Ready);
+    old.writer.close().unwrap();
+    let mut desk = Desk::default();
+    desk.settings.utc = true;
+    desk.settings.recent = (1..9).map(|n| folder.path().join(format!("gone {n}.sscope"))).collect();
+    desk.settings.remember(file);
+    let mut h = open(&desk);
+    assert!(sees(&h, "gone 2") && !sees(&h, "gone 3"), "the start page lists three");
+    let listed = |h: &Harness<'_, App>| h.state().settings().recent.iter().any(|f| f.ends_with("gone 1.sscope"));
+    assert!(listed(&h));
+    press(&mut h, "gone 1");
+    until(&mut h, "a file that is gone is forgotten", |h| !listed(h));
+    press(&mut h, "2026-11-20 10:07");
+    until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
+    press(&mut h, "Back to live");
+    keys(&mut h, Modifiers::COMMAND, Key::K);
+    press(&mut h, "Open 2026-11-20 10:07");
+    until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
 }
 
 #[test]

@@ -119,5 +119,21 @@ fn the_window_shows_something_under_a_virtual_display() {
         assert!(Instant::now() < end, "the screen stays blank: {share:.3} of it drawn, {colours} colours");
         std::thread::sleep(Duration::from_millis(100));
     }
-    assert!(home.path().join("captures").is_dir(), "a capture was begun");
+    let captures = || std::fs::read_dir(home.path().join("captures")).unwrap().count();
+    assert!(captures() > 0, "a capture was begun");
+    #[cfg(unix)]
+    {
+        let kill = Command::new("kill").arg(app.0.id().to_string()).status().unwrap();
+        assert!(kill.success());
+        let end = Instant::now() + Duration::from_secs(20);
+        let status = loop {
+            if let Some(status) = app.0.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < end, "SIGTERM does not close the window");
+            std::thread::sleep(Duration::from_millis(50));
+        };
+        assert!(status.success(), "{status}");
+        assert_eq!(captures(), 0, "an empty capture is not kept, as after Quit");
+    }
 }

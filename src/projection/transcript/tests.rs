@@ -164,3 +164,23 @@ fn rich_content_reads_as_text() {
     assert_eq!(delivery_mark(&refused), " ✗ *refused with 4011: too long*");
     assert_eq!(delivery_mark(&EntryState::Own(Delivery::Delivered, Some(84_200))), " ✓ 84 ms");
 }
+
+#[test]
+fn a_session_that_a_crash_cut_off_is_told_as_such() {
+    let ready = Fact::State(StateChange { to: SessionState::Ready, why: String::new() });
+    let drafts = vec![start(1, "checkout"), fact(1, 1_000, ready)];
+    let live = written(drafts.clone(), None).unwrap();
+    assert!(live.contains("- Ended: not yet; the last state is “ready”"), "{live}");
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::create(folder.path()).unwrap();
+    let crate::capture::Opened::File(path) = writer.opened() else { panic!("in memory") };
+    for draft in drafts {
+        writer.append(draft);
+    }
+    writer.close().unwrap();
+    let mut out = Vec::new();
+    write(&Reader::open(&path).unwrap(), None, &mut out, &mut |_, _| true).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("- Ended: cut off; the capture ends in the state “ready”"), "{text}");
+    assert_eq!([0, 1, 2].map(count), ["0 messages", "1 message", "2 messages"]);
+}

@@ -57,7 +57,8 @@ impl App {
             _ => None,
         };
         let name = session.map(|view| self.mask.text(&self.book.name(&view)));
-        question(purpose, name.as_deref(), self.clock.now().wall, self.settings.utc)
+        let folder = self.captures.clone().filter(|_| *purpose == FilePurpose::OpenCapture);
+        Question { folder, ..question(purpose, name.as_deref(), self.clock.now().wall, self.settings.utc) }
     }
 
     pub(super) fn take_files(&mut self, ctx: &egui::Context) {
@@ -73,7 +74,12 @@ impl App {
         while let Ok(done) = self.done.try_recv() {
             match done {
                 Done::Opened(path, Ok(log)) => self.show_saved(path, log),
-                Done::Opened(_, Err(report)) => self.toasts.report(report),
+                Done::Opened(path, Err(report)) => {
+                    if report.code == "file-missing" {
+                        self.settings.recent.retain(|r| *r != path);
+                    }
+                    self.toasts.report(report);
+                }
                 Done::Read(session, path, result) => self.attach(session, &path, result),
                 Done::FolderSize(files, bytes) => self.folder_size = Some((files, bytes)),
                 Done::Written(Ok(path)) => self.toasts.info(format!("Exported to {}", path.display())),
@@ -90,7 +96,8 @@ impl App {
             FilePurpose::OpenCapture => self.perform_open(path, Some(ctx)),
             FilePurpose::SaveCapture => {
                 let job = self.job("Saving the capture");
-                if self.send(Command::SaveCapture { job, to: path.clone() }) {
+                let from = self.saved_file();
+                if self.send(Command::SaveCapture { job, from, to: path.clone() }) {
                     self.settings.remember(path);
                 } else {
                     self.book.jobs.retain(|j| j.id != job);
@@ -98,7 +105,7 @@ impl App {
             }
             FilePurpose::Export { format, session } => {
                 let job = self.job("Exporting");
-                let from = self.saved_log.as_ref().and_then(|l| l.file().map(Path::to_owned));
+                let from = self.saved_file();
                 if !self.send(Command::Export { job, from, format, session, to: path }) {
                     self.book.jobs.retain(|j| j.id != job);
                 }
@@ -162,6 +169,11 @@ impl App {
             return self.fail("no-environment", "The environment is gone", "It was deleted meanwhile.");
         };
         self.engine(Command::Keys { environment: Box::new(environment), order });
+    }
+
+    /// The file of the saved capture that is shown.
+    fn saved_file(&self) -> Option<PathBuf> {
+        self.saved_log.as_ref().and_then(|l| l.file().map(Path::to_owned))
     }
 
     fn job(&mut self, title: &str) -> JobId {
@@ -241,9 +253,13 @@ impl App {
         // A size that cannot be measured is not shown; nothing else depends on it.
         let _ = std::thread::Builder::new().name("folder-size".into()).spawn(move || {
             let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
-            let sizes: Vec<u64> =
-                files.filter_map(|e| e.metadata().ok()).filter(|m| m.is_file()).map(|m| m.len()).collect();
-            let _ = sender.send(Done::FolderSize(sizes.len() as u64, sizes.iter().sum()));
+            let (mut captures, mut bytes) = (0, 0);
+            for (file, meta) in files.filter_map(|e| Some((e.path(), e.metadata().ok().filter(|m| m.is_file())?))) {
+                // What SQLite keeps beside a capture is a part of it.
+                captures += u64::from(file.extension().is_some_and(|e| e == EXTENSION));
+                bytes += meta.len();
+            }
+            let _ = sender.send(Done::FolderSize(captures, bytes));
             wake();
         });
     }
@@ -295,7 +311,7 @@ fn question(purpose: &FilePurpose, name: Option<&str>, at: Wall, utc: bool) -> Q
         _ if save => named(ending),
         _ => String::new(),
     };
-    Question { title: title.into(), save, name, filter }
+    Question { title: title.into(), save, folder: None, name, filter }
 }
 
 /// `20260106-132615`, which every file system takes.

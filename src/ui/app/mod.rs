@@ -294,6 +294,9 @@ impl eframe::App for App {
 
     fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
         self.keep_drafts();
+        if let Some(file) = self.live_log.file().filter(|_| self.live_log.status().records > 0) {
+            self.settings.remember(file.to_owned());
+        }
         self.store.put(self.settings.clone());
     }
 }

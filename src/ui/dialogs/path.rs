@@ -23,8 +23,12 @@ pub struct PathDialog {
 
 impl PathDialog {
     pub fn new(question: Question, purpose: FilePurpose, why: String) -> Self {
-        let text =
-            if question.save { usual_folder().join(&question.name).display().to_string() } else { String::new() };
+        let text = match &question.folder {
+            _ if question.save => usual_folder().join(&question.name).display().to_string(),
+            // With its separator at the end: what comes next is a name in it.
+            Some(folder) => folder.join("").display().to_string(),
+            None => String::new(),
+        };
         Self { question, purpose, why, text, problem: None, asked: false, overwrite: false }
     }
 
@@ -33,6 +37,8 @@ impl PathDialog {
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty());
         self.problem = if self.text.trim().is_empty() {
             Some("Type a path first.".into())
+        } else if !self.question.save && path.is_dir() {
+            Some(format!("{} is a folder. Add the name of a file in it.", path.display()))
         } else if !self.question.save && !path.is_file() {
             Some(format!("There is no file {}.", path.display()))
         } else if self.question.save && path.is_dir() {
@@ -113,6 +119,10 @@ mod tests {
         let file = dir.path().join("a");
         let name = |p: &std::path::Path| p.display().to_string();
         assert!(dialog(false, "").chosen().is_none());
+        let question = Question { folder: Some(dir.path().to_owned()), ..Question::default() };
+        let mut begun = PathDialog::new(question, FilePurpose::OpenCapture, String::new());
+        assert!(begun.text.starts_with(&name(dir.path())), "{}", begun.text);
+        assert!(begun.chosen().is_none() && begun.problem.is_some_and(|p| p.contains("is a folder")));
         assert!(dialog(false, &name(&file)).chosen().is_none());
         assert_eq!(dialog(true, &name(&file)).chosen(), Some(file.clone()));
         std::fs::write(&file, b"x").unwrap();

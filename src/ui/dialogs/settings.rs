@@ -59,7 +59,7 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>, act
                 ui.add(Label::new(RichText::new(&path).font(font::small_data())).truncate());
             });
             if let Some((files, bytes)) = scene.folder_size {
-                hint(ui, &format!("{}, {}", format::plural(files, "file", "files"), format::bytes(bytes)));
+                hint(ui, &format!("{}, {}", format::plural(files, "capture", "captures"), format::bytes(bytes)));
             }
         }
         None => {
