@@ -528,3 +528,43 @@ fn the_examples_of_the_readme_are_understood() {
     }
     assert!(count >= 18, "{count}");
 }
+
+#[test]
+fn the_readme_leaves_no_order_and_no_option_of_the_sandbox_out() {
+    let readme = include_str!("../../README.md");
+    // The error names all orders in backticks, after the one that it does not know.
+    let error = Order::parse(r#"{"do":"dance"}"#).unwrap_err();
+    let orders: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+    assert!(orders.len() > 30 && orders.contains(&"use_keys"), "{error}");
+    for order in orders {
+        assert!(readme.contains(&format!("\"do\":\"{order}\"")), "{order} is missing");
+    }
+    let home = tempfile::tempdir().unwrap();
+    let output = sessionscope(home.path()).args(["sandbox", "--help"]).output().unwrap();
+    let help = text(&output);
+    let options: Vec<&str> = help.split_whitespace().filter(|w| w.starts_with("--") && *w != "--help").collect();
+    assert!(options.len() >= 5, "{help}");
+    let synopsis = readme.lines().find(|line| line.starts_with("sessionscope sandbox")).unwrap();
+    for option in options {
+        assert!(synopsis.contains(option), "{option} is missing in “{synopsis}”");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_order_of_the_readme_works_on_a_fresh_sandbox() {
+    let call = examples("sh").into_iter().flat_map(str::lines).find(|line| line.starts_with("curl"));
+    let order = call.unwrap().split('\'').find(|part| part.starts_with("{\"do\"")).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let (mut child, ready) = ready_sandbox(home.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let status = runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(ready["control"].as_str().unwrap());
+        let answer = request.header("content-type", "application/json").body(order.to_owned()).send().await;
+        answer.unwrap().status()
+    });
+    assert!(status.is_success(), "{order}: {status}");
+    interrupt(&child, "TERM");
+    child.wait().unwrap();
+}
