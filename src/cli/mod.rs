@@ -4,6 +4,7 @@
 
 mod doctor;
 mod first_light;
+mod has;
 pub mod headless;
 mod open;
 mod out;

@@ -15,7 +15,7 @@ use crate::dialect::{FlowWish, Wish};
 use crate::engine::{Command, SessionSpec};
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
-use crate::model::{Environment, Kind, Record, Report, SessionId, SteppedClock};
+use crate::model::{Environment, Fact, Kind, Record, Report, SessionId, SteppedClock};
 use crate::projection::{Entry, EntryState, Finding, SessionView, Verdict, What};
 
 const CONNECT: Duration = Duration::from_secs(30);
@@ -25,6 +25,12 @@ const PIECE: Duration = Duration::from_secs(5);
 const QUIET: Duration = Duration::from_millis(6);
 /// But no longer than this.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How far a long `pass` is, is told so often.
+const TELL: Duration = Duration::from_secs(10);
+/// What a wish leads to shows within this.
+const ANSWER: Duration = Duration::from_millis(250);
+/// Faults by which a session says that it will not do what a step asked for.
+const REFUSALS: [&str; 3] = ["no-such-action", "not-now", "no-such-clock"];
 
 /// What scenarios are played with.
 pub struct Stage<'a> {
@@ -43,29 +49,30 @@ impl Stage<'_> {
         let from = self.headless.writer().status().records;
         let kept = if scenario.resume { self.headless.kept() } else { None };
         let spec = SessionSpec { name: name.to_owned(), dialect: scenario.flow, environment, token: None, kept, form };
+        let reader = Reader::attach(&self.headless.writer().opened())?;
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
-        let result = self.opened(out, session, scenario.connect).and_then(|()| {
-            let reader = Reader::attach(&self.headless.writer().opened())?;
-            let limit = self.limit;
-            let clock = self.clock.clone();
-            let mut player = Player {
-                headless: self.headless,
-                clock,
-                session,
-                heard: HashSet::new(),
-                limit,
-                reader,
-                from,
-                seen: from,
-                last: String::new(),
-                settled: from,
-                calls: 0,
-            };
-            scenario.steps.iter().try_for_each(|step| player.step(out, step))
-        });
+        let opened = self.opened(out, session, scenario.connect);
+        let mut player = Player {
+            headless: self.headless,
+            clock: self.clock.clone(),
+            session,
+            heard: HashSet::new(),
+            limit: self.limit,
+            reader,
+            from,
+            seen: from,
+            last: String::new(),
+            settled: from,
+            calls: 0,
+            refused: None,
+        };
+        let result = opened.and_then(|()| scenario.steps.iter().try_for_each(|step| player.step(out, &step.value)));
         // Each scenario has its own session; a failed one is closed as well.
-        self.headless.end(session)?;
-        result
+        player.headless.end(session)?;
+        result?;
+        // What was refused so late that no step has told it.
+        player.look()?;
+        Ok(player.refused.map_or(Ok(()), Err)?)
     }
 
     fn opened(&self, out: &mut Out, session: SessionId, connect: Connect) -> Result<(), Ended> {
@@ -136,6 +143,8 @@ struct Player<'a> {
     /// Records up to this one were looked at for calls, and how many calls are unanswered.
     settled: u64,
     calls: i64,
+    /// What the session answered to a wish that it cannot fulfil, until a step has told it.
+    refused: Option<Report>,
 }
 
 impl Player<'_> {
@@ -144,7 +153,15 @@ impl Player<'_> {
             return writeln!(out, "  -- {text}");
         }
         let start = Instant::now();
-        let result = self.take(step);
+        if matches!(step, Step::Do(..)) {
+            // What came before is no answer to this.
+            self.look()?;
+        }
+        let result = match step {
+            Step::Pass(time) => self.pass(out, *time)?,
+            step => self.take(step),
+        };
+        let result = result.and_then(|()| self.not_refused(step));
         let word = if result.is_ok() { "ok   " } else { "FAILS" };
         writeln!(out, "  {word} {}  ({} ms)", step.to_string().trim_end(), start.elapsed().as_millis())?;
         if let (Step::Why(cause), Ok(())) = (step, &result)
@@ -170,15 +187,35 @@ impl Player<'_> {
             }),
             Step::Fate { word, part } => self.fate(word, part),
             Step::Order(order) => self.headless.order(order),
-            Step::Pass(time) => self.pass(*time, PIECE),
-            Step::Jump(time) => self.pass(*time, *time),
+            Step::Jump(time) => self.stepped().and_then(|clock| {
+                clock.step(*time);
+                self.settle()
+            }),
             Step::Do(wish, _) => self.wish(wish.as_ref().clone()),
             Step::State { word, part } => self.state(word, part),
             Step::Record(filter) => self.record(filter),
             Step::Count(n, filter) => self.count(*n, filter),
             Step::Why(cause) => self.why(cause),
-            Step::Point(_) => Ok(()),
+            // Told by the caller.
+            Step::Pass(_) | Step::Point(_) => Ok(()),
         }
+    }
+
+    /// Fails where the session refused a wish of this step; one that was refused late fails the next step.
+    fn not_refused(&mut self, step: &Step) -> Result<(), Report> {
+        let end = Instant::now() + ANSWER;
+        let mut last = None;
+        loop {
+            if self.look()? {
+                last = Some(Instant::now());
+            }
+            let calm = last.is_some_and(|last| last.elapsed() >= QUIET);
+            if self.refused.is_some() || !matches!(step, Step::Do(..)) || calm || Instant::now() >= end {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        self.refused.take().map_or(Ok(()), Err)
     }
 
     fn wish(&self, wish: Wish) -> Result<(), Report> {
@@ -246,20 +283,34 @@ impl Player<'_> {
         Err(Report::new("other-fate", "The message came to something else", format!("It is {is}: {why}")))
     }
 
-    /// Lets time pass, in pieces.
-    fn pass(&mut self, time: Duration, piece: Duration) -> Result<(), Report> {
-        let Some(clock) = self.clock.clone() else {
-            return Err(Report::new("no-clock", "Time cannot be let pass here", "Only the sandbox shares our clock.")
-                .remedy("Run the script with --sandbox."));
+    fn stepped(&self) -> Result<Arc<SteppedClock>, Report> {
+        self.clock.clone().ok_or_else(|| {
+            Report::new("no-clock", "Time cannot be let pass here", "Only the sandbox shares our clock.")
+                .remedy("Run the script with --sandbox.")
+        })
+    }
+
+    /// Lets time pass, in pieces. Where that takes long, says how far it is.
+    fn pass(&mut self, out: &mut Out, time: Duration) -> Result<Result<(), Report>, Ended> {
+        let clock = match self.stepped() {
+            Ok(clock) => clock,
+            Err(report) => return Ok(Err(report)),
         };
+        let mut told = Instant::now();
         let mut left = time;
         while !left.is_zero() {
-            let step = left.min(piece);
+            let step = left.min(PIECE);
             clock.step(step);
             left -= step;
-            self.settle()?;
+            if let Err(report) = self.settle() {
+                return Ok(Err(report));
+            }
+            if told.elapsed() >= TELL && !left.is_zero() {
+                told = Instant::now();
+                writeln!(out, "        {} of {} have passed", hours(time - left), hours(time))?;
+            }
         }
-        Ok(())
+        Ok(Ok(()))
     }
 
     /// Waits until all calls are answered and nothing happens any more.
@@ -268,18 +319,34 @@ impl Player<'_> {
         let mut still = Instant::now();
         while Instant::now() < until && (self.calls > 0 || still.elapsed() < QUIET) {
             std::thread::sleep(Duration::from_millis(1));
-            self.headless.writer().flush()?;
-            while self.settled < self.reader.len() {
-                self.settled += 1;
+            if self.look()? {
                 still = Instant::now();
-                match self.reader.record(self.settled)?.map(|r| r.kind) {
-                    Some(Kind::HttpRequest) => self.calls += 1,
-                    Some(Kind::HttpResponse | Kind::HttpFailed) => self.calls -= 1,
-                    _ => {}
-                }
             }
         }
         Ok(())
+    }
+
+    /// Looks at the records that came: counts unanswered calls, notes refused wishes. Tells whether there were any.
+    fn look(&mut self) -> Result<bool, Report> {
+        self.headless.writer().flush()?;
+        let before = self.settled;
+        while self.settled < self.reader.len() {
+            self.settled += 1;
+            let Some(record) = self.reader.record(self.settled)? else { continue };
+            match record.kind {
+                Kind::HttpRequest => self.calls += 1,
+                Kind::HttpResponse | Kind::HttpFailed => self.calls -= 1,
+                Kind::Fault if record.session == self.session => {
+                    if let Some(Fact::Fault(report)) = record.fact()
+                        && REFUSALS.contains(&report.code.as_str())
+                    {
+                        self.refused = Some(report);
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(self.settled > before)
     }
 
     fn state(&self, word: &str, part: &str) -> Result<(), Report> {
@@ -369,7 +436,13 @@ impl Player<'_> {
         found.map(drop).ok_or_else(|| {
             let findings = self.findings();
             let what = format!("No failure of this scenario was explained by {cause} before all else.");
-            let report = Report::new("other-cause", "Another cause was found", what);
+            let limit = self.limit.as_secs();
+            let report = if findings.is_empty() {
+                let what = format!("Nothing failed in this scenario that could be explained, for {limit} s.");
+                Report::new("no-cause", "No cause was found", what)
+            } else {
+                Report::new("other-cause", "Another cause was found", what)
+            };
             findings.iter().rev().take(5).fold(report, |r, f| r.detail(f.told()))
         })
     }
@@ -428,6 +501,11 @@ impl Player<'_> {
             _ => None,
         }
     }
+}
+
+fn hours(time: Duration) -> String {
+    let minutes = time.as_secs() / 60;
+    format!("{} h {:02} min", minutes / 60, minutes % 60)
 }
 
 /// Keys and texts of what the other side said, in the order of the conversation.

@@ -16,6 +16,7 @@ use crate::engine::places::Places;
 use crate::engine::stored::Stored;
 use crate::model::environment::{join_password, proxy_key, wants_password};
 use crate::model::{Clock, Environment, Report, SecretKind, SteppedClock, SystemClock};
+use crate::projection::knowledge::Knowledge;
 use crate::sandbox::Order;
 use crate::vault::Vault;
 
@@ -26,8 +27,13 @@ enum Target {
 }
 
 pub fn run(out: &mut Out, args: &RunArgs) -> Outcome {
-    let script = read(&args.file, script::parse_script)?;
     let places = Places::find()?;
+    let (knowledge, broken) = Knowledge::with_folder(&places.knowledge());
+    let script =
+        read(&args.file, |text, name| script::parse_script_knowing(text, name, &knowledge)).inspect_err(|_| {
+            // A cause that is not known may stand in one of these; otherwise the console tells them.
+            broken.iter().for_each(|report| out.complain(&report.text()));
+        })?;
     let target = target(args, &script, &places)?;
     let stored = settings(out, &places);
     let place = args.capture.clone().map_or_else(|| usual_place(&stored), LogPlace::File);
@@ -96,7 +102,7 @@ fn play_all(
     Ok((passed, script.scenarios.0.len()))
 }
 
-fn read<T>(file: &Path, parse: fn(&str, &str) -> Result<T, Report>) -> Result<T, Report> {
+fn read<T>(file: &Path, parse: impl FnOnce(&str, &str) -> Result<T, Report>) -> Result<T, Report> {
     let name = file.display().to_string();
     let bytes = std::fs::read(file).map_err(|e| {
         Report::new("no-file", "The file cannot be read", format!("{name}: {e}"))

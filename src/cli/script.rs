@@ -35,10 +35,16 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
+use serde_saphyr::{Location, Spanned};
 
+use super::has;
 use super::step::Step;
 use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, Report};
+use crate::projection::knowledge::Knowledge;
+
+/// So many causes are offered for one that is not known.
+const LIKE: usize = 5;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -91,7 +97,16 @@ impl<'de> Deserialize<'de> for Scenarios {
             type Value = Scenarios;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("scenario names with their steps")
+                f.write_str("a map of names, each with a list of steps")
+            }
+
+            fn visit_unit<E: de::Error>(self) -> Result<Scenarios, E> {
+                Err(E::custom("there is no scenario: “scenarios” is empty"))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Scenarios, A::Error> {
+                let wanted = "“scenarios” is a list; write a map: the name of each scenario, and under it its steps";
+                Err(de::Error::custom(wanted))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scenarios, A::Error> {
@@ -111,7 +126,7 @@ impl<'de> Deserialize<'de> for Scenarios {
                 Ok(Scenarios(all))
             }
         }
-        d.deserialize_map(V)
+        d.deserialize_any(V)
     }
 }
 
@@ -128,7 +143,7 @@ pub struct Scenario {
     pub settings: Option<Value>,
     /// Whether the session is opened at the begin, and what is waited for then.
     pub connect: Connect,
-    pub steps: Vec<Step>,
+    pub steps: Vec<Spanned<Step>>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -157,7 +172,7 @@ impl<'de> Deserialize<'de> for AnyScenario {
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<AnyScenario, A::Error> {
-                let steps = Vec::<Step>::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
+                let steps = Vec::<Spanned<Step>>::deserialize(de::value::SeqAccessDeserializer::new(seq))?;
                 Ok(AnyScenario(Scenario { steps, ..Scenario::default() }))
             }
 
@@ -178,9 +193,37 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Reads a script; an error names line and column.
+/// Reads a script; an error names line and column. `why:` may name the causes that come with the program.
 pub fn parse_script(text: &str, file: &str) -> Result<Script, Report> {
-    serde_saphyr::from_str(text).map_err(|e| malformed("script", file, &e))
+    parse_script_knowing(text, file, &Knowledge::embedded())
+}
+
+/// The same, where `why:` may name these causes.
+pub fn parse_script_knowing(text: &str, file: &str, knowledge: &Knowledge) -> Result<Script, Report> {
+    let script: Script = serde_saphyr::from_str(text).map_err(|e| malformed("script", file, &e))?;
+    for (_, scenario) in &script.scenarios.0 {
+        for step in &scenario.steps {
+            let outcome = has::check(scenario.flow, &step.value).and_then(|()| check_cause(&step.value, knowledge));
+            outcome.map_err(|why| refused("script", file, &place(&step.referenced), &why))?;
+        }
+    }
+    Ok(script)
+}
+
+/// Refuses a cause that nobody knows, and offers those whose names are like it.
+fn check_cause(step: &Step, knowledge: &Knowledge) -> Result<(), String> {
+    let Step::Why(cause) = step else { return Ok(()) };
+    if knowledge.ids().any(|id| id == cause) {
+        return Ok(());
+    }
+    // Words count as alike from four equal letters on: what is mistyped is mostly an end.
+    let alike = |a: &str, b: &str| a == b || a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count() >= 4;
+    let likeness = |id: &str| id.split('-').filter(|word| cause.split('-').any(|w| alike(w, word))).count();
+    let mut like: Vec<&str> = knowledge.ids().filter(|id| likeness(id) > 0).collect();
+    like.sort_by_key(|id| (std::cmp::Reverse(likeness(id)), id.len()));
+    like.truncate(LIKE);
+    let like = if like.is_empty() { String::new() } else { format!("; like it are {}", like.join(", ")) };
+    Err(format!("why: there is no cause “{cause}”{like}"))
 }
 
 /// Reads an environment file: YAML, or JSON such as the sandbox's ready line.
@@ -188,18 +231,33 @@ pub fn parse_environment(text: &str, file: &str) -> Result<Environment, Report> 
     serde_saphyr::from_str(text).map_err(|e| malformed("environment", file, &e))
 }
 
+fn place(location: &Location) -> String {
+    format!("line {}, column {}", location.line(), location.column())
+}
+
 /// Tells where and what, never the text itself: it may hold a secret.
 fn malformed(what: &str, file: &str, e: &serde_saphyr::Error) -> Report {
-    let place = e.location().map(|l| format!("line {}, column {}", l.line(), l.column())).unwrap_or_default();
+    let place = e.location().map(|l| place(&l)).unwrap_or_default();
     let text = e.without_snippet().to_string();
     let first = text.lines().next().unwrap_or("").trim();
     // The place stands before the mistake already.
     let first = first.strip_suffix(&format!(" at {place}")).unwrap_or(first);
+    let first = match (first, what) {
+        ("unexpected end of input", "script") => "it is empty; a script needs “scenarios:” with names and their steps",
+        ("unexpected end of input", _) => "it is empty; names with their values are wanted",
+        ("expected mapping start", _) => "names with their values are wanted here, such as “name: value”",
+        ("expected sequence start", _) => "a list is wanted here; begin each of its lines with a dash",
+        (first, _) => first,
+    };
+    refused(what, file, &place, first)
+}
+
+fn refused(what: &str, file: &str, place: &str, why: &str) -> Report {
     let comma = if place.is_empty() { "" } else { ", " };
     Report::new(
         &format!("bad-{what}"),
         format!("The {what} file cannot be read"),
-        format!("{file}{comma}{place}: {first}"),
+        format!("{file}{comma}{place}: {why}"),
     )
     .remedy("Mend it there; the README shows the shape of such a file.")
 }
@@ -231,9 +289,9 @@ scenarios:
         assert_eq!(script.config.unwrap().region, "xxxx.pure.cloud");
         let names: Vec<_> = script.scenarios.0.iter().map(|(n, _)| n.as_str()).collect();
         assert_eq!(names, ["Accept", "Decline"]);
-        assert!(matches!(&script.scenarios.0[0].1.steps[2], Step::Say(t) if t == "Yes"));
-        assert!(matches!(&script.scenarios.0[1].1.steps[1], Step::Say(t) if t == "42"));
-        let Step::Matching(p) = &script.scenarios.0[0].1.steps[3] else { panic!() };
+        assert!(matches!(&script.scenarios.0[0].1.steps[2].value, Step::Say(t) if t == "Yes"));
+        assert!(matches!(&script.scenarios.0[1].1.steps[1].value, Step::Say(t) if t == "42"));
+        let Step::Matching(p) = &script.scenarios.0[0].1.steps[3].value else { panic!() };
         assert!(p.matches("first line\nTHANK YOU!"));
     }
 
@@ -244,6 +302,25 @@ scenarios:
             ("scenarios:\n  A:\n    - say: hi\n   - say: x\n", "line 4", ""),
             ("scenarios:\n  A:\n    - waitForReplyMatching: '('\n", "line 3", "regular expression"),
             ("scenarios: {}\n", "line 1", "no scenario"),
+            ("scenarios: []\n", "line 1", "is a list"),
+            ("scenarios:\n", "line 1", "is empty"),
+            ("scenarios: yes\n", "line 1", "names"),
+            ("- say: hi\n", "line 1", "names with their values"),
+            ("scenarios:\n  A:\n    - state: endde\n", "line 3, column", "endde"),
+            ("scenarios:\n  A:\n    - say: x\n    - why: no-such-cause\n", "line 4, column 7", "no-such-cause"),
+            ("scenarios:\n  A:\n    - why: session-expird\n", "line 3, column 7", "session-expired"),
+            ("scenarios:\n  A:\n    - clock: nosuch expire\n", "line 3, column 7", "guest-jwt, session-idle, link:ID"),
+            ("scenarios:\n  A:\n    - clock: 'link: refresh'\n", "line 3, column 7", "link:ID"),
+            (
+                "scenarios:\n  A:\n    - do: heartbeat\n",
+                "line 3, column 7",
+                "the flow web-messaging has no “heartbeat”",
+            ),
+            ("scenarios:\n  A:\n    - profile: {a: 1}\n", "line 3, column 7", "no “profile”"),
+            ("scenarios:\n  A:\n    - send: {text: x, form: token-in-body}\n", "line 3, column 7", "no “form”"),
+            // The flow may stand behind the steps.
+            ("scenarios:\n  A:\n    steps:\n      - do: refresh\n    flow: guest-resource\n", "line 4", "profile"),
+            ("scenarios:\n  A:\n    - pass: 999999h\n", "line 3", "jump"),
             ("config:\n  deploymentId: a\n  regon: b\nscenarios: {A: [{say: x}]}\n", "line 3", "regon"),
         ] {
             let report = parse_script(text, "s.yml").unwrap_err();
@@ -251,6 +328,27 @@ scenarios:
             assert!(report.text().contains(word), "{text:?}: {report:?}");
             assert_eq!(report.text().matches(place).count(), 1, "the place is told once: {report:?}");
         }
+    }
+
+    #[test]
+    fn an_empty_file_is_told_what_it_lacks() {
+        for text in ["", "\n", "# nothing yet\n", "---\n"] {
+            let report = parse_script(text, "s.yml").unwrap_err();
+            assert!(report.text().contains("scenarios"), "{text:?}: {report:?}");
+        }
+    }
+
+    #[test]
+    fn a_cause_of_a_testers_own_may_be_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let cause =
+            "causes:\n  - {id: our-gateway, title: t, of: [http 502], says: s, fix: [f], would_decide: w, source: s}\n";
+        std::fs::write(folder.path().join("own.yaml"), cause).unwrap();
+        let (knowledge, reports) = Knowledge::with_folder(folder.path());
+        assert_eq!(reports, []);
+        let text = "scenarios:\n  A:\n    - why: our-gateway\n";
+        parse_script_knowing(text, "s.yml", &knowledge).unwrap();
+        assert!(parse_script(text, "s.yml").is_err());
     }
 
     #[test]

@@ -56,6 +56,13 @@ pub enum Step {
     Point(String),
 }
 
+/// What a session can be; a test holds that these are the words of the model.
+const STATES: [&str; 8] =
+    ["new", "connecting", "connected", "configuring", "ready", "read-only", "reconnecting", "ended"];
+
+/// The longest time that is played in pieces: that of the longest session.
+const LONGEST_PASS: Duration = Duration::from_secs(72 * 3600);
+
 /// Names of all steps, for whoever mistypes one.
 const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, fate, order, pass, jump, do, profile, \
                      request, clock, state, record, count, why, point";
@@ -219,8 +226,20 @@ fn of_text(key: &str, value: String) -> Result<Step, String> {
             return Err(format!("fate: “{word}” is none of delivered, refused, not-sent, unconfirmed"));
         }
         "fate" => Step::Fate { word, part },
+        "state" if !STATES.contains(&word.as_str()) => {
+            return Err(format!("state: “{word}” is none of {}", STATES.join(", ")));
+        }
+        "state" if word != "ended" && !part.is_empty() => {
+            return Err(format!("state: only “ended” has a reason to look for; “{part}” stands after {word}"));
+        }
         "state" => Step::State { word, part },
-        "pass" => Step::Pass(time()?),
+        "pass" => match time()? {
+            time if time > LONGEST_PASS => {
+                let most = LONGEST_PASS.as_secs() / 3600;
+                return Err(format!("pass: {} is more than {most}h; “jump: {0}” goes there at once", value.trim()));
+            }
+            time => Step::Pass(time),
+        },
         "jump" => Step::Jump(time()?),
         "do" => Step::Do(Box::new(wish(&value)?), value),
         "clock" => Step::Do(Box::new(clock(&word, &part)?), format!("clock {value}")),
@@ -229,7 +248,7 @@ fn of_text(key: &str, value: String) -> Result<Step, String> {
             let n = word.parse().map_err(|_| format!("count: “{word}” is no number; write a number, then a filter"))?;
             Step::Count(n, Filter::parse(&part).map(Box::new).map_err(|e| format!("count: {e}"))?)
         }
-        "why" => Step::Why(value),
+        "why" => Step::Why(value.trim().to_owned()),
         "point" => Step::Point(value),
         other => return Err(format!("unknown step “{other}”; known are {KNOWN}")),
     })
@@ -239,12 +258,19 @@ fn wish(name: &str) -> Result<Wish, String> {
     Ok(match name.trim() {
         "connect" => Wish::Connect,
         "leave" => Wish::Leave { code: 1000, reason: "closed by the user".into() },
+        "history" => Wish::History { all: true },
+        "start-new" => Wish::StartNew,
         "refresh" => Wish::Flow(FlowWish::Refresh { form: None }),
         "heartbeat" => Wish::Flow(FlowWish::Heartbeat),
         "check-queue" => Wish::Flow(FlowWish::CheckQueue),
-        other => return Err(format!("do: “{other}” is none of connect, leave, refresh, heartbeat, check-queue")),
+        other => {
+            let known = "connect, leave, history, start-new, refresh, heartbeat, check-queue";
+            return Err(format!("do: “{other}” is none of {known}"));
+        }
     })
 }
+
+const DEEDS: &str = "refresh, expire, corrupt, forget";
 
 fn clock(id: &str, deed: &str) -> Result<Wish, String> {
     let deed = match deed {
@@ -252,7 +278,49 @@ fn clock(id: &str, deed: &str) -> Result<Wish, String> {
         "expire" => ClockDeed::Expire,
         "corrupt" => ClockDeed::Corrupt,
         "forget" => ClockDeed::Forget,
-        other => return Err(format!("clock: “{other}” is none of refresh, expire, corrupt, forget")),
+        "" => return Err(format!("clock: what shall “{id}” do? Write its id, then {DEEDS}")),
+        other => return Err(format!("clock: “{other}” is none of {DEEDS}")),
     };
     Ok(Wish::Clock { id: id.to_owned(), deed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Wall;
+    use crate::model::fact::{End, SessionState};
+
+    #[test]
+    fn each_state_of_a_session_has_its_word_here() {
+        let all = [
+            SessionState::New,
+            SessionState::Connecting,
+            SessionState::Connected,
+            SessionState::Configuring,
+            SessionState::Ready,
+            SessionState::ReadOnly,
+            SessionState::Reconnecting { attempt: 1, at: Wall(0) },
+            SessionState::Ended(End::ByUser),
+        ];
+        assert_eq!(all.map(|s| s.word()), STATES);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        for (key, value, part) in [
+            ("state", "endde", "endde"),
+            ("state", "ready at once", "only “ended”"),
+            ("pass", "999999h", "jump: 999999h"),
+            ("pass", "73h", "more than 72h"),
+            ("clock", "guest-jwt", "guest-jwt"),
+            ("clock", "guest-jwt explode", "explode"),
+            ("do", "nothing", "nothing"),
+        ] {
+            let error = of_text(key, value.to_owned()).unwrap_err();
+            assert!(error.starts_with(key) && error.contains(part), "{error}");
+        }
+        assert!(matches!(of_text("pass", "72h".into()), Ok(Step::Pass(_))));
+        assert!(matches!(of_text("jump", "73h".into()), Ok(Step::Jump(_))));
+        assert!(matches!(of_text("state", "ended 401".into()), Ok(Step::State { .. })));
+    }
 }

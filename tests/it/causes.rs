@@ -84,7 +84,7 @@ scenarios:
         )
     };
     assert!(run(&script("attributes-refused"), "20s").status.success());
-    for other in ["field-refused", "request-refused", "no-such-cause"] {
+    for other in ["field-refused", "request-refused", "guest-gone"] {
         let output = run(&script(other), "1s");
         let text = String::from_utf8_lossy(&output.stdout);
         assert!(!output.status.success(), "{other}: {text}");

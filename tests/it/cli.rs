@@ -405,6 +405,69 @@ fn bad_files_are_told_with_line_and_column() {
     assert_eq!(output.status.code(), Some(1), "{}", text(&output));
 }
 
+/// Runs a script of one scenario in the sandbox: its exit status and all that it says.
+fn played(scenario: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let script = write(home.path(), "script.yaml", &format!("scenarios:\n  A:\n{scenario}"));
+    let output = sessionscope(home.path()).arg("run").arg(&script).args(["--sandbox", "--timeout", "2s"]).output();
+    let output = output.unwrap();
+    (output.status.code(), text(&output))
+}
+
+#[test]
+fn a_script_that_asks_for_what_nobody_has_is_refused_before_anything_is_played() {
+    for (step, part) in [
+        ("clock: nosuch expire", "it has guest-jwt, session-idle, link:ID"),
+        ("do: heartbeat", "the flow web-messaging has no “heartbeat”"),
+        ("profile: {a: 1}", "no “profile”"),
+        ("send: {text: x, form: token-in-body}", "no “form”"),
+        ("state: endde", "none of new, connecting"),
+        ("why: no-such-cause", "no cause “no-such-cause”"),
+        ("pass: 999999h", "more than 72h"),
+    ] {
+        let (status, said) = played(&format!("    - say: hello\n    - {step}\n"));
+        assert_eq!(status, Some(1), "{step}: {said}");
+        assert!(said.contains("line 4, column") && said.contains(part), "{step}: {said}");
+        assert!(!said.contains("environment:"), "{step} was played: {said}");
+    }
+}
+
+#[test]
+fn a_deed_that_cannot_be_done_now_fails_its_step_with_the_sessions_words() {
+    let steps = "    flow: managed-conversation\n    form: {guest_id: user-1}\n    connect: no\n    steps:\n      - do: heartbeat\n";
+    let (status, said) = played(steps);
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("FAILS do: heartbeat") && said.contains("there is no session to keep alive"), "{said}");
+    // No JWT was asked for yet.
+    let (status, said) = played("    - clock: guest-jwt expire\n");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("FAILS clock guest-jwt") || said.contains("FAILS do: clock guest-jwt"), "{said}");
+    let (status, said) = played("    - clock: guest-jwt refresh\n    - record: kind:expiry guest-jwt started\n");
+    assert_eq!(status, Some(0), "{said}");
+}
+
+#[test]
+fn where_nothing_failed_no_other_cause_is_claimed() {
+    let (status, said) = played("    - say: hello\n    - why: session-expired\n");
+    assert_eq!(status, Some(1), "{said}");
+    assert!(said.contains("No cause was found") && !said.contains("Another cause"), "{said}");
+}
+
+#[test]
+fn a_tester_may_ask_for_a_cause_of_their_own() {
+    let home = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(home.path().join("config/knowledge")).unwrap();
+    let cause = "causes:\n  - id: our-own-limit\n    title: Too much for us\n    of: [frame 4011]\n    says: It said so.\n    fix: [Say less.]\n    would_decide: The text.\n    source: ours\n";
+    write(home.path(), "config/knowledge/own.yaml", cause);
+    let script = "scenarios:\n  A:\n    - why: our-own-limitt\n";
+    let script = write(home.path(), "script.yaml", script);
+    let output = sessionscope(home.path()).arg("run").arg(&script).arg("--sandbox").output().unwrap();
+    assert!(text(&output).contains("like it are our-own-limit"), "{}", text(&output));
+    write(home.path(), "config/knowledge/broken.yaml", "causes: [");
+    let output = sessionscope(home.path()).arg("run").arg(&script).arg("--sandbox").output().unwrap();
+    assert!(text(&output).contains("broken.yaml"), "a cause may stand there: {}", text(&output));
+}
+
 #[test]
 fn the_doctor_says_what_is_missing_and_how_to_mend_it() {
     let home = tempfile::tempdir().unwrap();
@@ -521,4 +584,44 @@ fn where_the_usual_folder_cannot_be_written_the_ways_out_are_named() {
     for part in ["SESSIONSCOPE_HOME", "private mode", "settings.json"] {
         assert!(text(&output).contains(part), "{part} is missing in:\n{}", text(&output));
     }
+}
+
+#[test]
+fn the_readme_leaves_no_order_and_no_option_of_the_sandbox_out() {
+    let readme = include_str!("../../README.md");
+    // The error names all orders in backticks, after the one that it does not know.
+    let error = Order::parse(r#"{"do":"dance"}"#).unwrap_err();
+    let orders: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+    assert!(orders.len() > 30 && orders.contains(&"use_keys"), "{error}");
+    for order in orders {
+        assert!(readme.contains(&format!("\"do\":\"{order}\"")), "{order} is missing");
+    }
+    let home = tempfile::tempdir().unwrap();
+    let output = sessionscope(home.path()).args(["sandbox", "--help"]).output().unwrap();
+    let help = text(&output);
+    let options: Vec<&str> = help.split_whitespace().filter(|w| w.starts_with("--") && *w != "--help").collect();
+    assert!(options.len() >= 5, "{help}");
+    let synopsis = readme.lines().find(|line| line.starts_with("sessionscope sandbox")).unwrap();
+    for option in options {
+        assert!(synopsis.contains(option), "{option} is missing in “{synopsis}”");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_order_of_the_readme_works_on_a_fresh_sandbox() {
+    let call = examples("sh").into_iter().flat_map(str::lines).find(|line| line.starts_with("curl"));
+    let order = call.unwrap().split('\'').find(|part| part.starts_with("{\"do\"")).unwrap();
+    let home = tempfile::tempdir().unwrap();
+    let (mut child, ready) = ready_sandbox(home.path());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let status = runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(ready["control"].as_str().unwrap());
+        let answer = request.header("content-type", "application/json").body(order.to_owned()).send().await;
+        answer.unwrap().status()
+    });
+    assert!(status.is_success(), "{order}: {status}");
+    interrupt(&child, "TERM");
+    child.wait().unwrap();
 }
