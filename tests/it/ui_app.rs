@@ -477,7 +477,8 @@ fn recent_captures_open_from_the_start_page_and_from_the_palette() {
     until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
     press(&mut h, "Back to live");
     keys(&mut h, Modifiers::COMMAND, Key::K);
-    press(&mut h, "Open 2026-11-20 10:07");
+    fill(&mut h, "Find a command", "2026-11-20 10:07");
+    keys(&mut h, Modifiers::NONE, Key::Enter);
     until(&mut h, "the old session", |h| h.query_all_by_label_contains("Session Old guest").next().is_some());
 }
 
