@@ -28,7 +28,7 @@ pub fn fold(path: &Path) -> rusqlite::Result<bool> {
     open::harden(&db)?;
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     db.busy_timeout(Duration::ZERO)?;
-    // From the first look on: so that the index beside the file is not used, and whoever has the file open keeps us out.
+    // From the first look on: the index beside the file is not used then, and whoever has the file open keeps us out.
     db.query_row("PRAGMA locking_mode=EXCLUSIVE", [], |_| Ok(()))?;
     let id: i32 = db.query_row("PRAGMA application_id", [], |r| r.get(0))?;
     let version: i32 = db.query_row("PRAGMA user_version", [], |r| r.get(0))?;

@@ -100,43 +100,25 @@ fn word(deed: ClockDeed) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dialect::external_contact::ExternalContact;
-    use crate::dialect::flow::{Config, Shared};
-    use crate::dialect::guest_resource::GuestResource;
-    use crate::dialect::managed_conversation::ManagedConversation;
-    use crate::dialect::session_token::SessionToken;
-    use crate::dialect::signed_guest::SignedGuest;
-    use crate::dialect::web_messaging::{self, WebMessaging};
+    use crate::dialect::flow::Shared;
     use crate::dialect::{Action, At, Dialect, Input};
+    use crate::engine::dialects::{self, Bases, Making};
     use crate::model::flows::{GuestForm, SendForm};
-    use crate::model::{Environment, Fact, Secret};
+    use crate::model::{Environment, Fact};
 
     const NO: [&str; 2] = ["no-such-action", "no-such-clock"];
 
     fn fresh(flow: DialectId) -> Box<dyn Dialect> {
         let environment = Environment { guest_socket: Some("ws://127.0.0.1:1/v1".into()), ..Environment::default() };
-        let hosts = environment.hosts().unwrap();
-        if flow == DialectId::WebMessaging {
-            let token = Secret::new("5b2f0f3e-0000-4000-8000-000000000000".to_owned());
-            let config = web_messaging::Config { hosts, environment, token, resumed: false, seed: 1 };
-            return Box::new(WebMessaging::new(config));
-        }
-        let config = Config {
+        dialects::make(Making {
+            id: flow,
+            hosts: environment.hosts().unwrap(),
             environment,
-            base: "http://127.0.0.1:1".into(),
-            socket_base: "ws://127.0.0.1:1".into(),
+            token: None,
             form: GuestForm::default(),
-            seed: 1,
-            kept: None,
             shared: Shared::default(),
-        };
-        match flow {
-            DialectId::WebMessaging | DialectId::SessionToken => Box::new(SessionToken::new(config)),
-            DialectId::ExternalContact => Box::new(ExternalContact::new(config)),
-            DialectId::SignedGuest => Box::new(SignedGuest::new(config)),
-            DialectId::ManagedConversation => Box::new(ManagedConversation::new(config)),
-            DialectId::GuestResource => Box::new(GuestResource::new(config)),
-        }
+            bases: Bases { calls: "http://127.0.0.1:1".into(), socket: "ws://127.0.0.1:1".into() },
+        })
     }
 
     /// Whether the dialect itself says that it has no such thing.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::out::Out;
+use super::out::{Ended, Out};
 use crate::capture::{Opened, Writer, WriterStatus, retention};
 use crate::dialect::Wish;
 use crate::engine::console::{Console, ConsoleOptions, LogPlace};
@@ -209,13 +209,13 @@ impl Headless {
 
 /// Does something with a console that leaves no trace but its capture: session tokens stay in memory, and a run in
 /// which nothing happened leaves no file, however it ends. Then tells where the capture lies.
-pub fn with_console<T, E: From<Report>>(
+pub fn with_console<T>(
     out: &mut Out,
     places: Places,
     (place, clock): (LogPlace, Arc<dyn Clock>),
     keep_days: u32,
-    work: impl FnOnce(&mut Out, &mut Headless) -> Result<T, E>,
-) -> Result<(T, Kept), E> {
+    work: impl FnOnce(&mut Out, &mut Headless) -> Result<T, Ended>,
+) -> Result<(T, Kept), Ended> {
     let options = ConsoleOptions {
         place,
         clock,
@@ -239,13 +239,13 @@ pub fn with_console<T, E: From<Report>>(
     if let Ok(Ok(Err(report))) = sweeping.map(std::thread::JoinHandle::join) {
         out.complain(&report.text());
     }
-    let result = match result {
+    let result = match (result, stopped) {
         // What was waited for did not fail; nobody waited any longer.
-        Err(_) if stopped.is_some() => {
-            let what = format!("It was ended before its work was done. The capture: {}.", writer.opened().place());
-            return Err(Report::new("interrupted", "Interrupted", what).into());
+        (Err(_), Some(status)) => {
+            out.complain(&format!("Interrupted before its work was done; the capture: {}", writer.opened().place()));
+            return Err(Ended::Interrupted(status));
         }
-        result => result?,
+        (result, _) => result?,
     };
     if !closed? {
         out.complain("The engine did not end in time; the capture is complete up to here.");

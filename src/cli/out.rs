@@ -16,6 +16,8 @@ pub enum Ended {
     Failed(Report),
     /// The reader of standard output is gone, as in `sessionscope run … | head -1`.
     NobodyReads,
+    /// The system asked for the end, and this is the status to end with. It was told.
+    Interrupted(u8),
 }
 
 impl From<Report> for Ended {
@@ -70,6 +72,7 @@ impl Out {
         match outcome {
             Ok(code) => code,
             Err(Ended::NobodyReads) => ExitCode::from(SIGPIPE_STATUS),
+            Err(Ended::Interrupted(status)) => ExitCode::from(status),
             Err(Ended::Failed(report)) => {
                 self.complain(&report.text());
                 ExitCode::FAILURE

@@ -298,7 +298,7 @@ impl Player<'_> {
         };
         let mut told = Instant::now();
         let mut left = time;
-        while !left.is_zero() {
+        while !left.is_zero() && self.headless.stopped().is_none() {
             let step = left.min(PIECE);
             clock.step(step);
             left -= step;

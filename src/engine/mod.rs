@@ -7,7 +7,7 @@ pub mod audit;
 mod command;
 pub mod console;
 mod core;
-mod dialects;
+pub mod dialects;
 mod emitter;
 mod event;
 mod jobs;

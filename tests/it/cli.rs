@@ -544,6 +544,26 @@ fn ended(child: &mut Child) -> Option<i32> {
 
 #[cfg(unix)]
 #[test]
+fn a_run_that_is_interrupted_while_time_passes_does_not_wait_for_the_end_of_it() {
+    let home = tempfile::tempdir().unwrap();
+    let script = write(home.path(), "script.yaml", "scenarios: {A: [{say: hello}, {pass: 72h}, {say: never}]}");
+    let mut child = sessionscope(home.path())
+        .arg("run")
+        .arg(&script)
+        .arg("--sandbox")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    assert!(lines.by_ref().any(|line| line.contains("say: hello")), "the conversation did not begin");
+    interrupt(&child, "TERM");
+    assert_eq!(ended(&mut child), Some(143));
+    assert_eq!(captures(home.path()).len(), 1);
+}
+
+#[cfg(unix)]
+#[test]
 fn a_run_that_is_interrupted_says_goodbye_and_leaves_one_whole_capture() {
     for (signal, status) in [("INT", 130), ("TERM", 143)] {
         let home = tempfile::tempdir().unwrap();
