@@ -483,6 +483,25 @@ fn recent_captures_open_from_the_start_page_and_from_the_palette() {
 }
 
 #[test]
+fn a_capture_whose_second_file_was_left_behind_is_not_taken_for_an_empty_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, lone) = (folder.path().join("whole.sscope"), folder.path().join("lone.sscope"));
+    let old = Desk { writer: sessionscope::capture::Writer::create_at(&whole).unwrap(), ..Desk::default() };
+    old.session(1, "Old guest", "Archive", SessionState::Ready);
+    old.writer.flush().unwrap();
+    // What a person takes along of a capture whose program was killed.
+    std::fs::copy(&whole, &lone).unwrap();
+    let mut desk = Desk::default();
+    desk.settings.remember(lone);
+    let mut h = open(&desk);
+    press(&mut h, "lone");
+    until(&mut h, "what is wrong with it", |h| {
+        h.query_all_by_label_contains("they lie in a second file").next().is_some()
+    });
+    old.writer.close().unwrap();
+}
+
+#[test]
 fn five_thousand_entries_are_scrolled_without_laying_all_out() {
     let desk = Desk::default();
     let session = desk.session(1, "Guest 1", "Sandbox", SessionState::Ready);

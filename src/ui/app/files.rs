@@ -199,7 +199,13 @@ impl App {
     }
 
     fn show_saved(&mut self, path: PathBuf, log: Box<dyn Log>) {
-        self.toasts.info(format!("Opened {}", path.display()));
+        let odd = log.reader().map_or_else(String::new, |reader| reader.oddities().join("; "));
+        if odd.is_empty() {
+            self.toasts.info(format!("Opened {}", path.display()));
+        } else {
+            let what = format!("{}: {odd}.", path.display());
+            self.toasts.report(Report::new("capture-odd", "Something is wrong with this capture", what));
+        }
         self.settings.remember(path);
         self.saved_log = Some(log);
         self.other_log();
