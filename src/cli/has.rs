@@ -15,6 +15,7 @@ const EACH: &[ClockDeed] = &[Refresh, Expire, Corrupt, Forget];
 fn deeds(flow: DialectId) -> &'static [&'static str] {
     match flow {
         DialectId::WebMessaging => &["connect", "leave", "history", "start-new"],
+        DialectId::Agent => &["connect", "leave", "request"],
         DialectId::SessionToken => &["connect", "leave", "refresh", "request", "form"],
         DialectId::ExternalContact => &["connect", "leave", "refresh", "request"],
         DialectId::SignedGuest => &["connect", "leave", "check-queue", "refresh", "request"],
@@ -31,7 +32,7 @@ fn clocks(flow: DialectId) -> &'static [Clock] {
         DialectId::SessionToken => &[("session-token", EACH)],
         DialectId::ExternalContact => &[("handshake-token", EACH)],
         DialectId::SignedGuest => &[("signed-token", &[Refresh, Expire, Forget])],
-        DialectId::ManagedConversation => &[],
+        DialectId::Agent | DialectId::ManagedConversation => &[],
         DialectId::GuestResource => &[("guest-token", &[Expire, Corrupt, Forget])],
     }
 }
@@ -116,6 +117,7 @@ mod tests {
             environment,
             token: None,
             form: GuestForm::default(),
+            agent: Default::default(),
             shared: Shared::default(),
             bases: Bases { calls: "http://127.0.0.1:1".into(), socket: "ws://127.0.0.1:1".into() },
         })

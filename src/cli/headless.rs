@@ -14,8 +14,7 @@ use crate::engine::signals;
 use crate::engine::stored::Stored;
 use crate::engine::{Command, Event, SandboxState, SessionSpec, Ticket};
 use crate::model::fact::SessionState;
-use crate::model::flows::GuestForm;
-use crate::model::{Clock, DialectId, Environment, Report, SessionId};
+use crate::model::{Clock, Environment, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
 use crate::vault::Vault;
@@ -147,14 +146,7 @@ impl Headless {
 
     /// Makes a session of web messaging and opens it.
     pub fn open_guest(&mut self, name: &str, environment: &Environment) -> Result<SessionId, Report> {
-        let spec = SessionSpec {
-            name: name.to_owned(),
-            dialect: DialectId::WebMessaging,
-            environment: environment.clone(),
-            token: None,
-            kept: None,
-            form: GuestForm::default(),
-        };
+        let spec = SessionSpec { name: name.to_owned(), environment: environment.clone(), ..SessionSpec::default() };
         self.open(spec, true)
     }
 

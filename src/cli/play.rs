@@ -48,7 +48,15 @@ impl Stage<'_> {
         form.queue_id = form.queue_id.replace("{queue}", environment.queue_id.as_deref().unwrap_or_default());
         let from = self.headless.writer().status().records;
         let kept = if scenario.resume { self.headless.kept() } else { None };
-        let spec = SessionSpec { name: name.to_owned(), dialect: scenario.flow, environment, token: None, kept, form };
+        let spec = SessionSpec {
+            name: name.to_owned(),
+            dialect: scenario.flow,
+            environment,
+            token: None,
+            kept,
+            form,
+            ..SessionSpec::default()
+        };
         let reader = Reader::attach(&self.headless.writer().opened())?;
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
         let opened = self.opened(out, session, scenario.connect);

@@ -8,9 +8,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
+use crate::model::agents::SubscribeBy;
 use crate::model::flows::{RefreshForm, SendForm};
 use crate::model::{DialectId, Fact, Flags, Happening, Now, Record, Report, Secret, SecretKind, Wall};
 
+pub mod agent;
 pub mod backoff;
 pub mod budget;
 pub mod credential;
@@ -299,6 +301,106 @@ pub enum Wish {
     SetReconnect(bool),
     /// What only some dialects know.
     Flow(FlowWish),
+    /// What only an agent does.
+    Desk(DeskWish),
+}
+
+/// What a person or a script wants of an agent's desk.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DeskWish {
+    /// Be this: the id of a presence definition, or a system presence (`OnQueue`, `Available`).
+    Presence {
+        is: String,
+    },
+    /// `IDLE` brings an agent back who did not answer.
+    Routing {
+        status: String,
+    },
+    Queue {
+        id: String,
+        joined: bool,
+    },
+    Reload,
+    /// Another notification channel; the one at hand is left alone.
+    NewChannel,
+    Subscribe {
+        topics: Vec<String>,
+        by: SubscribeBy,
+    },
+    Unsubscribe {
+        topics: Vec<String>,
+    },
+    /// A ping by a frame on the notification socket.
+    Ping,
+    CheckToken,
+    /// Ends the token at the server.
+    RevokeToken,
+    /// Any other call, with the agent's bearer. The path may hold `{userId}`.
+    Request {
+        method: String,
+        path: String,
+        body: String,
+    },
+    /// In one conversation.
+    In {
+        conversation: String,
+        deed: Deed,
+    },
+}
+
+/// What an agent does in a conversation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Deed {
+    Answer,
+    /// `files`: of earlier [`Deed::Attach`].
+    Say {
+        tracing: String,
+        text: String,
+        files: Vec<String>,
+    },
+    /// Uploads a file, so that a message can carry it. Its id is the asker's own.
+    Attach {
+        attachment: String,
+        name: String,
+        mime: String,
+        bytes: Bytes,
+    },
+    DropFile {
+        attachment: String,
+    },
+    Typing {
+        tracing: String,
+    },
+    Hold {
+        on: bool,
+    },
+    Park {
+        on: bool,
+    },
+    Transfer {
+        to: Target,
+    },
+    Attributes {
+        attributes: Vec<(String, String)>,
+    },
+    Disconnect,
+    /// Asks which codes there are.
+    WrapupCodes,
+    /// None skips it.
+    WrapUp {
+        code: Option<String>,
+        notes: String,
+    },
+    /// Ends it for everybody.
+    End,
+    Reload,
+}
+
+/// Whom a conversation is handed to, blindly.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    Queue(String),
+    User(String),
 }
 
 /// What a person or a script wants of an unverified flow.
@@ -350,6 +452,7 @@ pub struct Line {
 pub fn read(dialect: DialectId, record: &Record, out: &mut Vec<Happening>) {
     match dialect {
         DialectId::WebMessaging => web_messaging::read(record, out),
+        DialectId::Agent => agent::read(record, out),
         _ => flow::read(record, out),
     }
 }

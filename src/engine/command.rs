@@ -2,6 +2,7 @@
 use std::path::PathBuf;
 
 use crate::dialect::Wish;
+use crate::model::agents::AgentForm;
 use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, Secret, SessionId};
 use crate::sandbox;
@@ -15,7 +16,7 @@ pub struct Ticket(pub u64);
 pub struct JobId(pub u64);
 
 /// A session to make.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SessionSpec {
     pub name: String,
     pub dialect: DialectId,
@@ -26,6 +27,8 @@ pub struct SessionSpec {
     pub kept: Option<String>,
     /// What an unverified flow is made with.
     pub form: GuestForm,
+    /// What an agent's session is made with.
+    pub agent: AgentForm,
 }
 
 #[derive(Clone, Debug)]

@@ -274,6 +274,7 @@ impl Core {
             hosts: hosts.clone(),
             token,
             form: spec.form,
+            agent: spec.agent,
             shared: self.shared.clone(),
             bases,
         });

@@ -1,6 +1,7 @@
 //! Makes the dialect of a session.
 
 use crate::dialect::Dialect;
+use crate::dialect::agent::{self, Agent};
 use crate::dialect::external_contact::ExternalContact;
 use crate::dialect::flow::{Config, Shared};
 use crate::dialect::guest_resource::GuestResource;
@@ -8,6 +9,7 @@ use crate::dialect::managed_conversation::ManagedConversation;
 use crate::dialect::session_token::SessionToken;
 use crate::dialect::signed_guest::SignedGuest;
 use crate::dialect::web_messaging::{self, WebMessaging};
+use crate::model::agents::AgentForm;
 use crate::model::environment::{Limits, socket_address};
 use crate::model::flows::{GuestForm, OauthUse};
 use crate::model::{DialectId, Environment, Hosts, Report, Secret};
@@ -20,6 +22,7 @@ pub struct Making {
     /// The token, or whatever else an earlier session kept, to resume with.
     pub token: Option<Secret<String>>,
     pub form: GuestForm,
+    pub agent: AgentForm,
     pub shared: Shared,
     pub bases: Bases,
 }
@@ -54,7 +57,8 @@ impl Bases {
 pub fn oauth_use(dialect: DialectId, environment: &Environment) -> Option<OauthUse> {
     let flows = &environment.flows;
     match dialect {
-        DialectId::WebMessaging => None,
+        // An agent has a user's token.
+        DialectId::WebMessaging | DialectId::Agent => None,
         DialectId::SessionToken => Some(flows.session_token.oauth.clone()),
         DialectId::ExternalContact => Some(flows.external_contact.oauth.clone()),
         DialectId::SignedGuest => Some(flows.signed_guest.oauth.clone()),
@@ -73,7 +77,7 @@ pub fn limits(dialect: DialectId, environment: &Environment) -> Limits {
 }
 
 pub fn make(making: Making) -> Box<dyn Dialect> {
-    let Making { id, environment, hosts, token, form, shared, bases } = making;
+    let Making { id, environment, hosts, token, form, agent: desk, shared, bases } = making;
     let seed = uuid::Uuid::new_v4().as_u64_pair().0;
     if id == DialectId::WebMessaging {
         let resumed = token.is_some();
@@ -81,9 +85,12 @@ pub fn make(making: Making) -> Box<dyn Dialect> {
         let config = web_messaging::Config { hosts, environment, token, resumed, seed };
         return Box::new(WebMessaging::new(config));
     }
+    if id == DialectId::Agent {
+        return Box::new(Agent::new(agent::Config { hosts, environment, form: desk, seed }));
+    }
     let config = Config { environment, base: bases.calls, socket_base: bases.socket, form, seed, kept: token, shared };
     match id {
-        DialectId::WebMessaging | DialectId::SessionToken => Box::new(SessionToken::new(config)),
+        DialectId::WebMessaging | DialectId::Agent | DialectId::SessionToken => Box::new(SessionToken::new(config)),
         DialectId::ExternalContact => Box::new(ExternalContact::new(config)),
         DialectId::SignedGuest => Box::new(SignedGuest::new(config)),
         DialectId::ManagedConversation => Box::new(ManagedConversation::new(config)),

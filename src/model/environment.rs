@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::agents::Agents;
 use super::flows::Flows;
 use super::hosts::{Hosts, Region};
 use super::report::Report;
@@ -76,6 +77,9 @@ pub struct Environment {
     pub org: Option<String>,
     /// Where OAuth tokens come from.
     pub token_source: TokenSource,
+    /// How agents sign in and work.
+    #[serde(skip_serializing_if = "is_default")]
+    pub agents: Agents,
     /// Paths, thresholds and forms of the unverified flows.
     #[serde(skip_serializing_if = "is_default")]
     pub flows: Flows,
@@ -84,8 +88,8 @@ pub struct Environment {
     pub signing_keys: Vec<KeyInfo>,
 }
 
-fn is_default(flows: &Flows) -> bool {
-    *flows == Flows::default()
+fn is_default<T: Default + PartialEq>(settings: &T) -> bool {
+    *settings == T::default()
 }
 
 /// Where an OAuth token comes from. What is secret of it lives in the keyring.
@@ -142,6 +146,7 @@ impl Default for Environment {
             timings: Timings::default(),
             org: None,
             token_source: TokenSource::default(),
+            agents: Agents::default(),
             flows: Flows::default(),
             signing_keys: Vec::new(),
         }

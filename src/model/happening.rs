@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::desk::{Snapshot, UserNews};
 use super::time::Wall;
 
 /// One thing that the conversation shows or that changes what it shows.
@@ -26,6 +27,12 @@ pub enum Happening {
     HistoryRead { messages: usize },
     /// The guest's conversation was cleared; what was said before stays visible, marked.
     Cleared,
+    /// The agent's side of a conversation as it stands.
+    Snapshot(Box<Snapshot>),
+    /// In one of an agent's conversations, by its id.
+    In { conversation: String, what: Box<Happening> },
+    /// About the user who is signed in as an agent.
+    User(UserNews),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

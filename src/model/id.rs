@@ -18,6 +18,8 @@ pub enum DialectId {
     /// The vendor's Web Messaging Guest API over one socket.
     #[default]
     WebMessaging,
+    /// The vendor's Platform API as an agent uses it: REST and a notification socket.
+    Agent,
     /// A conversation by REST with a session token.
     SessionToken,
     /// A socket for external contacts, messages by REST.
@@ -32,8 +34,9 @@ pub enum DialectId {
 
 impl DialectId {
     /// Verified ones first.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::WebMessaging,
+        Self::Agent,
         Self::SessionToken,
         Self::ExternalContact,
         Self::SignedGuest,
@@ -45,6 +48,7 @@ impl DialectId {
     pub fn key(self) -> &'static str {
         match self {
             Self::WebMessaging => "web-messaging",
+            Self::Agent => "agent",
             Self::SessionToken => "session-token",
             Self::ExternalContact => "external-contact",
             Self::SignedGuest => "signed-guest",
@@ -57,6 +61,7 @@ impl DialectId {
     pub fn title(self) -> &'static str {
         match self {
             Self::WebMessaging => "Web Messaging (Guest API socket)",
+            Self::Agent => "Agent (Platform API and notifications)",
             Self::SessionToken => "Conversation REST with session token",
             Self::ExternalContact => "External-contact socket",
             Self::SignedGuest => "Signed guest (RS256)",
@@ -72,7 +77,7 @@ impl DialectId {
 
     /// A primary source of the vendor documents it.
     pub fn is_verified(self) -> bool {
-        self == Self::WebMessaging
+        matches!(self, Self::WebMessaging | Self::Agent)
     }
 }
 

@@ -1,6 +1,8 @@
 //! Plain data that every room speaks of. No I/O, no async, no clock of its own.
 
+pub mod agents;
 pub mod clock;
+pub mod desk;
 pub mod environment;
 pub mod fact;
 pub mod flows;

@@ -209,6 +209,7 @@ impl SessionFold {
             }
             Happening::Attachment { id, state } => self.thread.attachment(conv, at, id, state),
             Happening::Cleared => self.thread.cleared(conv),
+            Happening::Snapshot(_) | Happening::In { .. } | Happening::User(_) => {}
         }
     }
 

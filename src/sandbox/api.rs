@@ -175,7 +175,7 @@ pub(super) async fn token(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMa
                     return refuse(StatusCode::BAD_REQUEST, "invalid_scope", text);
                 }
                 let ttl = state.flows.lifetimes.oauth_secs;
-                let value = state.tokens.issue_access(ttl, granted, now);
+                let value = state.tokens.issue_access(Holder::Client, ttl, granted, now);
                 let body = json!({
                     "access_token": &*value, "token_type": "bearer", "expires_in": ttl,
                     "scope": granted.names().join(" "),

@@ -27,6 +27,7 @@ mod order;
 mod outbound;
 mod partner;
 mod picture;
+mod platform;
 mod request;
 mod server;
 mod shared;
@@ -98,6 +99,18 @@ pub struct Ready {
     pub client_id: String,
     pub client_secret: String,
     pub queue_id: String,
+    /// Who can sign in as an agent.
+    #[serde(default)]
+    pub agents: Vec<AgentUser>,
+}
+
+/// A user of the sandbox's organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentUser {
+    pub id: String,
+    pub name: String,
+    /// Signs in by it: `login_hint` of the authorization page.
+    pub email: String,
 }
 
 impl std::fmt::Debug for Ready {
@@ -145,6 +158,9 @@ impl Sandbox {
             queue_id: ids::uuid(),
         };
         let http = me.http();
+        let state = State::new(me, options.session_ttl_secs, options.jwt_ttl_secs, options.token_ttl_secs);
+        let me = &state.me;
+        let agents = state.platform.users.iter();
         let ready = Ready {
             api: http.clone(),
             login: http.clone(),
@@ -156,8 +172,10 @@ impl Sandbox {
             client_id: me.client_id.clone(),
             client_secret: me.client_secret.expose().clone(),
             queue_id: me.queue_id.clone(),
+            agents: agents
+                .map(|u| AgentUser { id: u.id.clone(), name: u.name.to_owned(), email: u.email.to_owned() })
+                .collect(),
         };
-        let state = State::new(me, options.session_ttl_secs, options.jwt_ttl_secs, options.token_ttl_secs);
         let (shared, ended) = Shared::new(state, clock, options.allow_origins);
         shared.spawn(Arc::clone(&shared).sweep());
         shared.spawn(server::serve(listener, Arc::clone(&shared)));

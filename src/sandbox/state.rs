@@ -17,6 +17,7 @@ use super::flows::Flows;
 use super::frame::Structured;
 use super::limits::Window;
 use super::partner::Said;
+use super::platform::Platform;
 use super::tokens::Tokens;
 use crate::model::environment::Limits;
 use crate::model::{Mono, Now, Secret, Wall};
@@ -146,6 +147,7 @@ pub(super) struct State {
     pub(super) files: Files,
     pub(super) tokens: Tokens,
     pub(super) flows: Flows,
+    pub(super) platform: Platform,
     /// Sessions whose partner is not at work yet.
     pub(super) born: Vec<(u32, mpsc::Receiver<Said>)>,
     /// Connections cut off because they did not read.
@@ -175,6 +177,7 @@ impl State {
             files: Files::default(),
             tokens: Tokens::default(),
             flows: Flows::new(oauth_secs),
+            platform: Platform::new(),
             born: Vec::new(),
             cut_off: 0,
             stalled: watch::Sender::new(false),

@@ -125,7 +125,7 @@ impl Status {
             id: t.id.clone(),
             kind: t.holder.kind().to_owned(),
             session: match t.holder {
-                Holder::Client | Holder::Conversation(_) => None,
+                Holder::Client | Holder::User(_) | Holder::Conversation(_) => None,
                 Holder::Resource(id) => Some(resource_id(id)),
                 Holder::Guest(id) => Some(session_id(id)),
             },

@@ -24,6 +24,8 @@ const MANY: usize = 20_000;
 pub(super) enum Holder {
     /// The OAuth client.
     Client,
+    /// A user who signed in, by its number among the platform's users.
+    User(u32),
     /// A guest's session of web messaging.
     Guest(u32),
     /// A conversation that is spoken in with a session token.
@@ -35,7 +37,7 @@ pub(super) enum Holder {
 impl Holder {
     pub(super) fn kind(self) -> &'static str {
         match self {
-            Self::Client => "oauth",
+            Self::Client | Self::User(_) => "oauth",
             Self::Guest(_) => "jwt",
             Self::Conversation(_) => "session-token",
             Self::Resource(_) => "guest-token",
@@ -81,10 +83,10 @@ pub(super) fn jwt(claims: &Value) -> String {
 
 impl Tokens {
     /// A new access token.
-    pub(super) fn issue_access(&mut self, ttl_secs: u32, scopes: Scopes, now: Now) -> Arc<str> {
+    pub(super) fn issue_access(&mut self, holder: Holder, ttl_secs: u32, scopes: Scopes, now: Now) -> Arc<str> {
         let value = Arc::from(ids::opaque(4));
         let expires = now.wall + Duration::from_secs(ttl_secs.into());
-        self.insert(Arc::clone(&value), Holder::Client, scopes, expires, now);
+        self.insert(Arc::clone(&value), holder, scopes, expires, now);
         value
     }
 
@@ -217,7 +219,7 @@ mod tests {
     #[test]
     fn a_token_lives_until_its_end_and_is_known_as_dead_after_it() {
         let mut tokens = Tokens::default();
-        let value = tokens.issue_access(60, Scopes::ALL, at(1000));
+        let value = tokens.issue_access(Holder::Client, 60, Scopes::ALL, at(1000));
         assert!(tokens.check(&value, at(1059)).is_ok());
         assert_eq!(tokens.check(&value, at(1060)).err(), Some(Refused::Expired));
         assert_eq!(tokens.check("other", at(1000)).err(), Some(Refused::Unknown));
@@ -248,13 +250,13 @@ mod tests {
     #[test]
     fn the_token_that_ends_first_makes_room() {
         let mut tokens = Tokens::default();
-        let long = tokens.issue_access(9000, Scopes::ALL, at(0));
-        let short = tokens.issue_access(100, Scopes::ALL, at(0));
+        let long = tokens.issue_access(Holder::Client, 9000, Scopes::ALL, at(0));
+        let short = tokens.issue_access(Holder::Client, 100, Scopes::ALL, at(0));
         for _ in 2..MANY {
-            tokens.issue_access(500, Scopes::ALL, at(0));
+            tokens.issue_access(Holder::Client, 500, Scopes::ALL, at(0));
         }
         assert!(tokens.get(&short).is_some());
-        tokens.issue_access(500, Scopes::ALL, at(0));
+        tokens.issue_access(Holder::Client, 500, Scopes::ALL, at(0));
         assert!(tokens.get(&short).is_none() && tokens.get(&long).is_some());
         assert_eq!((tokens.all.len(), tokens.by_end.len(), tokens.by_value.len()), (MANY, MANY, MANY));
         assert_eq!(tokens.forgotten, 1);

@@ -12,7 +12,7 @@ fn open(desk: &Desk, dialect: DialectId, count: u32) {
     for n in 0..count {
         let form = GuestForm { guest_id: format!("guest-{n}"), skill: "support".into(), ..GuestForm::default() };
         let environment = desk.environment.clone();
-        let spec = SessionSpec { name: format!("Guest {n}"), dialect, environment, token: None, kept: None, form };
+        let spec = SessionSpec { name: format!("Guest {n}"), dialect, environment, form, ..SessionSpec::default() };
         desk.headless
             .console
             .engine

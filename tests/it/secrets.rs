@@ -280,8 +280,8 @@ fn no_secret_reaches_a_file_or_the_clipboard() {
         dialect: DialectId::WebMessaging,
         environment: environment.clone(),
         token: Some(Secret::new(secrets.session.clone())),
-        kept: None,
         form: Default::default(),
+        ..SessionSpec::default()
     };
     w.engine.send(Command::SignIn { environment }).unwrap();
     w.engine.send(Command::OpenSession { ticket: Ticket(1), spec: Box::new(spec), connect: true }).unwrap();

@@ -19,7 +19,7 @@ pub use token::GuestToken;
 
 use super::budget::Budget;
 use super::errands::{Auth, Counts, Errand};
-use super::{Action, At, Call, FlowWish, Wish};
+use super::{Action, At, Call, Deed, DeskWish, FlowWish, Wish};
 use crate::model::environment::{Environment, Limits};
 use crate::model::fact::{Audit, AuditIds, AuditOutcome, DeliveryChange, ErrorCategory, NamedId, StateChange, Summary};
 use crate::model::fact::{Delivery, End, SessionState};
@@ -345,7 +345,10 @@ pub fn refuse(wish: &Wish, saying: &str, out: &mut Vec<Action>) {
         | Wish::Typing { tracing }
         | Wish::Join { tracing }
         | Wish::Clear { tracing }
-        | Wish::Flow(FlowWish::Say { tracing, .. }) => not_sent(tracing, saying, out),
+        | Wish::Flow(FlowWish::Say { tracing, .. })
+        | Wish::Desk(DeskWish::In { deed: Deed::Say { tracing, .. } | Deed::Typing { tracing }, .. }) => {
+            not_sent(tracing, saying, out);
+        }
         _ => fault(no_such_action(), out),
     }
 }

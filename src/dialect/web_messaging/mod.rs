@@ -189,6 +189,7 @@ impl WebMessaging {
             Wish::DeleteAttachment { attachment } => self.delete_attachment(cx, attachment),
             Wish::Clock { id, deed } => self.clock_deed(cx, &id, deed),
             Wish::Flow(wish) => flow::not_mine(&wish, cx.out),
+            Wish::Desk(_) => flow::refuse(&wish, "a guest has no desk", cx.out),
         }
     }
 

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::shared::Shared;
 use super::super::state::State;
+use super::super::tokens::Holder;
 use super::super::{api, server};
 use super::{No, answer, fields};
 use crate::model::Now;
@@ -30,7 +31,7 @@ pub(in crate::sandbox) async fn broker(Shares(shared): Shares<Arc<Shared>>) -> R
         };
         let held = state.flows.broker.clone().filter(|v| left(state, v).is_some_and(|s| s >= EARLY));
         let token = held.unwrap_or_else(|| {
-            state.tokens.issue_access(state.flows.lifetimes.oauth_secs, state.flows.client_scopes, now)
+            state.tokens.issue_access(Holder::Client, state.flows.lifetimes.oauth_secs, state.flows.client_scopes, now)
         });
         let expires_in = left(state, &token).unwrap_or_default();
         state.flows.broker = Some(Arc::clone(&token));

@@ -206,7 +206,7 @@ fn refresh(state: &mut State, id: &str, token: &str, body: &Value, now: Now) -> 
     let Ok(scopes) = state.tokens.check(token, now).map(|t| t.scopes) else {
         return Err(api::error(401, "credentials.expired", "The supplied token has expired").into());
     };
-    let fresh = state.tokens.issue_access(life, scopes, now);
+    let fresh = state.tokens.issue_access(Holder::Client, life, scopes, now);
     if let Some(number) = state.flows.contacts.reached(id, token) {
         state.flows.contacts.give_token(number, &fresh);
     }

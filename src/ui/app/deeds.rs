@@ -58,7 +58,15 @@ impl App {
             Act::OpenSession { dialect, environment, form, name, token, kept, connect } => {
                 self.back_to_live();
                 let name = if name.trim().is_empty() { self.next_name() } else { name };
-                let spec = SessionSpec { name, dialect, environment: *environment, token, kept, form: *form };
+                let spec = SessionSpec {
+                    name,
+                    dialect,
+                    environment: *environment,
+                    token,
+                    kept,
+                    form: *form,
+                    ..SessionSpec::default()
+                };
                 self.open_spec(spec, connect);
             }
             Act::ChooseEnvironment(id) => self.settings.chosen = id,

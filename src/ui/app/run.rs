@@ -3,8 +3,7 @@
 use super::{App, Column, FilePurpose};
 use crate::dialect::Wish;
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
-use crate::model::flows::GuestForm;
-use crate::model::{DialectId, Environment, Report, SessionId};
+use crate::model::{Environment, Report, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::commands::Cmd;
@@ -216,14 +215,7 @@ impl App {
 
     pub(super) fn open_session(&mut self, environment: Environment, name: Option<String>) {
         let name = name.unwrap_or_else(|| self.next_name());
-        let spec = SessionSpec {
-            name,
-            dialect: DialectId::WebMessaging,
-            environment,
-            token: None,
-            kept: None,
-            form: GuestForm::default(),
-        };
+        let spec = SessionSpec { name, environment, ..SessionSpec::default() };
         self.open_spec(spec, true);
     }
 

@@ -58,7 +58,7 @@ impl App {
                 Deed::Open { dialect, name, environment } => {
                     let environment = *environment;
                     let form = GuestForm::default();
-                    let spec = SessionSpec { name, dialect, environment, token: None, kept: None, form };
+                    let spec = SessionSpec { name, dialect, environment, form, ..SessionSpec::default() };
                     self.tour_ticket = self.open_spec(spec, true);
                 }
                 Deed::Wish(session, wish) => self.wish(session, wish),

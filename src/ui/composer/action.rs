@@ -78,6 +78,7 @@ impl Action {
                 Self::CloseSession,
                 Self::Raw,
             ],
+            DialectId::Agent => &[],
             DialectId::SessionToken => &[Self::Text, Self::RefreshToken, Self::Request],
             DialectId::ExternalContact => &[Self::Text, Self::RefreshToken, Self::Raw, Self::Request],
             DialectId::SignedGuest => &[Self::CheckQueue, Self::RefreshToken, Self::Request],

@@ -77,7 +77,7 @@ impl FlowForm {
         self.fill(dialect, environment);
         let form = &mut self.form;
         match dialect {
-            DialectId::WebMessaging => {}
+            DialectId::WebMessaging | DialectId::Agent => {}
             DialectId::SessionToken => {
                 let flow = &environment.flows.session_token;
                 let titles = SendForm::ALL.map(|f| (f, f.title()));

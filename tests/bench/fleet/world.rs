@@ -237,7 +237,7 @@ impl World {
                 duration_secs: Some(2700),
                 ..GuestForm::default()
             };
-            let spec = SessionSpec { name: format!("Guest {n}"), dialect, environment, token: None, kept: None, form };
+            let spec = SessionSpec { name: format!("Guest {n}"), dialect, environment, form, ..SessionSpec::default() };
             let ticket = Ticket(1_000_000 + n as u64);
             while self
                 .console_engine

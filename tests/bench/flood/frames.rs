@@ -159,9 +159,8 @@ fn ours(frames: u64, commits: &AtomicU64) -> f64 {
         name: "flood".into(),
         dialect: DialectId::WebMessaging,
         environment,
-        token: None,
-        kept: None,
         form: Default::default(),
+        ..SessionSpec::default()
     };
     console.engine.send(Command::OpenSession { ticket: Ticket(1), spec: Box::new(spec), connect: true }).expect("sent");
     let began = begin.recv_timeout(Duration::from_secs(20)).expect("the flood begins");

@@ -156,7 +156,7 @@ pub(super) fn scopes(g: &mut Gathered, own: &Evidence, scene: &Scene<'_>, bearer
 fn of_flow(dialect: DialectId) -> Vec<String> {
     let flows = Flows::default();
     split(match dialect {
-        DialectId::WebMessaging => "",
+        DialectId::WebMessaging | DialectId::Agent => "",
         DialectId::SessionToken => &flows.session_token.oauth.scope,
         DialectId::ExternalContact => &flows.external_contact.oauth.scope,
         DialectId::SignedGuest => &flows.signed_guest.oauth.scope,
