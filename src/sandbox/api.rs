@@ -23,8 +23,6 @@ use crate::model::Now;
 
 /// Header with the id of an answer, on every answer of the API.
 pub(super) const CORRELATION: &str = "inin-correlation-id";
-/// Requests of one token per minute.
-const PER_TOKEN: u32 = 300;
 /// Largest page of the history. Assumed: no source names one.
 const PAGE: usize = 500;
 
@@ -55,10 +53,18 @@ pub(super) fn invalid(faults: &[Fault]) -> Response {
 }
 
 fn detailed(status: u16, code: &str, message: &str, details: &[Value]) -> Response {
+    told(status, code, message, json!({ "details": details }))
+}
+
+/// As [`error`], with more members.
+pub(super) fn told(status: u16, code: &str, message: &str, more: Value) -> Response {
     let context = ids::uuid();
-    let body = json!({
-        "message": message, "code": code, "status": status, "contextId": context, "details": details, "errors": [],
+    let mut body = json!({
+        "message": message, "code": code, "status": status, "contextId": context, "details": [], "errors": [],
     });
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
     let mut response = server::json(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), &body);
     if let Ok(id) = HeaderValue::from_str(&context) {
         response.headers_mut().insert(CORRELATION, id);
@@ -66,9 +72,10 @@ fn detailed(status: u16, code: &str, message: &str, details: &[Value]) -> Respon
     response
 }
 
-fn too_many(limit: u32, wait: u32) -> Response {
+pub(super) fn too_many(limit: u32, wait: u32) -> Response {
     let text = format!("Rate limit exceeded the maximum [{limit}] requests within [60] seconds");
-    let mut response = error(429, "too.many.requests", &text);
+    let more = json!({ "limit": { "key": "token.rate.per.minute", "namespace": "platform.api", "value": limit } });
+    let mut response = told(429, "too.many.requests", &text, more);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
     response
 }
@@ -101,12 +108,12 @@ pub(super) fn ordered(refusal: Refusal) -> Response {
 }
 
 /// The token of a request and how it stands with its rate.
-struct Bearer {
-    value: String,
-    holder: Holder,
+pub(super) struct Bearer {
+    pub(super) value: String,
+    pub(super) holder: Holder,
     scopes: Scopes,
     /// Requests so far in its window and seconds until the window moves on.
-    level: (usize, u32),
+    pub(super) level: (usize, u32),
 }
 
 /// The token that a request bears.
@@ -116,10 +123,14 @@ pub(super) fn bearer_value(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Checks the bearer token and counts the request; the error is the whole answer.
-fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result<Bearer, Box<Response>> {
+pub(super) fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result<Bearer, Box<Response>> {
     let value = bearer_value(headers);
+    let limit = state.limits.requests_per_token_minute;
     let token = authenticate(state, value.as_deref(), now)?;
-    token.requests.take(PER_TOKEN, MINUTE, now.mono).map_err(|wait| Box::new(too_many(PER_TOKEN, wait)))?;
+    if let Err(wait) = token.requests.take(limit, MINUTE, now.mono) {
+        let level = token.requests.level(MINUTE, now.mono);
+        return Err(Box::new(rated(too_many(limit, wait), level, limit)));
+    }
     let level = token.requests.level(MINUTE, now.mono);
     Ok(Bearer { holder: token.holder, scopes: token.scopes, level, value: value.unwrap_or_default() })
 }
@@ -142,10 +153,10 @@ pub(super) fn authenticate<'a>(
 }
 
 /// Adds the rate headers to an answer.
-fn rated(mut response: Response, level: (usize, u32)) -> Response {
+pub(super) fn rated(mut response: Response, level: (usize, u32), limit: u32) -> Response {
     let headers = response.headers_mut();
     headers.insert("inin-ratelimit-count", HeaderValue::from(level.0));
-    headers.insert("inin-ratelimit-allowed", HeaderValue::from(PER_TOKEN));
+    headers.insert("inin-ratelimit-allowed", HeaderValue::from(limit));
     headers.insert("inin-ratelimit-reset", HeaderValue::from(level.1));
     response
 }
@@ -211,7 +222,7 @@ pub(super) async fn token_info(Shares(shared): Shares<Arc<Shared>>, headers: Hea
                 "authorizedScope": scopes.names(),
                 "OAuthClient": { "id": state.me.client_id, "organization": { "id": state.me.organization_id } },
             });
-            rated(server::json(StatusCode::OK, &body), level)
+            rated(server::json(StatusCode::OK, &body), level, state.limits.requests_per_token_minute)
         }
         Ok(_) => error(403, "not.authorized", "A guest's token may not do this"),
         Err(response) => *response,
@@ -223,7 +234,7 @@ pub(super) async fn revoke(Shares(shared): Shares<Arc<Shared>>, headers: HeaderM
     shared.act(|state, now| match bearer(state, &headers, now) {
         Ok(bearer) => {
             state.tokens.revoke(&bearer.value);
-            rated(StatusCode::OK.into_response(), bearer.level)
+            rated(StatusCode::OK.into_response(), bearer.level, state.limits.requests_per_token_minute)
         }
         Err(response) => *response,
     })
@@ -270,7 +281,7 @@ pub(super) async fn history(
             "entities": entities, "pageSize": size, "pageNumber": page,
             "total": total, "pageCount": total.div_ceil(size),
         });
-        rated(server::json(StatusCode::OK, &body), bearer.level)
+        rated(server::json(StatusCode::OK, &body), bearer.level, state.limits.requests_per_token_minute)
     })
 }
 

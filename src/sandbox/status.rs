@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::deployment::Deployment;
 use super::faults::Faults;
 use super::flows::FlowStatus;
+use super::platform::PlatformStatus;
 use super::state::{Peer, State};
 use super::tokens::Holder;
 use crate::model::Now;
@@ -28,6 +29,8 @@ pub struct Status {
     pub cut_off: u64,
     #[serde(default)]
     pub flows: FlowStatus,
+    #[serde(default)]
+    pub platform: PlatformStatus,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -86,6 +89,10 @@ pub(super) fn resource_id(id: u32) -> String {
     format!("g{id}")
 }
 
+pub(super) fn channel_id(id: u32) -> String {
+    format!("n{id}")
+}
+
 pub(super) fn conn_id(id: u32) -> String {
     format!("c{id}")
 }
@@ -114,6 +121,7 @@ impl Status {
                 None => c.session.map(session_id),
                 Some(Peer::Contact(id)) => Some(contact_id(id)),
                 Some(Peer::Guest(id)) => Some(resource_id(id)),
+                Some(Peer::Channel(id)) => Some(channel_id(id)),
             },
             age_seconds: now.mono.since(c.opened).as_secs(),
             quiet_seconds: now.mono.since(c.active).as_secs(),
@@ -143,6 +151,7 @@ impl Status {
             limits: state.limits.clone(),
             cut_off: state.cut_off,
             flows: FlowStatus::of(state, now),
+            platform: PlatformStatus::of(state, now),
         }
     }
 }

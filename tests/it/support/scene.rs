@@ -304,6 +304,7 @@ impl Desk {
             client_secret: of("x"),
             queue_id: of("q"),
             agents: Vec::new(),
+            queues: Vec::new(),
         };
         let environment_box = Box::new(environment.clone());
         self.listener
