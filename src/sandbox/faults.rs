@@ -39,6 +39,8 @@ pub struct Faults {
     pub break_handshakes: u32,
     /// New idempotency keys that somebody else has used before.
     pub use_keys: u32,
+    /// People who will be denied when they sign in.
+    pub deny_sign_in: u32,
     /// Session tokens are refused so many seconds after their issue, 0 for never before their end.
     pub refuse_session_tokens_after: u32,
     /// Error code of every upload, 0 for none.
@@ -118,6 +120,7 @@ impl Faults {
             self.expire_before_commit,
             self.break_handshakes,
             self.use_keys,
+            self.deny_sign_in,
             self.refuse_session_tokens_after,
         ];
         let listed = !self.refusals.is_empty() || !self.slow.is_empty();

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::deployment::Deployment;
 use super::faults::Faults;
 use super::flows::FlowStatus;
+use super::oauth::SignInSwitches;
 use super::state::{Peer, State};
 use super::tokens::Holder;
 use crate::model::Now;
@@ -28,6 +29,8 @@ pub struct Status {
     pub cut_off: u64,
     #[serde(default)]
     pub flows: FlowStatus,
+    #[serde(default)]
+    pub sign_in: SignInSwitches,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +73,9 @@ pub struct TokenStatus {
     pub kind: String,
     /// The session of a JWT, the guest of a guest token.
     pub session: Option<String>,
+    /// E-mail address of the user who got it by signing in.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Until it expires; negative once it has.
     pub remaining_seconds: i64,
 }
@@ -129,6 +135,10 @@ impl Status {
                 Holder::Resource(id) => Some(resource_id(id)),
                 Holder::Guest(id) => Some(session_id(id)),
             },
+            user: match t.holder {
+                Holder::User(n) => state.platform.users.get(n as usize).map(|u| u.email.to_owned()),
+                _ => None,
+            },
             remaining_seconds: left(t.expires),
         });
         Self {
@@ -143,6 +153,7 @@ impl Status {
             limits: state.limits.clone(),
             cut_off: state.cut_off,
             flows: FlowStatus::of(state, now),
+            sign_in: state.sign_ins.switches.clone(),
         }
     }
 }
