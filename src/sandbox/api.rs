@@ -1,13 +1,11 @@
-//! The platform's REST services: tokens and the guest's history, and the form of its errors.
+//! The platform's REST services: who may call them, the guest's history, and the form of errors.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Query, State as Shares};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::attach;
@@ -15,6 +13,7 @@ use super::faults::Refusal;
 use super::flows::Scopes;
 use super::ids;
 use super::limits::MINUTE;
+use super::oauth::Client;
 use super::server;
 use super::shared::Shared;
 use super::state::State;
@@ -111,9 +110,11 @@ pub(super) fn ordered(refusal: Refusal) -> Response {
 pub(super) struct Bearer {
     pub(super) value: String,
     pub(super) holder: Holder,
-    scopes: Scopes,
-    /// Requests so far in its window and seconds until the window moves on.
-    pub(super) level: (usize, u32),
+    /// Through which it was got.
+    pub(super) client: Client,
+    pub(super) scopes: Scopes,
+    /// Requests so far in its window, seconds until the window moves on, and how many are allowed.
+    pub(super) level: (usize, u32, u32),
 }
 
 /// The token that a request bears.
@@ -128,11 +129,18 @@ pub(super) fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result
     let limit = state.limits.requests_per_token_minute;
     let token = authenticate(state, value.as_deref(), now)?;
     if let Err(wait) = token.requests.take(limit, MINUTE, now.mono) {
-        let level = token.requests.level(MINUTE, now.mono);
-        return Err(Box::new(rated(too_many(limit, wait), level, limit)));
+        let (count, reset) = token.requests.level(MINUTE, now.mono);
+        return Err(Box::new(rated(too_many(limit, wait), (count, reset, limit))));
     }
-    let level = token.requests.level(MINUTE, now.mono);
-    Ok(Bearer { holder: token.holder, scopes: token.scopes, level, value: value.unwrap_or_default() })
+    let (count, reset) = token.requests.level(MINUTE, now.mono);
+    let level = (count, reset, limit);
+    Ok(Bearer {
+        holder: token.holder,
+        client: token.client,
+        scopes: token.scopes,
+        level,
+        value: value.unwrap_or_default(),
+    })
 }
 
 /// The live token with this value; the error is the whole answer.
@@ -153,91 +161,12 @@ pub(super) fn authenticate<'a>(
 }
 
 /// Adds the rate headers to an answer.
-pub(super) fn rated(mut response: Response, level: (usize, u32), limit: u32) -> Response {
+pub(super) fn rated(mut response: Response, level: (usize, u32, u32)) -> Response {
     let headers = response.headers_mut();
     headers.insert("inin-ratelimit-count", HeaderValue::from(level.0));
-    headers.insert("inin-ratelimit-allowed", HeaderValue::from(limit));
+    headers.insert("inin-ratelimit-allowed", HeaderValue::from(level.2));
     headers.insert("inin-ratelimit-reset", HeaderValue::from(level.1));
     response
-}
-
-/// `POST /oauth/token` and `/api/v2/oauth/token`, grant `client_credentials`; the client by Basic or in the form.
-pub(super) async fn token(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
-    let form: HashMap<String, String> =
-        url::form_urlencoded::parse(body.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-    let refuse = |status, code: &str, text: &str| {
-        let body = json!({ "error": code, "description": text, "error_description": text });
-        server::json(status, &body)
-    };
-    let client = basic(&headers)
-        .or_else(|| Some((form.get("client_id")?.clone(), form.get("client_secret")?.clone())))
-        .unwrap_or_default();
-    shared.act(|state, now| {
-        if client.0 != state.me.client_id || client.1 != *state.me.client_secret.expose() {
-            return refuse(StatusCode::BAD_REQUEST, "invalid_client", "client not found: invalid_client");
-        }
-        match form.get("grant_type").map(String::as_str) {
-            Some("client_credentials") => {
-                let wished = form.get("scope").map(|s| s.trim()).filter(|s| !s.is_empty());
-                let all = state.flows.client_scopes;
-                let granted = wished.map_or(all, |w| Scopes::known(w.split_whitespace()).and(all));
-                if granted.is_empty() {
-                    let text = "none of the requested scopes is granted to this client";
-                    return refuse(StatusCode::BAD_REQUEST, "invalid_scope", text);
-                }
-                let ttl = state.flows.lifetimes.oauth_secs;
-                let value = state.tokens.issue_access(Holder::Client, ttl, granted, now);
-                let body = json!({
-                    "access_token": &*value, "token_type": "bearer", "expires_in": ttl,
-                    "scope": granted.names().join(" "),
-                });
-                server::json(StatusCode::OK, &body)
-            }
-            None => refuse(StatusCode::BAD_REQUEST, "invalid_request", "grant_type is missing"),
-            Some(_) => {
-                refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "this client has client_credentials only")
-            }
-        }
-    })
-}
-
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, value) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    let plain = |s: &str| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
-    Some((plain(id), plain(secret)))
-}
-
-/// `GET` and `HEAD /api/v2/tokens/me`.
-pub(super) async fn token_info(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap) -> Response {
-    shared.act(|state, now| match bearer(state, &headers, now) {
-        Ok(Bearer { holder: Holder::Client, scopes, level, .. }) => {
-            let body = json!({
-                "organization": { "id": state.me.organization_id },
-                "homeOrganization": { "id": state.me.organization_id },
-                "authorizedScope": scopes.names(),
-                "OAuthClient": { "id": state.me.client_id, "organization": { "id": state.me.organization_id } },
-            });
-            rated(server::json(StatusCode::OK, &body), level, state.limits.requests_per_token_minute)
-        }
-        Ok(_) => error(403, "not.authorized", "A guest's token may not do this"),
-        Err(response) => *response,
-    })
-}
-
-/// `DELETE /api/v2/tokens/me`.
-pub(super) async fn revoke(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap) -> Response {
-    shared.act(|state, now| match bearer(state, &headers, now) {
-        Ok(bearer) => {
-            state.tokens.revoke(&bearer.value);
-            rated(StatusCode::OK.into_response(), bearer.level, state.limits.requests_per_token_minute)
-        }
-        Err(response) => *response,
-    })
 }
 
 /// `GET /api/v2/webmessaging/messages`: what was said in the session of a JWT, newest first.
@@ -281,7 +210,7 @@ pub(super) async fn history(
             "entities": entities, "pageSize": size, "pageNumber": page,
             "total": total, "pageCount": total.div_ceil(size),
         });
-        rated(server::json(StatusCode::OK, &body), bearer.level, state.limits.requests_per_token_minute)
+        rated(server::json(StatusCode::OK, &body), bearer.level)
     })
 }
 

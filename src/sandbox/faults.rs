@@ -41,6 +41,8 @@ pub struct Faults {
     pub break_handshakes: u32,
     /// New idempotency keys that somebody else has used before.
     pub use_keys: u32,
+    /// People who will be denied when they sign in.
+    pub deny_sign_in: u32,
     /// Session tokens are refused so many seconds after their issue, 0 for never before their end.
     pub refuse_session_tokens_after: u32,
     /// Error code of every upload, 0 for none.
@@ -155,6 +157,7 @@ impl Faults {
             self.expire_before_commit,
             self.break_handshakes,
             self.use_keys,
+            self.deny_sign_in,
             self.refuse_session_tokens_after,
             self.drop_notifications,
             self.reorder_notifications,

@@ -320,6 +320,7 @@ mod tests {
             organization_id: "o1".into(),
             client_id: "c1".into(),
             client_secret: Secret::from("x"),
+            pkce_client_id: "p1".into(),
             queue_id: "q1".into(),
         };
         State::new(me, 100, 60, 900)

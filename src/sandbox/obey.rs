@@ -152,6 +152,16 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
         Order::LoseMessage { count, way } => *f.lose.of(way) = count,
         Order::AlterText { count, way } => *f.alter.of(way) = count,
         Order::DuplicateMessage { count, way } => *f.twice.of(way) = count,
+        Order::RevokeUserTokens { user } => {
+            let user = user_number(state, &user)?;
+            state.revoke_user(user, now);
+        }
+        Order::DenySignIn { count } => f.deny_sign_in = count,
+        Order::SetSignIn(change) => change.apply(&mut state.sign_ins.switches),
+        Order::SetPermissions { user, without } => {
+            let user = user_number(state, &user)?;
+            state.sign_ins.set_lacking(user, without);
+        }
     }
     // What was made to end now has ended when the order is answered.
     state.sweep_all(now);
@@ -161,6 +171,10 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
 /// Refuses one more of what is listed.
 fn room(listed: usize) -> Result<(), String> {
     if listed < LISTED { Ok(()) } else { Err(format!("path: {LISTED} such orders stand already")) }
+}
+
+fn user_number(state: &State, name: &str) -> Result<u32, String> {
+    state.find_user(name).ok_or_else(|| format!("user: there is no “{}”", shown(name)))
 }
 
 fn later(in_seconds: Option<u32>, now: Now) -> Wall {

@@ -12,6 +12,7 @@
 //! {"do": "set_deployment", "conversation_clear": false}
 //! {"do": "refuse_requests", "count": 3, "status": 429, "path": "/messages", "text": "slow down"}
 //! {"do": "slow_requests", "count": 1, "millis": 800, "before": true}
+//! {"do": "set_sign_in", "redirect_uris": ["http://localhost:8400/callback"]}
 //! {"do": "set_client", "scopes": ["guest:create", "guest:read"]}
 //! ```
 //!
@@ -26,6 +27,7 @@ use serde_json::Value;
 
 use super::deployment::{DeploymentChange, LimitChange};
 use super::flows::{FlowChange, LifetimeChange, Scopes};
+use super::oauth::SignInChange;
 use super::platform::{PlatformChange, WrapupPrompt};
 
 /// An order. Counted faults add up to no more than [`MOST`] and end by themselves; switches last until they are
@@ -244,6 +246,14 @@ pub enum Order {
         #[serde(default)]
         way: MessageWay,
     },
+    /// End all tokens that a user got by signing in. The user goes by id or e-mail address.
+    RevokeUserTokens { user: String },
+    /// Let the next `count` people who sign in be denied.
+    DenySignIn { count: u32 },
+    /// Change switches of signing in.
+    SetSignIn(SignInChange),
+    /// From now on let the user have all permissions but these, such as `conversation:message:create`.
+    SetPermissions { user: String, without: Vec<String> },
 }
 
 /// Which messages between guest and agent, from the platform's viewpoint.
@@ -311,6 +321,7 @@ impl Order {
             | Self::LoseMessage { count, .. }
             | Self::AlterText { count, .. }
             | Self::DuplicateMessage { count, .. }
+            | Self::DenySignIn { count }
             | Self::Malformed { count }
             | Self::DropEcho { count } => *count,
             _ => 0,
@@ -399,6 +410,8 @@ mod tests {
             (r#"{"do":"set_flows","commit_millis":600001}"#, "commit_millis: "),
             (r#"{"do":"set_lifetimes","oauth_secs":-1}"#, "oauth_secs: "),
             (r#"{"do":"forget_guests","extra":2}"#, "extra: "),
+            (r#"{"do":"deny_sign_in","count":1001}"#, "count: "),
+            (r#"{"do":"set_sign_in","redirect_uris":3}"#, "redirect_uris: "),
         ] {
             assert!(error(text).contains(part), "{text}: {}", error(text));
         }

@@ -16,6 +16,7 @@ use super::files::Files;
 use super::flows::Flows;
 use super::frame::Structured;
 use super::limits::Window;
+use super::oauth::SignIns;
 use super::partner::Said;
 use super::platform::{self, Platform};
 use super::tokens::Tokens;
@@ -38,6 +39,8 @@ pub(super) struct Identity {
     pub(super) organization_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: Secret<String>,
+    /// The client without a secret.
+    pub(super) pkce_client_id: String,
     pub(super) queue_id: String,
 }
 
@@ -149,6 +152,7 @@ pub(super) struct State {
     pub(super) files: Files,
     pub(super) tokens: Tokens,
     pub(super) flows: Flows,
+    pub(super) sign_ins: SignIns,
     pub(super) platform: Platform,
     /// Sessions whose partner is not at work yet.
     pub(super) born: Vec<(u32, mpsc::Receiver<Said>)>,
@@ -180,6 +184,7 @@ impl State {
             files: Files::default(),
             tokens: Tokens::default(),
             flows: Flows::new(oauth_secs),
+            sign_ins: SignIns::new(),
             born: Vec::new(),
             cut_off: 0,
             stalled: watch::Sender::new(false),
@@ -450,6 +455,7 @@ impl State {
         self.platform.reset();
         self.files = Files::default();
         self.tokens = Tokens::default();
+        self.sign_ins = SignIns::new();
         self.limits = Limits::default();
         self.deployment = Deployment::new(self.session_ttl_secs);
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::deployment::Deployment;
 use super::faults::Faults;
 use super::flows::FlowStatus;
+use super::oauth::SignInSwitches;
 use super::platform::PlatformStatus;
 use super::state::{Peer, State};
 use super::tokens::Holder;
@@ -31,6 +32,8 @@ pub struct Status {
     pub flows: FlowStatus,
     #[serde(default)]
     pub platform: PlatformStatus,
+    #[serde(default)]
+    pub sign_in: SignInSwitches,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,6 +76,9 @@ pub struct TokenStatus {
     pub kind: String,
     /// The session of a JWT, the guest of a guest token.
     pub session: Option<String>,
+    /// E-mail address of the user who got it by signing in.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Until it expires; negative once it has.
     pub remaining_seconds: i64,
 }
@@ -137,6 +143,10 @@ impl Status {
                 Holder::Resource(id) => Some(resource_id(id)),
                 Holder::Guest(id) => Some(session_id(id)),
             },
+            user: match t.holder {
+                Holder::User(n) => state.platform.users.get(n as usize).map(|u| u.email.to_owned()),
+                _ => None,
+            },
             remaining_seconds: left(t.expires),
         });
         Self {
@@ -152,6 +162,7 @@ impl Status {
             cut_off: state.cut_off,
             flows: FlowStatus::of(state, now),
             platform: PlatformStatus::of(state, now),
+            sign_in: state.sign_ins.switches.clone(),
         }
     }
 }

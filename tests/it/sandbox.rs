@@ -15,3 +15,4 @@ mod lifetimes;
 mod limits;
 mod orders;
 mod rest;
+mod sign_in;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::api;
 use super::super::flows::{Answer, No, fields};
+use super::super::oauth::Client;
 use super::super::server;
 use super::super::shared::Shared;
 use super::super::state::State;
@@ -28,6 +29,7 @@ pub(super) struct Call<'a> {
     /// None for the client itself, which has nobody behind it.
     pub(super) user: Option<u32>,
     pub(super) token: Arc<str>,
+    pub(super) client: Client,
     path: Vec<(String, String)>,
     query: Vec<(String, String)>,
     pub(super) body: &'a [u8],
@@ -60,10 +62,10 @@ pub(super) fn call(method: MethodFilter, deed: Deed) -> MethodRouter<Arc<Shared>
                     presence::seen(state, n, now);
                 }
                 let token = Arc::from(bearer.value.as_str());
-                let mut call = Call { state, now, user, token, path, query, body: &body };
+                let client = bearer.client;
+                let mut call = Call { state, now, user, token, client, path, query, body: &body };
                 let response = deed(&mut call).unwrap_or_else(|no| *no);
-                let limit = call.state.limits.requests_per_token_minute;
-                api::rated(response, bearer.level, limit)
+                api::rated(response, bearer.level)
             })
         },
     )
@@ -81,8 +83,8 @@ impl Call<'_> {
 
     /// Refuses with 403 where the user has none of these permissions. A client has its role's, which are all.
     pub(super) fn need(&self, any_of: &[&str]) -> Result<(), No> {
-        let lacks = self.user.and_then(|n| self.state.platform.at(n)).is_some_and(|u| u.lacks(any_of));
-        if lacks { Err(lacking(any_of)) } else { Ok(()) }
+        let lacks = |n| !any_of.iter().any(|p| self.state.sign_ins.may(n, p));
+        if self.user.is_some_and(lacks) { Err(lacking(any_of)) } else { Ok(()) }
     }
 
     /// Part of the path.

@@ -14,12 +14,13 @@ use super::super::api;
 use super::super::flows::{Answer, No};
 use super::super::ids;
 use super::super::limits::SECOND;
+use super::super::oauth::Client;
 use super::super::state::State;
 use super::call::{Call, no, not_found, ok};
 use super::topics;
 use crate::model::{Mono, Now, Wall};
 
-/// Channels of a user. One more evicts another.
+/// Channels of a user and a client together. One more evicts another.
 pub(super) const CHANNELS: usize = 20;
 /// Topics of a channel.
 pub(super) const TOPICS: usize = 1000;
@@ -30,6 +31,7 @@ pub(super) const MANY: usize = 500;
 
 pub(in crate::sandbox) struct Channel {
     pub(super) user: Option<u32>,
+    pub(super) client: Client,
     pub(super) token: Arc<str>,
     pub(super) expires: Wall,
     used: Mono,
@@ -103,7 +105,8 @@ pub(super) fn create(call: &mut Call) -> Answer {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
         return Err(response.into());
     }
-    let own = |c: &Channel| c.user == call.user;
+    let (who, through) = (call.user, call.client);
+    let own = |c: &Channel| c.user == who && c.client == through;
     while p.channels.iter().filter(|(.., c)| own(c)).count() >= CHANNELS {
         let channels = p.channels.iter().filter(|(.., c)| own(c));
         let oldest = channels.min_by_key(|(_, _, c)| (!c.conns.is_empty(), c.used)).map(|(n, ..)| n);
@@ -113,6 +116,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
     }
     let channel = Channel {
         user: call.user,
+        client: call.client,
         token: Arc::clone(&call.token),
         expires,
         used: now.mono,
@@ -127,7 +131,7 @@ pub(super) fn create(call: &mut Call) -> Answer {
 
 /// `GET /api/v2/notifications/channels`.
 pub(super) fn list(call: &mut Call) -> Answer {
-    let all = call.state.platform.channels.iter().filter(|(.., c)| c.user == call.user);
+    let all = call.state.platform.channels.iter().filter(|(.., c)| c.user == call.user && c.client == call.client);
     let all: Vec<Value> =
         all.filter(|(.., c)| c.is_alive(call.state, call.now)).map(|(_, id, c)| told(call.state, id, c)).collect();
     ok(&json!({ "entities": all }))
@@ -180,7 +184,7 @@ fn subscribe(call: &mut Call, replace: bool) -> Answer {
     let ignore = call.asked("ignoreErrors") == Some("true");
     let (mut good, mut entities, mut bad) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
-        match topics::check(&call.state.platform, &call.state.me.deployment_id, call.user, name) {
+        match topics::check(call.state, call.user, name) {
             Ok(all) => {
                 entities.push(entity(call.part("id"), name));
                 good.push((name.to_owned(), all));

@@ -86,7 +86,7 @@ impl PlatformStatus {
             presence: presence::label(p, n).to_owned(),
             routing: u.routing.word().to_owned(),
             joined: u.joined.iter().filter_map(|q| p.queues.get(*q)).map(|q| q.name.to_owned()).collect(),
-            without: u.without.iter().cloned().collect(),
+            without: state.sign_ins.lacking(n).cloned().collect(),
             conversations: p.load(n) as u64,
         });
         let conversations = p.conversations.iter().map(|(_, id, c)| AgentConversationStatus {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::super::flows::Later;
+use super::super::oauth::Client;
 use super::super::server::Permit;
 use super::super::shared::Shared;
 use super::super::socket::{self, Admitted};
@@ -115,14 +116,13 @@ pub(in crate::sandbox) fn heard(state: &mut State, conn: u32, text: &[u8], now: 
 }
 
 fn subscribe(state: &mut State, number: u32, names: &[String]) -> Result<(), String> {
-    let p = &mut state.platform;
-    let user = p.channels.at(number).and_then(|c| c.user);
+    let user = state.platform.channels.at(number).and_then(|c| c.user);
     let checked = names.iter().map(|name| {
-        let all = topics::check(p, &state.me.deployment_id, user, name);
+        let all = topics::check(state, user, name);
         all.map(|all| (name.clone(), all)).map_err(|why| format!("Topic {name}: {}", why.text()))
     });
     let good = checked.collect::<Result<Vec<_>, _>>()?;
-    let added = p.channels.at_mut(number).is_some_and(|c| c.add(good));
+    let added = state.platform.channels.at_mut(number).is_some_and(|c| c.add(good));
     if added { Ok(()) } else { Err(format!("A channel has at most {} topics", channels::TOPICS)) }
 }
 
@@ -141,9 +141,13 @@ pub(in crate::sandbox) fn token_revoked(state: &mut State, holder: Holder, value
     let gone: Vec<(u32, String, Vec<u32>)> = channels.map(|(n, id, c)| (n, id.to_owned(), c.conns.clone())).collect();
     let user = state.platform.at(n).map(|u| u.id.clone());
     for (number, id, conns) in gone {
+        let client = match state.platform.channels.at(number).map(|c| c.client) {
+            Some(Client::Public) => &state.me.pkce_client_id,
+            _ => &state.me.client_id,
+        };
         let body = json!({
             "channelId": id, "systemTopicType": "token_revoked", "organizationId": state.me.organization_id,
-            "userId": user, "oauthClientId": state.me.client_id, "reason": "user_tokens_revoked",
+            "userId": user, "oauthClientId": client, "reason": "user_tokens_revoked",
             "message": "The access token of this channel was revoked",
         });
         system(state, &conns, &format!("v2.system.token_revoked.{id}"), &body, now);

@@ -66,13 +66,6 @@ fn queue(state: &State, named: Option<&str>) -> Result<usize, String> {
     place.ok_or_else(|| format!("queue: there is no “{name}”"))
 }
 
-/// A user by its id, name or e-mail address.
-pub(in crate::sandbox) fn user(state: &State, named: &str) -> Result<u32, String> {
-    let fits = |u: &super::User| u.id == named || u.name.eq_ignore_ascii_case(named) || u.email == named;
-    let place = state.platform.users.iter().zip(0..).find(|(u, _)| fits(u)).map(|(_, n)| n);
-    place.ok_or_else(|| format!("user: there is no “{named}”"))
-}
-
 pub(in crate::sandbox) fn set_queue(
     state: &mut State,
     named: Option<&str>,

@@ -5,7 +5,7 @@
 
 use serde_json::{Value, json};
 
-use super::Platform;
+use super::super::state::State;
 
 /// Longest name, with several topics in one (`prefix?a&b`).
 pub(super) const LONGEST: usize = 200;
@@ -59,21 +59,22 @@ pub(super) fn expand(name: &str) -> Vec<String> {
 }
 
 /// Checks a name for whoever asks; none for the client itself.
-pub(super) fn check(p: &Platform, deployment: &str, user: Option<u32>, name: &str) -> Result<Vec<String>, Refused> {
+pub(super) fn check(state: &State, user: Option<u32>, name: &str) -> Result<Vec<String>, Refused> {
     let length = name.chars().count();
     if length > LONGEST {
         return Err(Refused::TooLong(length));
     }
-    if p.rejected.iter().any(|r| name.contains(r.as_str())) {
+    if state.platform.rejected.iter().any(|r| name.contains(r.as_str())) {
         return Err(Refused::ByOrder);
     }
     let topics = expand(name);
-    topics.iter().try_for_each(|t| one(p, deployment, user, t))?;
+    topics.iter().try_for_each(|t| one(state, user, t))?;
     Ok(topics)
 }
 
-fn one(p: &Platform, deployment: &str, user: Option<u32>, topic: &str) -> Result<(), Refused> {
-    let lacks = |permission| user.and_then(|n| p.at(n)).is_some_and(|u| u.lacks(&[permission]));
+fn one(state: &State, user: Option<u32>, topic: &str) -> Result<(), Refused> {
+    let p = &state.platform;
+    let lacks = |permission| user.is_some_and(|n| !state.sign_ins.may(n, permission));
     let id_and_end = |prefix: &str| topic.strip_prefix(prefix).and_then(|rest| rest.split_once('.'));
     if let Some((id, end)) = id_and_end("v2.users.") {
         let known = p.user(id).ok_or(Refused::Unknown)?;
@@ -90,7 +91,7 @@ fn one(p: &Platform, deployment: &str, user: Option<u32>, topic: &str) -> Result
         };
     }
     match id_and_end("v2.webmessaging.deployments.") {
-        Some((id, UNDELIVERED)) if id == deployment => Ok(()),
+        Some((id, UNDELIVERED)) if id == state.me.deployment_id => Ok(()),
         _ => Err(Refused::Unknown),
     }
 }
@@ -112,14 +113,25 @@ pub(super) fn available() -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Secret;
+    use crate::sandbox::state::Identity;
 
     #[test]
     fn topics_are_told_from_what_only_looks_like_one() {
-        let mut p = Platform::new("q1");
-        let me = p.users[0].id.clone();
-        let other = p.users[1].id.clone();
-        let check = |p: &Platform, name: &str| check(p, "d1", Some(0), name);
-        assert_eq!(check(&p, &format!("v2.users.{me}?presence&routingStatus")).unwrap().len(), 2);
+        let me = Identity {
+            addr: ([127, 0, 0, 1], 8089).into(),
+            deployment_id: "d1".into(),
+            organization_id: "o1".into(),
+            client_id: "c1".into(),
+            client_secret: Secret::from("x"),
+            pkce_client_id: "c2".into(),
+            queue_id: "q1".into(),
+        };
+        let mut state = State::new(me, 100, 60, 900);
+        let me = state.platform.users[0].id.clone();
+        let other = state.platform.users[1].id.clone();
+        let check = |state: &State, name: &str| check(state, Some(0), name);
+        assert_eq!(check(&state, &format!("v2.users.{me}?presence&routingStatus")).unwrap().len(), 2);
         for good in [
             format!("v2.users.{me}.conversations"),
             format!("v2.users.{me}.conversations.inbound.typing.event"),
@@ -127,18 +139,18 @@ mod tests {
             "v2.routing.queues.q1.conversations.messages".to_owned(),
             "v2.webmessaging.deployments.d1.undelivered.messages".to_owned(),
         ] {
-            assert_eq!(check(&p, &good), Ok(vec![good.clone()]));
+            assert_eq!(check(&state, &good), Ok(vec![good.clone()]));
         }
-        assert_eq!(check(&p, &format!("v2.users.{other}.conversations")), Err(Refused::NotYours));
-        assert_eq!(check(&p, &format!("v2.users.{me}?presence&nonsense")), Err(Refused::Unknown));
+        assert_eq!(check(&state, &format!("v2.users.{other}.conversations")), Err(Refused::NotYours));
+        assert_eq!(check(&state, &format!("v2.users.{me}?presence&nonsense")), Err(Refused::Unknown));
         for bad in ["", "v2.users", "v2.users.x.presence", "v2.conversations.c1.messages", "v2.routing.queues.q1.x"] {
-            assert_eq!(check(&p, bad), Err(Refused::Unknown), "{bad}");
+            assert_eq!(check(&state, bad), Err(Refused::Unknown), "{bad}");
         }
-        assert_eq!(check(&p, &"x".repeat(201)), Err(Refused::TooLong(201)));
-        p.users[0].without.insert("routing:queue:view".into());
-        let queue = check(&p, "v2.routing.queues.q1.conversations.messages");
+        assert_eq!(check(&state, &"x".repeat(201)), Err(Refused::TooLong(201)));
+        state.sign_ins.set_lacking(0, vec!["routing:queue:view".into()]);
+        let queue = check(&state, "v2.routing.queues.q1.conversations.messages");
         assert_eq!(queue, Err(Refused::Lacks("routing:queue:view")));
-        p.rejected = vec![".presence".into()];
-        assert_eq!(check(&p, &format!("v2.users.{me}.presence")), Err(Refused::ByOrder));
+        state.platform.rejected = vec![".presence".into()];
+        assert_eq!(check(&state, &format!("v2.users.{me}.presence")), Err(Refused::ByOrder));
     }
 }

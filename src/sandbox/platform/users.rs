@@ -12,8 +12,6 @@ pub(in crate::sandbox) struct User {
     pub(in crate::sandbox) name: &'static str,
     /// By this one signs in.
     pub(in crate::sandbox) email: &'static str,
-    /// Permissions that are taken away by order. All others are there.
-    pub(in crate::sandbox) without: BTreeSet<String>,
     /// A request bore a token of this user.
     pub(super) seen: bool,
     /// Place among the definitions.
@@ -56,7 +54,6 @@ impl User {
                 id: ids::uuid(),
                 name,
                 email,
-                without: BTreeSet::new(),
                 seen: false,
                 presence: presence::OFFLINE,
                 presence_message: String::new(),
@@ -76,9 +73,8 @@ impl User {
         ]
     }
 
-    /// As at the start: offline, joined to both queues, with all permissions.
+    /// As at the start: offline, joined to both queues.
     pub(super) fn reset(&mut self) {
-        self.without.clear();
         self.seen = false;
         self.presence = presence::OFFLINE;
         self.presence_message.clear();
@@ -91,10 +87,5 @@ impl User {
 
     pub(super) fn is_on_queue(&self) -> bool {
         self.presence == presence::ON_QUEUE
-    }
-
-    /// A name for permissions that this user lacks where it lacks all of them.
-    pub(super) fn lacks(&self, any_of: &[&str]) -> bool {
-        any_of.iter().all(|p| self.without.contains(*p))
     }
 }

@@ -284,6 +284,35 @@ pub const FORMS: &[OrderForm] = &[
         &[COUNT],
     ),
     order("Flows", "forget_guests", "Forget guests", "All guests that are resources are gone.", &[]),
+    order("Sign-in", "deny_sign_in", "Deny sign-ins", "The next people who sign in are denied.", &[COUNT]),
+    order(
+        "Sign-in",
+        "set_sign_in",
+        "Change sign-in",
+        "Redirect URIs that are registered (none: any of this computer), refresh tokens, life of a code.",
+        &[
+            f("redirect_uris", "Redirect URIs", K::Json("[]")),
+            f("refresh_tokens", "Refresh tokens for all", K::Maybe),
+            f("code_secs", "Life of a code, seconds", K::MaybeNumber),
+        ],
+    ),
+    order(
+        "Sign-in",
+        "revoke_user_tokens",
+        "Revoke a user's tokens",
+        "All that the user got by signing in is dead now.",
+        &[f("user", "User", K::Text("agent1@sandbox.invalid"))],
+    ),
+    order(
+        "Sign-in",
+        "set_permissions",
+        "Take permissions away",
+        "The user has all permissions but these.",
+        &[
+            f("user", "User", K::Text("agent1@sandbox.invalid")),
+            f("without", "Without", K::Json("[\"conversation:message:create\"]")),
+        ],
+    ),
     order(
         "Deployment",
         "set_deployment",

@@ -303,6 +303,7 @@ impl Desk {
             client_id: of("sandbox-client"),
             client_secret: of("x"),
             queue_id: of("q"),
+            pkce_client_id: of("sandbox-pkce"),
             agents: Vec::new(),
             queues: Vec::new(),
         };
