@@ -228,7 +228,12 @@ fn check_cause(step: &Step, knowledge: &Knowledge) -> Result<(), String> {
 
 /// Reads an environment file: YAML, or JSON such as the sandbox's ready line.
 pub fn parse_environment(text: &str, file: &str) -> Result<Environment, Report> {
-    serde_saphyr::from_str(text).map_err(|e| malformed("environment", file, &e))
+    let mut environment: Environment = serde_saphyr::from_str(text).map_err(|e| malformed("environment", file, &e))?;
+    // A sandbox tells it beside its users.
+    if let Some(client) = environment.pkce_client_id.take() {
+        environment.agents.client_id.get_or_insert(client);
+    }
+    Ok(environment)
 }
 
 fn place(location: &Location) -> String {

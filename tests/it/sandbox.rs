@@ -1,5 +1,6 @@
 //! The sandbox from outside, by a bare client that knows nothing of our own dialect.
 
+mod agent;
 mod client;
 mod conversation;
 mod files;
@@ -14,4 +15,6 @@ mod guards;
 mod lifetimes;
 mod limits;
 mod orders;
+mod platform_people;
 mod rest;
+mod sign_in;
