@@ -334,6 +334,8 @@ pub enum DeskWish {
     /// A ping by a frame on the notification socket.
     Ping,
     CheckToken,
+    /// Fetches ready-made answers.
+    Replies,
     /// Ends the token at the server.
     RevokeToken,
     /// Any other call, with the agent's bearer. The path may hold `{userId}`.

@@ -30,6 +30,8 @@ pub struct Agents {
     pub scope: String,
     /// A token that can be renewed is renewed this early, in seconds.
     pub early_secs: u32,
+    /// Opens a lost notification socket again, and reads by REST what was missed.
+    pub reconnect: bool,
     /// How topics are subscribed to.
     pub subscribe_by: SubscribeBy,
     /// Nothing heard for so long means that the notification socket is dead: a ping asks, and so long it may take.
@@ -41,6 +43,8 @@ pub struct Agents {
     pub gather_millis: u32,
     /// Messages in one look-up; the vendor takes 1000.
     pub lookup_size: u32,
+    /// Longest text of an agent, in characters. The vendor's limits page says 4000, its model's description 2000.
+    pub text_chars: u32,
     /// Pause between disconnecting and wrapping up, as the vendor's own interface has it.
     pub wrapup_pause_millis: u32,
     /// Tries of a call that failed with 429, 5xx or no answer, the first included.
@@ -59,12 +63,14 @@ impl Default for Agents {
             provider: None,
             scope: String::new(),
             early_secs: 300,
+            reconnect: true,
             subscribe_by: SubscribeBy::default(),
             watchdog_secs: 35,
             pong_secs: 10,
             lookups_per_minute: 120,
             gather_millis: 150,
             lookup_size: 100,
+            text_chars: 4000,
             wrapup_pause_millis: 2000,
             tries: 4,
         }
