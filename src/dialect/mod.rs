@@ -27,6 +27,7 @@ mod line;
 pub mod managed_conversation;
 pub mod seeded;
 pub mod session_token;
+pub mod sign_in;
 pub mod signed_guest;
 pub mod web_messaging;
 

@@ -9,6 +9,7 @@ mod engine_explain;
 mod engine_flood;
 mod engine_flows;
 mod engine_sign_in;
+mod engine_user_sign_in;
 mod fuzz;
 mod keyring;
 mod needs;
