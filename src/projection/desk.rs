@@ -1,13 +1,13 @@
 //! An agent's desk: who is signed in, and the conversations, each with its thread.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::conversation::{Conversation, What};
 use super::ends;
 use super::thread::{Thread, Told};
 use crate::model::desk::{
-    CannedReply, Interaction, Named, Participant, Purpose, QueueOf, Snapshot, Stage, Status, UserNews,
+    CannedReply, Interaction, MOST_MESSAGES, Named, Participant, Purpose, QueueOf, Snapshot, Stage, Status, UserNews,
 };
 use crate::model::happening::{Side, Source};
 use crate::model::{Happening, Message, Now};
@@ -105,16 +105,24 @@ struct TalkFold {
     interaction: Interaction,
     thread: Thread,
     /// Messages that have no text yet.
-    bare: std::collections::HashSet<String>,
+    bare: HashSet<String>,
+    /// Messages whose text is here: it may come before any notification of them.
+    texts: HashSet<String>,
     /// Failures that were told.
-    failed: std::collections::HashSet<String>,
+    failed: HashSet<String>,
 }
 
 impl TalkFold {
     fn new(id: &str) -> Self {
         let mut thread = Thread::keeping(KEPT, KEPT_BYTES, LONGEST_TEXT);
         thread.own = Side::Agent;
-        Self { interaction: Interaction::new(id), thread, bare: Default::default(), failed: Default::default() }
+        Self {
+            interaction: Interaction::new(id),
+            thread,
+            bare: HashSet::new(),
+            texts: HashSet::new(),
+            failed: Default::default(),
+        }
     }
 }
 
@@ -202,7 +210,7 @@ impl DeskFold {
         let (fold, talk) = self.talk(desk, &snapshot.conversation, told);
         talk.seq = talk.seq.max(told.seq);
         let before: Vec<(String, Stage)> = talk.people.iter().map(|p| (p.id.clone(), p.state)).collect();
-        let fresh: std::collections::HashSet<String> = fold.interaction.take(snapshot).into_iter().collect();
+        let fresh: HashSet<String> = fold.interaction.take(snapshot).into_iter().collect();
         talk.people.clear();
         talk.people.extend(fold.interaction.participants.iter().map(without_messages));
         for p in &talk.people {
@@ -226,7 +234,9 @@ impl DeskFold {
                 if !fresh.contains(&m.id) || !m.has_text() {
                     continue;
                 }
-                fold.bare.insert(m.id.clone());
+                if !fold.texts.contains(&m.id) {
+                    fold.bare.insert(m.id.clone());
+                }
                 let message = Message {
                     key: m.id.clone(),
                     also: Vec::new(),
@@ -259,6 +269,9 @@ impl DeskFold {
                 talk.seq = talk.seq.max(told.seq);
                 if message.text.is_some() || !message.parts.is_empty() {
                     fold.bare.remove(&message.key);
+                    if !message.key.is_empty() && fold.texts.len() < MOST_MESSAGES {
+                        fold.texts.insert(message.key.clone());
+                    }
                     talk.without_text = fold.bare.len() as u32;
                 }
                 fold.thread.said(&mut talk.conversation, told, *message)

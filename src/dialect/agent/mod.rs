@@ -278,6 +278,7 @@ impl Agent {
             cx.act(Action::Close { conn: self.channel.conn(), code: 1000, reason: "ended".into() });
         }
         self.forget_clocks(cx);
+        self.drop_held(cx);
         self.errands.end(cx.at, |job| matches!(job, Job::Goodbye), cx.out);
         self.go(cx, SessionState::Ended(end), "");
     }
