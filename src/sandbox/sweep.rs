@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::flows;
-use super::platform;
 use super::frame::{self, Envelope};
+use super::platform;
 use super::state::{State, Stop};
 use crate::model::Now;
 

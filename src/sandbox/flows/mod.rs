@@ -40,7 +40,8 @@ pub use status::{ContactStatus, ConversationStatus, CrmEvent, FlowStatus, Resour
 pub use switches::{ContactRule, FlowChange, FlowSwitches, GuestTokenFlaw, LifetimeChange, Lifetimes, SendForm};
 pub(super) use {
     external_contact::heard as contact_heard, external_contact::opened as contact_opened,
-    guest_resource::heard as guest_heard, guest_resource::opened as guest_opened, signed_guest::count_queue_call, talk::say, talk::typing,
+    guest_resource::heard as guest_heard, guest_resource::opened as guest_opened, signed_guest::count_queue_call,
+    talk::say, talk::typing,
 };
 
 /// Largest attributes of a guest in bytes, as JSON without spaces.

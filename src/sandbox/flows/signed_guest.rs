@@ -12,10 +12,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::super::api::{self, Fault};
+use super::super::ids;
 use super::super::limits::SECOND;
 use super::super::shared::Shared;
 use super::super::state::State;
-use super::super::ids;
 use super::fields::{self, Fields, told};
 use super::shelf::Shelf;
 use super::{ATTRIBUTES, Answer, No, answer, bearer, idempotency};

@@ -155,4 +155,3 @@ fn lacking(any_of: &[&str]) -> No {
     };
     api::told(403, code, &text, json!({ "messageParams": { "permissions": names } })).into()
 }
-

@@ -120,7 +120,9 @@ pub(super) fn patch(call: &mut Call) -> Answer {
         "" => {}
         "connected" => answer(call, number, place)?,
         "disconnected" => disconnect(call, number, place),
-        other => return Err(fields::wrong("state", &format!("{} is not connected or disconnected", fields::told(other)))),
+        other => {
+            return Err(fields::wrong("state", &format!("{} is not connected or disconnected", fields::told(other))));
+        }
     }
     if let Some(held) = held {
         hold(call, number, place, held)?;

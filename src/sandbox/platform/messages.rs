@@ -124,7 +124,9 @@ fn said(call: &mut Call, session: u32, body: &Value) -> Result<(Option<String>, 
             let text = call.state.platform.replies.text(&id).ok_or_else(|| not_found("Response", &id))?;
             Ok((Some(text.to_owned()), Vec::new()))
         }
-        [] => Err(no(400, "invalid.message.structure", "One of textBody, mediaIds and messagingTemplate must be there")),
+        [] => {
+            Err(no(400, "invalid.message.structure", "One of textBody, mediaIds and messagingTemplate must be there"))
+        }
         _ => {
             let text = format!("Only one of {} can be in a message", given.join(", "));
             Err(no(400, "invalid.message.structure", &text))

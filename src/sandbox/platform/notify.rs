@@ -18,8 +18,7 @@ use crate::model::Now;
 pub(super) fn conversation(state: &mut State, number: u32, now: Now) {
     let p = &state.platform;
     let Some(c) = p.conversations.at(number) else { return };
-    let mut users: Vec<u32> =
-        c.participants.iter().filter(|p| p.is_work() || !p.told).filter_map(|p| p.user).collect();
+    let mut users: Vec<u32> = c.participants.iter().filter(|p| p.is_work() || !p.told).filter_map(|p| p.user).collect();
     users.sort_unstable();
     users.dedup();
     let topics: Vec<String> =

@@ -87,11 +87,8 @@ pub(super) fn media(content: &[Value]) -> Vec<Value> {
 fn reference(c: &Conversation, m: &Message, to: To) -> Value {
     let mut metadata = json!({ "type": m.kind });
     if !m.events.is_empty() {
-        metadata["events"] = m
-            .events
-            .iter()
-            .map(|e| json!({ "eventType": e["eventType"], "subType": e["presence"]["type"] }))
-            .collect();
+        metadata["events"] =
+            m.events.iter().map(|e| json!({ "eventType": e["eventType"], "subType": e["presence"]["type"] })).collect();
     }
     if !m.content.is_empty() {
         metadata["content"] = m.content.iter().map(|c| json!({ "contentType": c["contentType"] })).collect();

@@ -22,7 +22,10 @@ async fn a_user_sees_itself_and_the_others() {
     let other = &rig.ready.agents[1];
     let path = format!("/api/v2/users/{}?expand=presence", other.id);
     let told = agent.get(&path).await;
-    assert_eq!((told["name"].as_str(), told["presence"]["presenceDefinition"]["systemPresence"].as_str()), (Some("Agent Two"), Some("Offline")));
+    assert_eq!(
+        (told["name"].as_str(), told["presence"]["presenceDefinition"]["systemPresence"].as_str()),
+        (Some("Agent Two"), Some("Offline"))
+    );
     agent.call(Method::GET, "/api/v2/users/u9", None).await.is(404, "not.found", "User “u9” not found");
     let page = agent.get("/api/v2/users?pageSize=2&pageNumber=2").await;
     assert_eq!((names(&page, "name"), &page["total"], &page["pageCount"]), (vec!["Agent Three"], &json!(3), &json!(2)));
