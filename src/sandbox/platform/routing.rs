@@ -78,7 +78,8 @@ pub(super) fn missed(state: &mut State, number: u32, place: usize, kind: &'stati
     let Some(part) = c.at_mut(place) else { return };
     part.end(kind, &at);
     let user = part.user;
-    if let Some(user) = user {
+    // Whoever is not on queue was asked by a person, and owes nothing.
+    if let Some(user) = user.filter(|n| state.platform.at(*n).is_some_and(super::User::is_on_queue)) {
         presence::set_routing(state, user, Routing::NotResponding, now);
     }
     match queued {
