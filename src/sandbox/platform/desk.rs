@@ -54,7 +54,7 @@ pub(super) fn own(call: &Call) -> Result<(u32, usize), No> {
     }
 }
 
-fn part_mut<'a>(state: &'a mut State, number: u32, place: usize) -> Option<&'a mut Participant> {
+fn part_mut(state: &mut State, number: u32, place: usize) -> Option<&mut Participant> {
     state.platform.conversations.at_mut(number)?.at_mut(place)
 }
 
