@@ -1,8 +1,8 @@
 //! What the window knows beside the log: which sessions are live, what they are called here, what runs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::engine::{JobId, SandboxState, Ticket};
+use crate::engine::{JobId, SandboxState, SignInWait, Ticket};
 use crate::model::{Environment, KeyInfo, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
@@ -45,6 +45,8 @@ pub struct Book {
     /// Open a session as soon as the sandbox runs.
     pub after_sandbox: bool,
     pub vault: Option<VaultStatus>,
+    /// People who are awaited from the browser, by the ids of their tokens' clocks.
+    pub sign_ins: BTreeMap<String, SignInWait>,
     pub jobs: Vec<Job>,
     pub pending: HashMap<Ticket, Pending>,
     pub probe: Probe,
@@ -107,6 +109,7 @@ impl Default for Book {
             sandbox_seen: 0,
             after_sandbox: false,
             vault: None,
+            sign_ins: BTreeMap::new(),
             jobs: Vec::new(),
             pending: HashMap::new(),
             probe: Probe::None,

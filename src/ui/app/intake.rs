@@ -119,6 +119,8 @@ impl App {
                     self.book.probe = Probe::Done(checks);
                 }
             }
+            Event::SignIn { id, waiting: Some(waiting) } => drop(self.book.sign_ins.insert(id, *waiting)),
+            Event::SignIn { id, waiting: None } => drop(self.book.sign_ins.remove(&id)),
             Event::Fault(report) => self.toasts.report(report),
             Event::Keys { environment_id, result } => self.keys_told(&environment_id, result),
             Event::SecretKept { key, result } => self.secret_told(key, result),
