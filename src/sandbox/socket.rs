@@ -103,10 +103,14 @@ pub(super) fn accept(
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "This connection cannot be upgraded").into_response();
     };
+    // From here on it is a connection: what is sent to it waits until the peer can read it.
+    let opened = shared.act(|state, now| open(state, origin, admitted, now));
     let task = Arc::clone(shared);
     shared.spawn(async move {
-        if let Ok(upgraded) = on_upgrade.await {
-            serve(task, upgraded, origin, admitted).await;
+        match (opened, on_upgrade.await) {
+            (Some(opened), Ok(upgraded)) => serve(task, upgraded, opened).await,
+            (Some((conn, ..)), Err(_)) => task.act(|state, _| state.forget_conn(conn)),
+            (None, _) => {}
         }
         drop(permit);
     });
@@ -166,9 +170,7 @@ fn open(state: &mut State, origin: Option<String>, admitted: Admitted, now: Now)
     }
 }
 
-async fn serve(shared: Arc<Shared>, upgraded: Upgraded, origin: Option<String>, admitted: Admitted) {
-    let opened = shared.act(|state, now| open(state, origin, admitted, now));
-    let Some((conn, items, stop)) = opened else { return };
+async fn serve(shared: Arc<Shared>, upgraded: Upgraded, (conn, items, stop): Opened) {
     let (read, write) = tokio::io::split(TokioIo::new(upgraded));
     let (pongs_in, pongs) = mpsc::channel(8);
     let mut reading = std::pin::pin!(read_all(&shared, conn, WireReader::new(read, LARGEST), pongs_in));

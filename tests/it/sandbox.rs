@@ -18,6 +18,7 @@ mod orders;
 mod platform_channels;
 mod platform_desk;
 mod platform_guest;
+mod platform_hostile;
 mod platform_messages;
 mod platform_people;
 mod rest;
