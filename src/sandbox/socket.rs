@@ -103,14 +103,15 @@ pub(super) fn accept(
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "This connection cannot be upgraded").into_response();
     };
-    // From here on it is a connection: what is sent to it waits until the peer can read it.
+    // A connection from here on: what is told once the answer is out must not be missed.
     let opened = shared.act(|state, now| open(state, origin, admitted, now));
     let task = Arc::clone(shared);
     shared.spawn(async move {
-        match (opened, on_upgrade.await) {
-            (Some(opened), Ok(upgraded)) => serve(task, upgraded, opened).await,
-            (Some((conn, ..)), Err(_)) => task.act(|state, _| state.forget_conn(conn)),
-            (None, _) => {}
+        match (on_upgrade.await, opened) {
+            (Ok(upgraded), Some(opened)) => serve(task, upgraded, opened).await,
+            // Ended before any frame.
+            (Ok(_), None) | (Err(_), None) => {}
+            (Err(_), Some((conn, ..))) => task.act(|state, _| state.forget_conn(conn)),
         }
         drop(permit);
     });
