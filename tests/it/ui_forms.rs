@@ -394,7 +394,9 @@ fn how_agents_sign_in_is_filled_in_and_checked() {
     assert_eq!(e.agents.redirect_uri.as_deref(), Some("http://localhost:8400/callback"));
     choose(&mut h, "Users sign in", "By a pasted token");
     fill(&mut h, "Token of", "agent@example.com");
-    fill(&mut h, "User's token", "a-pasted-token");
+    h.get_by_role_and_label(Role::PasswordInput, "User's token").focus();
+    h.run_ok();
+    type_keys(&mut h, "a-pasted-token");
     desk.listener.take();
     let e = saved(&mut h);
     assert_eq!(e.agents.sign_in, SignIn::Pasted);

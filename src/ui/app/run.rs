@@ -3,7 +3,7 @@
 use super::{App, Column, FilePurpose};
 use crate::dialect::Wish;
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
-use crate::model::{Environment, Report, SessionId};
+use crate::model::{DialectId, Environment, Report, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::commands::Cmd;
@@ -225,7 +225,9 @@ impl App {
         let dialect = spec.dialect;
         if self.send(Command::OpenSession { ticket, spec: Box::new(spec), connect }) {
             // Unverified flows get the token that they need by themselves.
-            if dialect.is_verified() && environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty()) {
+            if dialect == DialectId::WebMessaging
+                && environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty())
+            {
                 self.send(Command::SignIn { environment: (*environment).clone() });
             }
             self.book.pending.insert(ticket, Pending::Session(environment));
