@@ -338,12 +338,6 @@ pub enum DeskWish {
     Replies,
     /// Ends the token at the server.
     RevokeToken,
-    /// Any other call, with the agent's bearer. The path may hold `{userId}`.
-    Request {
-        method: String,
-        path: String,
-        body: String,
-    },
     /// In one conversation.
     In {
         conversation: String,

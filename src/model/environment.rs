@@ -207,6 +207,8 @@ pub struct Limits {
     pub message_bytes: u32,
     /// Bytes of UTF-8 over all keys and values.
     pub attribute_bytes: u32,
+    /// Requests to the Platform API with one access token.
+    pub requests_per_token_minute: u32,
 }
 
 impl Default for Limits {
@@ -220,6 +222,7 @@ impl Default for Limits {
             connections_per_session: 3,
             message_bytes: 4096,
             attribute_bytes: 2048,
+            requests_per_token_minute: 300,
         }
     }
 }

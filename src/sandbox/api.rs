@@ -22,8 +22,6 @@ use crate::model::Now;
 
 /// Header with the id of an answer, on every answer of the API.
 pub(super) const CORRELATION: &str = "inin-correlation-id";
-/// Requests of one token per minute.
-const PER_TOKEN: u32 = 300;
 /// Largest page of the history. Assumed: no source names one.
 const PAGE: usize = 500;
 
@@ -54,10 +52,18 @@ pub(super) fn invalid(faults: &[Fault]) -> Response {
 }
 
 fn detailed(status: u16, code: &str, message: &str, details: &[Value]) -> Response {
+    told(status, code, message, json!({ "details": details }))
+}
+
+/// As [`error`], with more members.
+pub(super) fn told(status: u16, code: &str, message: &str, more: Value) -> Response {
     let context = ids::uuid();
-    let body = json!({
-        "message": message, "code": code, "status": status, "contextId": context, "details": details, "errors": [],
+    let mut body = json!({
+        "message": message, "code": code, "status": status, "contextId": context, "details": [], "errors": [],
     });
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
     let mut response = server::json(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), &body);
     if let Ok(id) = HeaderValue::from_str(&context) {
         response.headers_mut().insert(CORRELATION, id);
@@ -65,9 +71,10 @@ fn detailed(status: u16, code: &str, message: &str, details: &[Value]) -> Respon
     response
 }
 
-fn too_many(limit: u32, wait: u32) -> Response {
+pub(super) fn too_many(limit: u32, wait: u32) -> Response {
     let text = format!("Rate limit exceeded the maximum [{limit}] requests within [60] seconds");
-    let mut response = error(429, "too.many.requests", &text);
+    let more = json!({ "limit": { "key": "token.rate.per.minute", "namespace": "platform.api", "value": limit } });
+    let mut response = told(429, "too.many.requests", &text, more);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
     response
 }
@@ -106,8 +113,8 @@ pub(super) struct Bearer {
     /// Through which it was got.
     pub(super) client: Client,
     pub(super) scopes: Scopes,
-    /// Requests so far in its window and seconds until the window moves on.
-    pub(super) level: (usize, u32),
+    /// Requests so far in its window, seconds until the window moves on, and how many are allowed.
+    pub(super) level: (usize, u32, u32),
 }
 
 /// The token that a request bears.
@@ -119,9 +126,14 @@ pub(super) fn bearer_value(headers: &HeaderMap) -> Option<String> {
 /// Checks the bearer token and counts the request; the error is the whole answer.
 pub(super) fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result<Bearer, Box<Response>> {
     let value = bearer_value(headers);
+    let limit = state.limits.requests_per_token_minute;
     let token = authenticate(state, value.as_deref(), now)?;
-    token.requests.take(PER_TOKEN, MINUTE, now.mono).map_err(|wait| Box::new(too_many(PER_TOKEN, wait)))?;
-    let level = token.requests.level(MINUTE, now.mono);
+    if let Err(wait) = token.requests.take(limit, MINUTE, now.mono) {
+        let (count, reset) = token.requests.level(MINUTE, now.mono);
+        return Err(Box::new(rated(too_many(limit, wait), (count, reset, limit))));
+    }
+    let (count, reset) = token.requests.level(MINUTE, now.mono);
+    let level = (count, reset, limit);
     Ok(Bearer {
         holder: token.holder,
         client: token.client,
@@ -149,10 +161,10 @@ pub(super) fn authenticate<'a>(
 }
 
 /// Adds the rate headers to an answer.
-pub(super) fn rated(mut response: Response, level: (usize, u32)) -> Response {
+pub(super) fn rated(mut response: Response, level: (usize, u32, u32)) -> Response {
     let headers = response.headers_mut();
     headers.insert("inin-ratelimit-count", HeaderValue::from(level.0));
-    headers.insert("inin-ratelimit-allowed", HeaderValue::from(PER_TOKEN));
+    headers.insert("inin-ratelimit-allowed", HeaderValue::from(level.2));
     headers.insert("inin-ratelimit-reset", HeaderValue::from(level.1));
     response
 }

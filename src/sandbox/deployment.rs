@@ -19,6 +19,20 @@ pub enum DisconnectMode {
     ReadOnly,
 }
 
+/// Who answers guests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Partner {
+    /// People, where somebody is on queue when the conversation begins, or when the guest says “agent”; otherwise the
+    /// scripted partner.
+    #[default]
+    Auto,
+    /// The scripted partner only.
+    Bot,
+    /// People only: a conversation waits in the queue until somebody comes.
+    Agents,
+}
+
 /// Switches of the deployment. A [`DeploymentChange`] has the same names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
@@ -47,6 +61,8 @@ pub struct Deployment {
     pub idle_secs: u32,
     /// A connection so old is closed with 1001. As above.
     pub connection_secs: u32,
+    #[serde(default)]
+    pub partner: Partner,
 }
 
 impl Deployment {
@@ -69,6 +85,7 @@ impl Deployment {
             link_secs: 600,
             idle_secs: 600,
             connection_secs: 7200,
+            partner: Partner::default(),
         }
     }
 
@@ -128,6 +145,7 @@ change! {
         link_secs: u32,
         idle_secs: u32,
         connection_secs: u32,
+        partner: Partner,
     }
 }
 
@@ -142,6 +160,7 @@ change! {
         connections_per_session: u32,
         message_bytes: u32,
         attribute_bytes: u32,
+        requests_per_token_minute: u32,
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::attach;
 use super::frame::{self, Envelope};
 use super::limits::{MINUTE, SECOND, Window};
+use super::platform;
 use super::request::{self, Common};
 use super::speech;
 use super::state::State;
@@ -184,6 +185,7 @@ fn replace(state: &mut State, id: u32, r: &Request, configures: &mut Window) -> 
     *configures = std::mem::take(&mut session.configures);
     let alive = !session.expired && !session.read_only && !session.closed;
     close_others(state, id, r);
+    platform::left(state, id, "client", r.now);
     state.forget_session(id);
     alive
 }
@@ -279,6 +281,7 @@ fn close(state: &mut State, r: &Request) -> Result<(), No> {
         s.read_only = true;
         s.closed = true;
     }
+    platform::left(state, id, "client", r.now);
     if all {
         close_others(state, id, r);
     }

@@ -48,14 +48,18 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-pub use deployment::{Deployment, DeploymentChange, DisconnectMode, LimitChange};
-pub use faults::{Faults, Refusal, Slow};
+pub use deployment::{Deployment, DeploymentChange, DisconnectMode, LimitChange, Partner};
+pub use faults::{Faults, Refusal, Slow, Ways};
 pub use flows::{
     ContactRule, ContactStatus, ConversationStatus, CrmEvent, FlowChange, FlowStatus, FlowSwitches, GuestTokenFlaw,
     LifetimeChange, Lifetimes, ResourceStatus, SendForm,
 };
 pub use oauth::{SignInChange, SignInSwitches};
-pub use order::{MOST, Order};
+pub use order::{MOST, MessageWay, Order};
+pub use platform::{
+    AgentConversationStatus, ChannelStatus, ParticipantStatus, PlatformChange, PlatformStatus, PlatformSwitches,
+    UserStatus, WrapupPrompt,
+};
 pub use status::{ConnStatus, GuestStatus, Status, TokenStatus};
 
 use crate::model::agents::Agents;
@@ -108,6 +112,15 @@ pub struct Ready {
     /// Who can sign in as an agent.
     #[serde(default)]
     pub agents: Vec<AgentUser>,
+    #[serde(default)]
+    pub queues: Vec<QueueName>,
+}
+
+/// A queue of the sandbox's organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueName {
+    pub id: String,
+    pub name: String,
 }
 
 /// A user of the sandbox's organisation.
@@ -182,6 +195,12 @@ impl Sandbox {
             pkce_client_id: me.pkce_client_id.clone(),
             agents: agents
                 .map(|u| AgentUser { id: u.id.clone(), name: u.name.to_owned(), email: u.email.to_owned() })
+                .collect(),
+            queues: state
+                .platform
+                .queues
+                .iter()
+                .map(|q| QueueName { id: q.id.clone(), name: q.name.to_owned() })
                 .collect(),
         };
         let (shared, ended) = Shared::new(state, clock, options.allow_origins);

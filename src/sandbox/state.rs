@@ -18,7 +18,7 @@ use super::frame::Structured;
 use super::limits::Window;
 use super::oauth::SignIns;
 use super::partner::Said;
-use super::platform::Platform;
+use super::platform::{self, Platform};
 use super::tokens::Tokens;
 use crate::model::environment::Limits;
 use crate::model::{Mono, Now, Secret, Wall};
@@ -77,6 +77,8 @@ pub(super) enum Peer {
     Contact(u32),
     /// A guest that is a resource: `g1`.
     Guest(u32),
+    /// A notification channel of an agent: `n1`.
+    Channel(u32),
 }
 
 /// A new connection: its number, what to write, and orders that overtake that.
@@ -167,6 +169,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(me: Identity, session_ttl_secs: u32, jwt_ttl_secs: u32, oauth_secs: u32) -> Self {
         Self {
+            platform: Platform::new(&me.queue_id),
             me,
             deployment: Deployment::new(session_ttl_secs),
             limits: Limits::default(),
@@ -182,7 +185,6 @@ impl State {
             tokens: Tokens::default(),
             flows: Flows::new(oauth_secs),
             sign_ins: SignIns::new(),
-            platform: Platform::new(),
             born: Vec::new(),
             cut_off: 0,
             stalled: watch::Sender::new(false),
@@ -254,6 +256,11 @@ impl State {
             Some(Peer::Guest(number)) => {
                 if let Some(guest) = self.flows.guests.at_mut(number) {
                     guest.conns.retain(|c| *c != id);
+                }
+            }
+            Some(Peer::Channel(number)) => {
+                if let Some(channel) = self.platform.channels.at_mut(number) {
+                    channel.conns.retain(|c| *c != id);
                 }
             }
             None => {}
@@ -335,6 +342,7 @@ impl State {
         if self.sessions.len() >= SESSIONS
             && let Some(id) = self.sessions.iter().find(|(_, s)| s.conns.is_empty()).map(|(id, _)| *id)
         {
+            platform::left(self, id, "system", now);
             self.forget_session(id);
         }
         let (partner, said) = mpsc::channel(UNANSWERED);
@@ -382,6 +390,7 @@ impl State {
                 }
             }
         }
+        platform::forgotten(self, id);
         self.files.forget_session(id);
         self.tokens.forget_session(id);
     }
@@ -413,6 +422,7 @@ impl State {
         match peer {
             Peer::Contact(number) => self.flows.contacts.at(number).map(|c| vec![c.conn]),
             Peer::Guest(number) => self.flows.guests.at(number).map(|g| g.conns.clone()),
+            Peer::Channel(number) => self.platform.channels.at(number).map(|c| c.conns.clone()),
         }
         .unwrap_or_default()
     }
@@ -442,6 +452,7 @@ impl State {
         self.sessions.clear();
         self.by_token.clear();
         self.flows.reset();
+        self.platform.reset();
         self.files = Files::default();
         self.tokens = Tokens::default();
         self.sign_ins = SignIns::new();

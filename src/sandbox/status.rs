@@ -6,6 +6,7 @@ use super::deployment::Deployment;
 use super::faults::Faults;
 use super::flows::FlowStatus;
 use super::oauth::SignInSwitches;
+use super::platform::PlatformStatus;
 use super::state::{Peer, State};
 use super::tokens::Holder;
 use crate::model::Now;
@@ -29,6 +30,8 @@ pub struct Status {
     pub cut_off: u64,
     #[serde(default)]
     pub flows: FlowStatus,
+    #[serde(default)]
+    pub platform: PlatformStatus,
     #[serde(default)]
     pub sign_in: SignInSwitches,
 }
@@ -92,6 +95,10 @@ pub(super) fn resource_id(id: u32) -> String {
     format!("g{id}")
 }
 
+pub(super) fn channel_id(id: u32) -> String {
+    format!("n{id}")
+}
+
 pub(super) fn conn_id(id: u32) -> String {
     format!("c{id}")
 }
@@ -120,6 +127,7 @@ impl Status {
                 None => c.session.map(session_id),
                 Some(Peer::Contact(id)) => Some(contact_id(id)),
                 Some(Peer::Guest(id)) => Some(resource_id(id)),
+                Some(Peer::Channel(id)) => Some(channel_id(id)),
             },
             age_seconds: now.mono.since(c.opened).as_secs(),
             quiet_seconds: now.mono.since(c.active).as_secs(),
@@ -153,6 +161,7 @@ impl Status {
             limits: state.limits.clone(),
             cut_off: state.cut_off,
             flows: FlowStatus::of(state, now),
+            platform: PlatformStatus::of(state, now),
             sign_in: state.sign_ins.switches.clone(),
         }
     }

@@ -5,6 +5,7 @@ mod capture;
 mod causes;
 mod cli;
 mod engine;
+mod engine_agent;
 mod engine_explain;
 mod engine_flood;
 mod engine_flows;

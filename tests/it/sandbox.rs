@@ -1,5 +1,6 @@
 //! The sandbox from outside, by a bare client that knows nothing of our own dialect.
 
+mod agent;
 mod client;
 mod conversation;
 mod files;
@@ -14,5 +15,10 @@ mod guards;
 mod lifetimes;
 mod limits;
 mod orders;
+mod platform_channels;
+mod platform_desk;
+mod platform_guest;
+mod platform_messages;
+mod platform_people;
 mod rest;
 mod sign_in;

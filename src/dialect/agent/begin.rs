@@ -197,6 +197,7 @@ impl Agent {
         }
         self.channel.stop();
         self.forget_clocks(cx);
+        self.drop_held(cx);
         self.errands.end(cx.at, |job| matches!(job, Job::Goodbye), cx.out);
         self.go(cx, SessionState::Ended(End::ByUser), "");
     }

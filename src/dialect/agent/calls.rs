@@ -297,7 +297,9 @@ pub fn attributes(hosts: &Hosts, part: Part<'_>, attributes: &[(String, String)]
 pub const CODES: &str = "wrap-up codes";
 
 pub fn codes(hosts: &Hosts, part: Part<'_>) -> Call {
-    get(part.url(hosts, "/participants/{p}/wrapupcodes"), CODES)
+    let call = get(part.url(hosts, "/participants/{p}/wrapupcodes"), CODES);
+    // The answer does not say whose they are.
+    Call { tracing: Some(part.conversation.to_owned()), ..call }
 }
 
 pub fn wrap_up(hosts: &Hosts, part: Part<'_>, code: &str, notes: &str) -> Call {

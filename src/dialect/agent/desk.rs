@@ -372,7 +372,12 @@ impl Agent {
         let mut media = Vec::new();
         for file in &files {
             match self.uploads.media(file) {
-                Ok(id) => media.push(id),
+                Ok(Some(id)) => media.push(id),
+                Ok(None) => {
+                    // It leaves with its files, or is told as not sent with the first that fails.
+                    let held = (conversation.to_owned(), Deed::Say { tracing, text, files });
+                    return self.uploads.held.push(held);
+                }
                 Err(why) => return not(cx, why),
             }
         }

@@ -30,7 +30,7 @@ use std::time::Duration;
 
 use super::errands::{Done, Errands, Failure};
 use super::flow::{self, millis};
-use super::{Action, At, Bearer, BearerNews, Deed, DeskWish, Dialect, Input, Seen, Wish};
+use super::{Action, At, Bearer, BearerNews, Deed, DeskWish, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::agents::{AgentForm, Agents};
 use crate::model::desk::{Interaction, Named, Snapshot};
 use crate::model::fact::{Delivery, DeliveryChange, End, NamedId, SessionState, StateChange};
@@ -146,6 +146,12 @@ impl Agent {
             Wish::SetReconnect(on) => self.env.agents.reconnect = on,
             Wish::Clock { id, deed } => self.clock_deed(cx, &id, deed),
             Wish::Raw { text } => self.raw(cx, text),
+            Wish::Flow(FlowWish::Request { method, path, body }) => {
+                let call = (method.as_str(), path.as_str(), body.as_str());
+                let me = self.me.clone().unwrap_or_default();
+                let errand = flow::request(&self.hosts.api, call, &[("userId", me.as_str())], cx.out);
+                self.errands.begin(Job::Request, errand);
+            }
             Wish::Desk(DeskWish::In { conversation, deed }) => self.deed(cx, &conversation, deed),
             Wish::Desk(wish) => self.desk_wish(cx, wish),
             other => flow::refuse(&other, "an agent speaks in one of the conversations of the desk", cx.out),
@@ -171,11 +177,7 @@ impl Agent {
             DeskWish::CheckToken => self.begin(Job::CheckToken, calls::check_token(&self.hosts)),
             DeskWish::RevokeToken => self.begin(Job::RevokeToken, calls::revoke_token(&self.hosts)),
             DeskWish::Replies => self.begin(Job::Libraries, calls::libraries(&self.hosts)),
-            DeskWish::Request { method, path, body } => {
-                let call = (method.as_str(), path.as_str(), body.as_str());
-                let errand = flow::request(&self.hosts.api, call, &[("userId", me.as_str())], cx.out);
-                self.errands.begin(Job::Request, errand);
-            }
+
             // Handled before.
             DeskWish::In { .. } => {}
         }
@@ -276,6 +278,7 @@ impl Agent {
             cx.act(Action::Close { conn: self.channel.conn(), code: 1000, reason: "ended".into() });
         }
         self.forget_clocks(cx);
+        self.drop_held(cx);
         self.errands.end(cx.at, |job| matches!(job, Job::Goodbye), cx.out);
         self.go(cx, SessionState::Ended(end), "");
     }

@@ -109,6 +109,11 @@ fn answered(head: &HttpResponse, record: &Record, out: &mut Vec<Happening>) {
         calls::REPLIES => out.push(Happening::User(UserNews::CannedReplies(wire::replies(&body)))),
         calls::CONVERSATION => out.extend(wire::snapshot(&body, true).map(|s| Happening::Snapshot(Box::new(s)))),
         calls::CONVERSATIONS => out.extend(wire::snapshots(&body).map(|s| Happening::Snapshot(Box::new(s)))),
+        calls::CODES => {
+            let codes = wire::named(&body);
+            let news = head.tracing.clone().map(|conversation| UserNews::WrapupCodes { conversation, codes });
+            out.extend(news.map(Happening::User));
+        }
         calls::TEXTS => {
             for message in wire::entities(&body) {
                 out.extend(said(message, None));

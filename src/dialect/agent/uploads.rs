@@ -16,6 +16,8 @@ const LOOKS: u32 = 30;
 #[derive(Debug, Default)]
 pub(super) struct Uploads {
     all: BTreeMap<String, Upload>,
+    /// Messages that wait for their files.
+    pub held: Vec<(String, Deed)>,
 }
 
 #[derive(Debug)]
@@ -35,13 +37,13 @@ struct Upload {
 }
 
 impl Uploads {
-    /// The platform's id of a file that can be sent, or why it cannot.
-    pub fn media(&self, attachment: &str) -> Result<String, String> {
+    /// The platform's id of a file that can be sent, none while it is on its way, or why it cannot be sent.
+    pub fn media(&self, attachment: &str) -> Result<Option<String>, String> {
         let Some(upload) = self.all.get(attachment) else { return Err(format!("file {attachment} is not known")) };
         match (&upload.media, &upload.failed) {
             (_, Some(why)) => Err(format!("{} was not uploaded: {why}", upload.name)),
-            (Some(media), None) if upload.valid => Ok(media.clone()),
-            _ => Err(format!("{} is still being uploaded", upload.name)),
+            (Some(media), None) if upload.valid => Ok(Some(media.clone())),
+            _ => Ok(None),
         }
     }
 
@@ -85,6 +87,7 @@ impl Agent {
         if self.uploads.all.remove(attachment).is_none() {
             flow::not_now("There is no such file", cx.out);
         }
+        self.say_held(cx);
     }
 
     pub(super) fn upload_granted(&mut self, cx: &mut Cx<'_>, attachment: &str, body: &Value) {
@@ -145,7 +148,10 @@ impl Agent {
         let status = flow::text_of(body, "status").unwrap_or_default();
         let Some(upload) = self.uploads.all.get_mut(attachment) else { return };
         match status.to_ascii_lowercase().as_str() {
-            "valid" => upload.valid = true,
+            "valid" => {
+                upload.valid = true;
+                self.say_held(cx);
+            }
             "invalid" => {
                 let what = format!("{}: the platform says “{status}”.", upload.name);
                 let report = Report::new("file-not-sent", "The platform refuses the file", what)
@@ -170,5 +176,22 @@ impl Agent {
             upload.look = None;
         }
         cx.fault(report);
+        self.say_held(cx);
+    }
+
+    /// What waited for its files when the session ended.
+    pub(super) fn drop_held(&mut self, cx: &mut Cx<'_>) {
+        for (_, deed) in std::mem::take(&mut self.uploads.held) {
+            if let Deed::Say { tracing, .. } = deed {
+                cx.delivery(&tracing, Delivery::NotSent { why: "the session ended before its file was uploaded".into() });
+            }
+        }
+    }
+
+    /// Says what waited for a file, or waits on.
+    fn say_held(&mut self, cx: &mut Cx<'_>) {
+        for (conversation, deed) in std::mem::take(&mut self.uploads.held) {
+            self.deed(cx, &conversation, deed);
+        }
     }
 }

@@ -80,9 +80,13 @@ impl SignIns {
     }
 
     /// Whether this user has a permission, such as `conversation:message:create`.
-    #[expect(dead_code, reason = "asked by the platform's services")]
     pub(super) fn may(&self, user: u32, permission: &str) -> bool {
         self.lacking.get(&user).is_none_or(|lacking| !lacking.contains(permission))
+    }
+
+    /// What this user may not do.
+    pub(super) fn lacking(&self, user: u32) -> impl Iterator<Item = &String> {
+        self.lacking.get(&user).into_iter().flatten()
     }
 
     /// From now on the user has all permissions but these.

@@ -59,6 +59,7 @@ const fn order(
 use Kind as K;
 
 const COUNT: Field = f("count", "Times", K::Number(1, 1, 1000));
+const WAY: Field = f("way", "Whose", K::Word(&["inbound", "outbound"]));
 const SESSION: Field = f("session", "Session", K::Session);
 
 /// All orders. A test holds that none is missing.
@@ -314,6 +315,103 @@ pub const FORMS: &[OrderForm] = &[
         ],
     ),
     order(
+        "Agents",
+        "set_queue",
+        "Change a queue",
+        "How long an alert rings, and whether work must be wrapped up; the first queue where none is named.",
+        &[
+            f("queue", "Queue, by name or id", K::Optional("")),
+            f("alerting_timeout_ms", "Alert rings, milliseconds", K::MaybeNumber),
+            f("wrapup_prompt", "Wrap-up", K::Word(&["", "OPTIONAL", "MANDATORY"])),
+        ],
+    ),
+    order(
+        "Agents",
+        "set_platform",
+        "Change the agents' side",
+        "Switches of conversations and notifications; what is left out stays.",
+        &[
+            f("heartbeat_secs", "Heartbeat every, seconds", K::MaybeNumber),
+            f("channel_hours", "Channel life, hours", K::MaybeNumber),
+            f("threading_hours", "Threading window, hours", K::MaybeNumber),
+            f("capacity", "Conversations of an agent", K::MaybeNumber),
+            f("text_chars", "Longest text, characters", K::MaybeNumber),
+            f("typing_per_minute", "Typing per minute", K::MaybeNumber),
+            f("snapshot_messages", "Messages in a notification", K::MaybeNumber),
+        ],
+    ),
+    order(
+        "Agents",
+        "lose_message",
+        "Lose messages",
+        "The other end never sees the next messages of guests (inbound) or agents (outbound).",
+        &[COUNT, WAY],
+    ),
+    order("Agents", "alter_text", "Alter texts", "The other end reads another text than was sent.", &[COUNT, WAY]),
+    order(
+        "Agents",
+        "duplicate_message",
+        "Duplicate messages",
+        "The other end sees the next messages twice, under two ids.",
+        &[COUNT, WAY],
+    ),
+    order(
+        "Notifications",
+        "socket_closing",
+        "Announce maintenance",
+        "Notification sockets are told that they close, and then are closed.",
+        &[f("seconds", "In seconds", K::Number(0, 3600, 60))],
+    ),
+    order(
+        "Notifications",
+        "stop_heartbeats",
+        "Stop heartbeats",
+        "Notification sockets fall silent.",
+        &[f("on", "On", K::Switch(true))],
+    ),
+    order(
+        "Notifications",
+        "evict_channel",
+        "Evict a channel",
+        "It is gone, and nobody is told; the newest where none is named.",
+        &[f("channel", "Channel, by its short id", K::Optional(""))],
+    ),
+    order(
+        "Notifications",
+        "reject_topics",
+        "Reject topics",
+        "Those whose names contain one of these; an empty list ends it.",
+        &[f("topics", "Topics", K::Json("[\".conversations\"]"))],
+    ),
+    order(
+        "Notifications",
+        "drop_notifications",
+        "Lose notifications",
+        "The next notifications are lost on their way.",
+        &[COUNT],
+    ),
+    order(
+        "Notifications",
+        "reorder_notifications",
+        "Reverse notifications",
+        "The next notifications are held, then sent last first.",
+        &[COUNT],
+    ),
+    order(
+        "Notifications",
+        "repeat_snapshots",
+        "Repeat snapshots",
+        "The next states of conversations come twice.",
+        &[COUNT],
+    ),
+    order(
+        "Notifications",
+        "late_snapshots",
+        "Delay snapshots",
+        "The next states of conversations come late; newer ones overtake them.",
+        &[COUNT, f("millis", "Milliseconds", K::Number(0, 600_000, 2000))],
+    ),
+    order(
         "Deployment",
         "set_deployment",
         "Change deployment",
@@ -330,6 +428,7 @@ pub const FORMS: &[OrderForm] = &[
             f("session_secs", "Session life, seconds", K::MaybeNumber),
             f("link_secs", "Link life, seconds", K::MaybeNumber),
             f("idle_secs", "Idle close after, seconds", K::MaybeNumber),
+            f("partner", "Who answers", K::Word(&["", "auto", "bot", "agents"])),
         ],
     ),
     order(
@@ -343,6 +442,7 @@ pub const FORMS: &[OrderForm] = &[
             f("message_bytes", "Bytes of a message", K::MaybeNumber),
             f("attribute_bytes", "Bytes of attributes", K::MaybeNumber),
             f("connections_per_session", "Connections per session", K::MaybeNumber),
+            f("requests_per_token_minute", "API requests per token and minute", K::MaybeNumber),
         ],
     ),
     order("Deployment", "reset", "Reset everything", "Forget all faults and sessions.", &[]),

@@ -174,6 +174,7 @@ async fn ids_are_made_anew_and_the_secret_is_in_the_ready_line_only() {
             "login",
             "pkce_client_id",
             "queue_id",
+            "queues",
             "streaming"
         ]
     );

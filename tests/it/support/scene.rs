@@ -305,6 +305,7 @@ impl Desk {
             queue_id: of("q"),
             pkce_client_id: of("sandbox-pkce"),
             agents: Vec::new(),
+            queues: Vec::new(),
         };
         let environment_box = Box::new(environment.clone());
         self.listener
