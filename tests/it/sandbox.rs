@@ -22,3 +22,4 @@ mod platform_messages;
 mod platform_people;
 mod rest;
 mod sign_in;
+mod tls;

@@ -183,7 +183,10 @@ impl Agent {
     pub(super) fn drop_held(&mut self, cx: &mut Cx<'_>) {
         for (_, deed) in std::mem::take(&mut self.uploads.held) {
             if let Deed::Say { tracing, .. } = deed {
-                cx.delivery(&tracing, Delivery::NotSent { why: "the session ended before its file was uploaded".into() });
+                cx.delivery(
+                    &tracing,
+                    Delivery::NotSent { why: "the session ended before its file was uploaded".into() },
+                );
             }
         }
     }

@@ -92,7 +92,7 @@ fn browser(ui: &mut Ui, e: &mut Environment) {
     optional(ui, "Login organisation", &mut a.login_org, "acme, where the login page shall not ask for it");
     optional(ui, "Identity provider", &mut a.provider, "okta, adfs …, together with the organisation");
     text(ui, "Scope", &mut a.scope, "all that the client has");
-    number(ui, "Renewed early", &mut a.early_secs, " s");
+    number(ui, "Token renewed early", &mut a.early_secs, " s");
 }
 
 fn name(way: SignIn) -> &'static str {
