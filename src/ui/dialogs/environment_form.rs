@@ -121,6 +121,16 @@ impl Form {
         if let Some(problem) = self.ca_file.problem(e.ca_file.as_deref().unwrap_or_default(), ui.ctx()) {
             field_of(ui, |ui| warn(ui, problem));
         }
+        if e.ca_pem.is_some() {
+            field_of(ui, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.label("Certificates that came with the environment are trusted as well.");
+                    if button(ui, None, "Forget them", Weight::Quiet).clicked() {
+                        e.ca_pem = None;
+                    }
+                });
+            });
+        }
         field(ui, "TLS", |ui| {
             ui.checkbox(&mut e.verify_tls, "Verify certificates");
             if !e.verify_tls {
