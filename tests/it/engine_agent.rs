@@ -36,9 +36,17 @@ pub fn agent(desk: &Desk, number: usize, change: impl FnOnce(&mut AgentForm)) ->
     let made = desk.headless.until(LIMIT, |h| h.board().sessions.get(before).map(|s| s.id)).unwrap();
     desk.until(made, "ready", |v| v.state == Some(SessionState::Ready));
     if on_queue {
-        desk.until(made, "on queue", |v| {
-            v.desk.as_ref().is_some_and(|d| d.presence == "OnQueue" && d.routing == "IDLE")
-        });
+        let is_on = |v: &SessionView| v.desk.as_ref().is_some_and(|d| d.presence == "OnQueue" && d.routing == "IDLE");
+        let found = desk.headless.until(LIMIT, |h| h.view(made).filter(|v| is_on(v)));
+        let known = || desk.headless.view(made).map(|v| v.desk.clone());
+        let calls = || {
+            desk.records()
+                .iter()
+                .filter(|r| !r.head.is_empty())
+                .map(|r| format!("{} {:.300} {:.300}\n", r.seq, r.head, r.text().unwrap_or_default()))
+                .collect::<String>()
+        };
+        assert!(found.is_some(), "never on queue: {:?}\n{}", known(), calls());
     }
     made
 }

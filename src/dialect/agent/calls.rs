@@ -313,16 +313,17 @@ pub fn end(hosts: &Hosts, conversation: &str) -> Call {
 
 pub const MESSAGE: &str = "message";
 
-pub fn say(hosts: &Hosts, part: Part<'_>, text: &str, media: &[String], tracing: &str) -> Call {
+pub fn say(hosts: &Hosts, part: Part<'_>, text: &str, tracing: &str) -> Call {
+    message(hosts, part, &json!({ "textBody": text }), tracing)
+}
+
+pub fn say_files(hosts: &Hosts, part: Part<'_>, media: &[String], tracing: &str) -> Call {
+    message(hosts, part, &json!({ "mediaIds": media }), tracing)
+}
+
+fn message(hosts: &Hosts, part: Part<'_>, body: &Value, tracing: &str) -> Call {
     let at = part.url(hosts, "/communications/{m}/messages?useNormalizedMessage=true");
-    let mut body = serde_json::Map::new();
-    if !text.is_empty() {
-        body.insert("textBody".into(), text.into());
-    }
-    if !media.is_empty() {
-        body.insert("mediaIds".into(), json!(media));
-    }
-    let call = json_call("POST", at, &Value::Object(body), MESSAGE);
+    let call = json_call("POST", at, body, MESSAGE);
     Call { tracing: Some(tracing.to_owned()), ..call }
 }
 

@@ -381,8 +381,17 @@ impl Agent {
                 Err(why) => return not(cx, why),
             }
         }
-        let call = calls::say(&self.hosts, part(conversation, mine), &text, &media, &tracing);
-        self.begin(Job::Say { conversation: conversation.to_owned(), tracing }, call);
+        // One request takes a text or files, not both: the files go first, under a name of their own.
+        let (files, text) = (!media.is_empty(), (!text.trim().is_empty()).then_some(text));
+        if files {
+            let tracing = if text.is_some() { format!("{tracing}-files") } else { tracing.clone() };
+            let call = calls::say_files(&self.hosts, part(conversation, mine), &media, &tracing);
+            self.begin(Job::Say { conversation: conversation.to_owned(), tracing }, call);
+        }
+        if let Some(text) = text {
+            let call = calls::say(&self.hosts, part(conversation, mine), &text, &tracing);
+            self.begin(Job::Say { conversation: conversation.to_owned(), tracing }, call);
+        }
     }
 
     fn typing(&mut self, cx: &mut Cx<'_>, conversation: &str, mine: &Participant, tracing: String) {

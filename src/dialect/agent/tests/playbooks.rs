@@ -179,10 +179,12 @@ fn a_file_is_announced_put_looked_at_and_sent() {
     assert!(put.headers.contains(&("x-amz-tagging".into(), "a=b".into())), "exactly the headers that were signed");
     w.deed("c1", Deed::Say { tracing: "t".into(), text: "see".into(), files: vec!["a1".into()] });
     w.run(0.5);
-    let say = w.calls.iter().rfind(|c| c.url.contains("/messages?")).unwrap();
-    let body: serde_json::Value = serde_json::from_slice(&say.body).unwrap();
-    assert_eq!(body["mediaIds"].as_array().map(Vec::len), Some(1));
-    assert_eq!(w.delivery("t"), Some(&Delivery::Delivered));
+    let bodies = w.calls.iter().filter(|c| c.url.contains("/messages?"));
+    let bodies: Vec<serde_json::Value> = bodies.map(|c| serde_json::from_slice(&c.body).unwrap()).collect();
+    let [files, text] = &bodies[bodies.len() - 2..] else { panic!() };
+    assert_eq!(files["mediaIds"].as_array().map(Vec::len), Some(1), "one request takes a text or files, not both");
+    assert_eq!(text, &json!({ "textBody": "see" }));
+    assert_eq!((w.delivery("t"), w.delivery("t-files")), (Some(&Delivery::Delivered), Some(&Delivery::Delivered)));
 }
 
 #[test]
