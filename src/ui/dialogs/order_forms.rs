@@ -360,7 +360,7 @@ pub const FORMS: &[OrderForm] = &[
         "socket_closing",
         "Announce maintenance",
         "Notification sockets are told that they close, and then are closed.",
-        &[f("seconds", "In seconds", K::Number(0, 3600, 60))],
+        &[f("seconds", "In seconds", K::Number(60, 0, 3600))],
     ),
     order(
         "Notifications",
