@@ -69,10 +69,12 @@ fn the_sandbox_tells_when_it_is_ready_and_ends_on_both_signals() {
             "client_id",
             "client_secret",
             "queue_id",
+            "pkce_client_id",
         ] {
             assert!(ready[key].as_str().is_some_and(|v| !v.is_empty()), "{key} in {ready}");
         }
-        assert_eq!(ready.as_object().unwrap().len(), 10);
+        assert!(ready["queues"].is_array() && ready["agents"][0]["email"].is_string(), "{ready}");
+        assert_eq!(ready.as_object().unwrap().len(), 13, "no ca_pem without --tls");
         assert!(ready["guest_socket"].as_str().unwrap().starts_with("ws://127.0.0.1:"));
         interrupt(&child, signal);
         let end = Instant::now() + Duration::from_secs(10);

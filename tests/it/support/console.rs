@@ -59,7 +59,7 @@ impl Desk {
         };
         let headless = Headless::start(options).unwrap();
         let environment = headless.start_sandbox().unwrap();
-        Self { headless, environment, clock, folder: folder }
+        Self { headless, environment, clock, folder }
     }
 
     pub fn connect(&mut self, name: &str) -> SessionId {
