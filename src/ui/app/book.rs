@@ -6,6 +6,7 @@ use crate::engine::{JobId, SandboxState, SignInWait, Ticket};
 use crate::model::{Environment, KeyInfo, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
+use crate::sandbox::AgentUser;
 use crate::ui::settings::SANDBOX;
 use crate::vault::VaultStatus;
 
@@ -196,6 +197,14 @@ impl Book {
         match &self.sandbox {
             SandboxState::Running { environment, .. } => Some(environment),
             _ => None,
+        }
+    }
+
+    /// Who can sign in as an agent of the sandbox.
+    pub fn sandbox_agents(&self) -> &[AgentUser] {
+        match &self.sandbox {
+            SandboxState::Running { ready, .. } => &ready.agents,
+            _ => &[],
         }
     }
 }

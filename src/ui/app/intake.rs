@@ -26,6 +26,7 @@ impl App {
         }
         self.go_on_forgetting(ctx);
         self.go_on_touring(ctx);
+        self.go_on_with_both_ends(ctx);
     }
 
     /// Faults that belong to no session stand in no conversation: they become notices.
@@ -77,6 +78,7 @@ impl App {
             Event::SessionMade { ticket, result } => {
                 let pending = self.book.pending.remove(&ticket);
                 self.tour_session(ticket, &result);
+                self.both_session(ticket, &result);
                 match (result, pending) {
                     (Ok(id), pending) => {
                         self.book.live.insert(id);

@@ -23,6 +23,7 @@ impl App {
         let lead = self.selection.lead();
         match cmd {
             Cmd::StartInSandbox => self.start_in_sandbox(),
+            Cmd::BothEnds => self.begin_both_ends(ctx),
             Cmd::NewSession => self.new_session(),
             Cmd::NewSessionWith => {
                 let name = self.next_name();
@@ -224,7 +225,7 @@ impl App {
         let environment = Box::new(spec.environment.clone());
         let dialect = spec.dialect;
         if self.send(Command::OpenSession { ticket, spec: Box::new(spec), connect }) {
-            // Unverified flows get the token that they need by themselves.
+            // All others get the token that they need by themselves.
             if dialect == DialectId::WebMessaging
                 && environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty())
             {
