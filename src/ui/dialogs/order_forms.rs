@@ -409,7 +409,7 @@ pub const FORMS: &[OrderForm] = &[
         "late_snapshots",
         "Delay snapshots",
         "The next states of conversations come late; newer ones overtake them.",
-        &[COUNT, f("millis", "Milliseconds", K::Number(0, 600_000, 2000))],
+        &[COUNT, f("millis", "Milliseconds", K::Number(2000, 0, 600_000))],
     ),
     order(
         "Deployment",
