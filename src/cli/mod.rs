@@ -74,6 +74,9 @@ pub struct SandboxArgs {
     /// A web origin besides loopback ones that a browser may come from; may be repeated.
     #[arg(long, value_name = "ORIGIN")]
     pub allow_origin: Vec<String>,
+    /// Speak TLS, with a certificate authority of its own: its PEM is in the JSON line, under `ca_pem`.
+    #[arg(long)]
+    pub tls: bool,
 }
 
 #[derive(Debug, Args)]

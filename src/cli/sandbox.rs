@@ -21,6 +21,7 @@ pub fn run(out: &mut Out, args: &SandboxArgs) -> Outcome {
             jwt_ttl_secs: args.jwt_ttl,
             session_ttl_secs: args.session_ttl,
             allow_origins: args.allow_origin.clone(),
+            tls: args.tls,
         };
         // Listen for signals before telling anybody that we are ready.
         let stop = signals::stop()?;

@@ -70,7 +70,7 @@ enum Slot {
     #[default]
     Empty,
     Starting,
-    On(Sandbox),
+    On(Box<Sandbox>),
     /// With the options of the next one, where one was asked for meanwhile.
     Stopping(Option<sandbox::Options>),
 }
@@ -244,14 +244,15 @@ impl Core {
     }
 
     async fn wish(&self, session: SessionId, wish: Wish) {
-        let failed = match self.sessions.get(&session).map(|live| live.wishes.try_send(wish)) {
-            Some(Ok(())) => return,
-            Some(Err(mpsc::error::TrySendError::Full(_))) => Report::new(
+        let Some(live) = self.sessions.get(&session) else { return self.emit(Event::Fault(session_gone())).await };
+        let failed = match live.wishes.try_send(wish) {
+            Ok(()) => return,
+            Err(mpsc::error::TrySendError::Full(_)) => Report::new(
                 "session-busy",
                 "The session did not take this",
                 "Too much waits for it already. Try again in a moment.",
             ),
-            Some(Err(mpsc::error::TrySendError::Closed(_))) | None => session_gone(),
+            Err(mpsc::error::TrySendError::Closed(_)) => session_gone(),
         };
         self.emit(Event::Fault(failed)).await;
     }

@@ -65,6 +65,7 @@ impl Emitter {
             // Numbers, names and what the window itself has said.
             Event::SessionClosed { .. }
             | Event::Kept { .. }
+            | Event::UserKept { .. }
             | Event::SignIn { .. }
             | Event::Sandbox(SandboxState::Stopped | SandboxState::Starting | SandboxState::Running { .. })
             | Event::SandboxStatus(_)

@@ -21,6 +21,12 @@ pub enum Event {
         key: String,
         kept: bool,
     },
+    /// A user's refresh token was put into the vault under this key, or taken out.
+    UserKept {
+        environment_id: String,
+        key: String,
+        kept: bool,
+    },
     Sandbox(SandboxState),
     /// After an order, and as the answer to [`super::Command::AskSandbox`].
     SandboxStatus(Box<sandbox::Status>),

@@ -8,6 +8,7 @@ use super::command::SessionSpec;
 use super::dialects::Bases;
 use super::log::Log;
 use super::transport::client::Clients;
+use crate::model::agents::USER_TOKEN;
 use crate::model::environment::{PROXY_PASSWORD, join_password, proxy_key, split_password, wants_password};
 use crate::model::{DialectId, Environment, Hosts, Report, Secret, SecretKind};
 use crate::vault::Vault;
@@ -67,6 +68,8 @@ fn with_proxy_password(log: &Log, vault: &LazyVault, environment: &Environment) 
 pub fn learn(log: &Log, key: &str, value: &Secret<String>) {
     if key.ends_with(PROXY_PASSWORD) {
         learn_password(log, value);
+    } else if key.contains(USER_TOKEN) {
+        log.learn(SecretKind::AccessToken, value.expose());
     } else {
         log.learn(SecretKind::ClientSecret, value.expose());
     }

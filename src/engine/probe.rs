@@ -3,6 +3,8 @@
 //! A wrong deployment id, an inactive deployment, an origin off the allow-list and a wrong region all look the same at
 //! the socket (403). Here each is asked for on its own.
 
+mod agents;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -47,6 +49,7 @@ pub async fn run(log: &Log, vault: Arc<LazyVault>, environment: Environment) -> 
     probe.deployment().await;
     probe.api().await;
     probe.sign_in();
+    probe.agents().await;
     probe.socket().await;
     probe.checks.push(check_skew(&probe.server));
     probe.checks

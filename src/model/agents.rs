@@ -138,9 +138,12 @@ impl Agents {
     }
 }
 
+/// What stands in the key of every user's pasted token.
+pub const USER_TOKEN: &str = "/user-token/";
+
 /// Key of a user's pasted token in the vault; without a person, for everybody who has none of their own.
 pub fn user_token_key(environment_id: &str, person: &str) -> String {
-    format!("{environment_id}/user-token/{person}")
+    format!("{environment_id}{USER_TOKEN}{person}")
 }
 
 /// Key of a user's refresh token in the vault.

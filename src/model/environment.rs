@@ -58,6 +58,9 @@ pub struct Environment {
     /// PEM file with certificate authorities to trust beside those of the system.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<String>,
+    /// Certificate authorities to trust as well, in PEM: a sandbox tells its own so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ca_pem: Option<String>,
     /// Off means that any certificate is believed; the window says so.
     pub verify_tls: bool,
     /// Open a lost socket again with the same token. Off at first: it hides what a tester wants to see.
@@ -164,6 +167,7 @@ impl Default for Environment {
             queue_id: None,
             proxy: None,
             ca_file: None,
+            ca_pem: None,
             verify_tls: true,
             reconnect: false,
             retry_after_429: true,

@@ -30,13 +30,13 @@ pub(super) fn check_listen(addr: SocketAddr) -> Result<(), Report> {
     .remedy("Use 127.0.0.1:0, or another port of 127.0.0.1 or [::1]."))
 }
 
-/// Checks a `Host` header: a loopback name with our port.
-pub(super) fn check_host(host: Option<&str>, port: u16) -> Result<(), String> {
+/// Checks a `Host` header: a loopback name with our port, which may be left out where it is the usual one.
+pub(super) fn check_host(host: Option<&str>, port: u16, secure: bool) -> Result<(), String> {
     let Some(host) = host else { return Err("The request has no Host header.".to_owned()) };
     // From the right, and never inside the brackets of an IPv6 address.
     let (name, given) = match host.rsplit_once(':') {
         Some((name, digits)) if !digits.contains(']') => (name, digits.parse::<u16>().ok()),
-        _ => (host, Some(80)),
+        _ => (host, Some(if secure { 443 } else { 80 })),
     };
     if !is_loopback_host(name) {
         return Err(format!(
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn hosts_must_be_loopback_with_our_port() {
         for good in ["127.0.0.1:8089", "127.1.2.3:8089", "[::1]:8089", "localhost:8089", "api.LOCALHOST:8089"] {
-            assert_eq!(check_host(Some(good), 8089), Ok(()), "{good}");
+            assert_eq!(check_host(Some(good), 8089, false), Ok(()), "{good}");
         }
         for bad in [
             "127.0.0.1",
@@ -122,10 +122,12 @@ mod tests {
             ":8089",
             "127.0.0.1:8089x",
         ] {
-            assert!(check_host(Some(bad), 8089).is_err(), "{bad}");
+            assert!(check_host(Some(bad), 8089, false).is_err(), "{bad}");
         }
-        assert!(check_host(None, 8089).is_err());
-        assert_eq!(check_host(Some("localhost"), 80), Ok(()));
+        assert!(check_host(None, 8089, false).is_err());
+        assert_eq!(check_host(Some("localhost"), 80, false), Ok(()));
+        assert_eq!(check_host(Some("api.localhost"), 443, true), Ok(()));
+        assert!(check_host(Some("localhost"), 80, true).is_err() && check_host(Some("localhost"), 443, false).is_err());
     }
 
     #[test]

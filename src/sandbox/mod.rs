@@ -41,6 +41,7 @@ mod state;
 mod status;
 mod storage;
 mod sweep;
+mod tls;
 mod tokens;
 mod wire;
 
@@ -81,6 +82,8 @@ pub struct Options {
     pub session_ttl_secs: u32,
     /// Web origins besides loopback ones that a browser may come from.
     pub allow_origins: Vec<String>,
+    /// Speak TLS only, with a certificate authority of its own.
+    pub tls: bool,
 }
 
 impl Default for Options {
@@ -92,6 +95,7 @@ impl Default for Options {
             jwt_ttl_secs: 60,
             session_ttl_secs: 72 * 3600,
             allow_origins: Vec::new(),
+            tls: false,
         }
     }
 }
@@ -112,6 +116,9 @@ pub struct Ready {
     /// The client without a secret, by which people sign in (PKCE).
     #[serde(default)]
     pub pkce_client_id: String,
+    /// Certificate of the authority to trust, where it speaks TLS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ca_pem: Option<String>,
     /// Who can sign in as an agent.
     #[serde(default)]
     pub agents: Vec<AgentUser>,
@@ -171,8 +178,10 @@ impl Sandbox {
             )
             .remedy("Choose another port, or 0 for any that is free.")
         })?;
+        let tls = if options.tls { Some(tls::Tls::new()?) } else { None };
         let me = Identity {
             addr,
+            secure: tls.is_some(),
             deployment_id: ids::uuid(),
             organization_id: ids::uuid(),
             client_id: ids::uuid(),
@@ -187,15 +196,16 @@ impl Sandbox {
         let ready = Ready {
             api: http.clone(),
             login: http.clone(),
-            guest_socket: format!("ws://{addr}/v1"),
+            guest_socket: format!("{}/v1", me.ws()),
             cdn: http.clone(),
-            streaming: format!("ws://{addr}"),
+            streaming: me.ws(),
             control: format!("{http}/control"),
             deployment_id: me.deployment_id.clone(),
             client_id: me.client_id.clone(),
             client_secret: me.client_secret.expose().clone(),
             queue_id: me.queue_id.clone(),
             pkce_client_id: me.pkce_client_id.clone(),
+            ca_pem: tls.as_ref().map(|tls| tls.ca_pem.clone()),
             agents: agents
                 .map(|u| AgentUser { id: u.id.clone(), name: u.name.to_owned(), email: u.email.to_owned() })
                 .collect(),
@@ -208,7 +218,7 @@ impl Sandbox {
         };
         let (shared, ended) = Shared::new(state, clock, options.allow_origins);
         shared.spawn(Arc::clone(&shared).sweep());
-        shared.spawn(server::serve(listener, Arc::clone(&shared)));
+        shared.spawn(server::serve(listener, tls.map(|tls| tls.acceptor), Arc::clone(&shared)));
         Ok(Self { shared, ready: Box::new(ready), ended })
     }
 
@@ -231,6 +241,7 @@ impl Sandbox {
             deployment_id: r.deployment_id,
             client_id: Some(r.client_id),
             queue_id: Some(r.queue_id),
+            ca_pem: r.ca_pem,
             agents: Agents { client_id: Some(r.pkce_client_id), ..Agents::default() },
             flows: Flows {
                 webhook: Webhook { url: format!("{}/crm", self.ready.api), ..Webhook::default() },

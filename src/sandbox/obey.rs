@@ -11,6 +11,7 @@ use super::order::Order;
 use super::partner;
 use super::platform;
 use super::state::{Peer, State, Stop};
+use super::tokens::Holder;
 use crate::model::{Now, Wall};
 
 /// Refusals, or delays, that may stand side by side.
@@ -23,7 +24,9 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
     match order {
         Order::Reset => state.reset(now),
         Order::ExpireToken { token, in_seconds } => {
-            if state.tokens.expire(&token, later(in_seconds, now)) == 0 {
+            let at = later(in_seconds, now);
+            let of_user = state.find_user(&token).map_or(0, |user| state.tokens.expire_held(Holder::User(user), at));
+            if of_user + state.tokens.expire(&token, at) == 0 {
                 return Err(format!("token: there is none of “{}”", shown(&token)));
             }
         }

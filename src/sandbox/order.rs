@@ -40,7 +40,7 @@ pub enum Order {
     /// Forget all faults and sessions, close their connections, and set the deployment and limits as at the start.
     Reset,
     /// Let a token die: `"oauth"`, `"jwt"`, `"session-token"` or `"guest-token"` for all of a kind, or one by its id
-    /// in the status.
+    /// in the status, or those of a user by id or e-mail address.
     ExpireToken {
         token: String,
         /// Now where left out.

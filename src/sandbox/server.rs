@@ -13,8 +13,11 @@ use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::guard::{self, Origin};
 use super::shared::Shared;
@@ -23,6 +26,8 @@ use super::{api, control, descriptors, flows, oauth, platform, socket, storage};
 /// How long a client may take to send the head of a request. So long may a kept connection rest, too: longer than
 /// any heartbeat's interval, or it would be closed in the moment in which it is used again.
 const HEAD: Duration = Duration::from_secs(75);
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Largest body of a request other than an upload.
 const BODY: usize = 512_000;
 
@@ -31,7 +36,7 @@ const BODY: usize = 512_000;
 pub(super) struct Permit(#[expect(dead_code, reason = "held, never looked at")] Arc<OwnedSemaphorePermit>);
 
 /// Serves until [`Shared::end`]. Each connection holds a permit, also after its upgrade to a socket.
-pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn serve(listener: TcpListener, tls: Option<TlsAcceptor>, shared: Arc<Shared>) {
     let router = routes(&shared);
     // More wait to be accepted.
     let permits = Arc::new(Semaphore::new(descriptors::connections()));
@@ -57,19 +62,53 @@ pub(super) async fn serve(listener: TcpListener, shared: Arc<Shared>) {
         // Held by the service, and by the socket that a request may become.
         let permit = Permit(Arc::new(permit));
         let service = TowerToHyperService::new(router.clone().layer(Extension(permit)));
-        let watch = Arc::clone(&shared);
+        let (watch, tls) = (Arc::clone(&shared), tls.clone());
         shared.spawn(async move {
-            let http = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).clone();
-            let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-            tokio::select! {
-                // A client that breaks off or sends nonsense ends its own connection only.
-                _ = &mut connection => {}
-                () = watch.ended() => {
-                    connection.as_mut().graceful_shutdown();
-                    let _ = tokio::time::timeout(Duration::from_secs(1), connection).await;
-                }
+            let Some(tls) = tls else { return talk(stream, service, &watch).await };
+            let secured = tokio::select! {
+                secured = tokio::time::timeout(HANDSHAKE, secure(stream, &tls)) => secured,
+                () = watch.ended() => return,
+            };
+            if let Ok(Some(stream)) = secured {
+                talk(stream, service, &watch).await;
             }
         });
+    }
+}
+
+/// The TLS handshake. Whoever speaks plainly is told so.
+async fn secure(mut stream: TcpStream, tls: &TlsAcceptor) -> Option<TlsStream<TcpStream>> {
+    let mut first = [0];
+    stream.peek(&mut first).await.ok()?;
+    // The content type of a handshake record.
+    if first == [0x16] {
+        return tls.accept(stream).await.ok();
+    }
+    let text = "This port speaks TLS: use https:// and wss://.\n";
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{text}",
+        text.len()
+    );
+    stream.write_all(answer.as_bytes()).await.ok()?;
+    stream.shutdown().await.ok()?;
+    // What is left unread would break the answer off.
+    let _ = stream.read(&mut [0; 16 << 10]).await;
+    None
+}
+
+async fn talk<S>(stream: S, service: TowerToHyperService<Router>, watch: &Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let http = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD).clone();
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
+    tokio::select! {
+        // A client that breaks off or sends nonsense ends its own connection only.
+        _ = &mut connection => {}
+        () = watch.ended() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = tokio::time::timeout(Duration::from_secs(1), connection).await;
+        }
     }
 }
 
@@ -100,9 +139,8 @@ async fn gate(Shares(shared): Shares<Arc<Shared>>, request: Request, next: Next)
     let origin = one(headers, header::ORIGIN);
     let checked = match (host, origin) {
         (Err(e), _) | (_, Err(e)) => Err(e),
-        (Ok(host), Ok(origin)) => {
-            guard::check_host(host, shared.port).and_then(|()| guard::check_origin(origin, &shared.allow_origins))
-        }
+        (Ok(host), Ok(origin)) => guard::check_host(host, shared.port, shared.secure)
+            .and_then(|()| guard::check_origin(origin, &shared.allow_origins)),
     };
     let page = match &checked {
         Ok(Some(Origin::Page(page))) => HeaderValue::from_str(page).ok(),

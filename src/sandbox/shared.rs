@@ -22,6 +22,8 @@ pub(super) struct Shared {
     /// A clone in each task; when all are gone, all have ended.
     alive: Mutex<Option<mpsc::Sender<()>>>,
     pub(super) port: u16,
+    /// It speaks TLS.
+    pub(super) secure: bool,
     pub(super) allow_origins: Vec<String>,
 }
 
@@ -38,6 +40,7 @@ impl Shared {
         clock.on_move(Box::new(move || bell.notify_one()));
         let shared = Arc::new(Self {
             port: state.me.addr.port(),
+            secure: state.me.secure,
             state: Mutex::new(state),
             clock,
             rearm,

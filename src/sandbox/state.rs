@@ -35,6 +35,8 @@ const HISTORY: usize = 10_000;
 /// Names made anew at each start.
 pub(super) struct Identity {
     pub(super) addr: SocketAddr,
+    /// It speaks TLS.
+    pub(super) secure: bool,
     pub(super) deployment_id: String,
     pub(super) organization_id: String,
     pub(super) client_id: String,
@@ -46,7 +48,11 @@ pub(super) struct Identity {
 
 impl Identity {
     pub(super) fn http(&self) -> String {
-        format!("http://{}", self.addr)
+        format!("{}://{}", if self.secure { "https" } else { "http" }, self.addr)
+    }
+
+    pub(super) fn ws(&self) -> String {
+        format!("{}://{}", if self.secure { "wss" } else { "ws" }, self.addr)
     }
 }
 

@@ -68,7 +68,7 @@ pub(super) async fn config(Shares(shared): Shares<Arc<Shared>>, Path(id): Path<S
                     },
                 },
                 "apps": { "conversations": {
-                    "messagingEndpoint": format!("ws://{}", state.me.addr),
+                    "messagingEndpoint": state.me.ws(),
                     "sessionDurationSeconds": d.session_secs,
                     "showAgentTypingIndicator": true,
                     "showUserTypingIndicator": d.typing,

@@ -104,6 +104,7 @@ mod tests {
     fn state() -> State {
         let me = Identity {
             addr: ([127, 0, 0, 1], 8089).into(),
+            secure: false,
             deployment_id: "d1".into(),
             organization_id: "o1".into(),
             client_id: "c1".into(),

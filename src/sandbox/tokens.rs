@@ -183,8 +183,16 @@ impl Tokens {
 
     /// Lets tokens end at `at`: all of a kind, or one by its id. How many there were.
     pub(super) fn expire(&mut self, which: &str, at: Wall) -> usize {
-        let hit: Vec<u32> =
-            self.all.iter().filter(|(_, t)| t.holder.kind() == which || t.id == which).map(|(n, _)| *n).collect();
+        self.expire_all(at, |t| t.holder.kind() == which || t.id == which)
+    }
+
+    /// As [`Self::expire`], those of this holder.
+    pub(super) fn expire_held(&mut self, holder: Holder, at: Wall) -> usize {
+        self.expire_all(at, |t| t.holder == holder)
+    }
+
+    fn expire_all(&mut self, at: Wall, hit: impl Fn(&Token) -> bool) -> usize {
+        let hit: Vec<u32> = self.all.iter().filter(|(_, t)| hit(t)).map(|(n, _)| *n).collect();
         for number in &hit {
             self.end(*number, at);
         }

@@ -128,7 +128,7 @@ fn deeds(ui: &mut Ui, placed: &Placed<'_>, scene: &Scene<'_>, acts: &mut Acts) {
         Server::Vendor => ("Treat as expired", "Only here: the server cannot be told and goes on taking it."),
     };
     for (deed, title, tip) in [
-        (ClockDeed::Refresh, "Refresh now", "Get a fresh one now."),
+        (ClockDeed::Refresh, "Refresh now", refresh_tip(&placed.clock.fact.id)),
         (ClockDeed::Expire, expire, expire_tip),
         (ClockDeed::Corrupt, "Corrupt", "Damage the copy in memory, so that the server refuses it."),
         (ClockDeed::Forget, "Forget", forget_tip(&placed.clock.fact.id)),
@@ -166,8 +166,13 @@ enum Server {
 fn whose(placed: &Placed<'_>, scene: &Scene<'_>) -> Server {
     let Some(sandbox) = scene.book.sandbox_environment() else { return Server::Vendor };
     let Some(view) = placed.session else {
-        let mine = placed.clock.fact.id.split_once(':').is_some_and(|(_, id)| id == SANDBOX);
-        return if mine { Server::Sandbox(None) } else { Server::Vendor };
+        let of = placed.clock.fact.id.split_once(':').map_or("", |(_, of)| of);
+        let person = of.strip_prefix(SANDBOX).and_then(|of| of.strip_prefix(":user:")).filter(|p| !p.is_empty());
+        return match person {
+            Some(person) => Server::Sandbox(Some(person.to_owned())),
+            None if of == SANDBOX => Server::Sandbox(None),
+            None => Server::Vendor,
+        };
     };
     // A sandbox that was started again has other addresses.
     let in_it = |e: &&Environment| e.guest_socket.is_some() && e.guest_socket == sandbox.guest_socket;
@@ -190,10 +195,19 @@ fn at_server(placed: &Placed<'_>, server: &Server, acts: &mut Acts) {
     let order = match (placed.clock.fact.id.as_str(), session) {
         (JWT, Some(session)) => return acts.push(Act::ExpireJwt(session.clone())),
         (JWT, None) => token("jwt"),
+        (_, Some(person)) if placed.session.is_none() => token(person),
         _ if placed.session.is_none() => token("oauth"),
         _ => Order::ExpireSession { session: session.clone(), in_seconds: None },
     };
     acts.push(Act::Engine(Box::new(Command::Order { order })));
+}
+
+fn refresh_tip(id: &str) -> &'static str {
+    if id.contains(":user:") {
+        "By its refresh token. Where none was given: sign in again in the browser."
+    } else {
+        "Get a fresh one now."
+    }
 }
 
 /// What is forgotten, and where.
@@ -203,6 +217,9 @@ fn forget_tip(id: &str) -> &'static str {
         "session-idle" => {
             "Takes the session token out of the keyring: once closed, the session cannot be resumed. Until then it goes \
              on."
+        }
+        _ if id.contains(":user:") => {
+            "Drops the user's token from memory, and its refresh token from the keyring. Then somebody signs in again."
         }
         _ if id.starts_with("oauth") => {
             "Drops the access token from memory. It is not in the keyring; the client secret there stays."

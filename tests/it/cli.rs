@@ -35,7 +35,13 @@ fn text(output: &Output) -> String {
 }
 
 pub fn ready_sandbox(home: &Path) -> (Child, Value) {
-    let mut child = sessionscope(home).arg("sandbox").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    ready_sandbox_with(home, &[])
+}
+
+fn ready_sandbox_with(home: &Path, more: &[&str]) -> (Child, Value) {
+    let mut command = sessionscope(home);
+    command.arg("sandbox").args(more).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     (child, serde_json::from_str(&line).expect("the ready line is JSON"))
@@ -64,13 +70,14 @@ fn the_sandbox_tells_when_it_is_ready_and_ends_on_both_signals() {
             "client_secret",
             "pkce_client_id",
             "queue_id",
+            "pkce_client_id",
         ] {
             assert!(ready[key].as_str().is_some_and(|v| !v.is_empty()), "{key} in {ready}");
         }
         for list in ["agents", "queues"] {
             assert!(ready[list].as_array().is_some_and(|l| !l.is_empty()), "{list} in {ready}");
         }
-        assert_eq!(ready.as_object().unwrap().len(), 13);
+        assert_eq!(ready.as_object().unwrap().len(), 13, "no ca_pem without --tls");
         assert!(ready["guest_socket"].as_str().unwrap().starts_with("ws://127.0.0.1:"));
         interrupt(&child, signal);
         let end = Instant::now() + Duration::from_secs(10);
@@ -391,6 +398,44 @@ fn a_script_runs_against_an_environment_file_and_fails_where_a_reply_stays_out()
     let said = text(&output);
     assert!(said.contains("1 of 2 scenarios hold") && said.contains("FAILS") && said.contains("received:"), "{said}");
     assert!(!said.contains(ready["client_secret"].as_str().unwrap()));
+    interrupt(&child, "TERM");
+    child.wait().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn the_ready_line_of_a_secured_sandbox_is_an_environment_that_trusts_it() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut child, ready) = ready_sandbox_with(home.path(), &["--tls"]);
+    assert!(ready["api"].as_str().unwrap().starts_with("https://127.0.0.1:"), "{ready}");
+    let pem = ready["ca_pem"].as_str().unwrap();
+    assert!(pem.starts_with("-----BEGIN CERTIFICATE-----") && !pem.contains("PRIVATE"), "{pem}");
+    let write = |name: &str, value: &Value| {
+        let file = home.path().join(name);
+        std::fs::write(&file, value.to_string()).unwrap();
+        file
+    };
+    let file = write("environment.json", &ready);
+    let script = write("script.yaml", &Value::Null);
+    let steps = "scenarios:\n  Holds:\n    - say: hello\n    - waitForReplyContaining: You said\n";
+    std::fs::write(&script, steps).unwrap();
+    let output = sessionscope(home.path()).arg("run").arg(&script).arg("--environment").arg(&file).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+    let output = sessionscope(home.path()).arg("doctor").arg("--environment").arg(&file).output().unwrap();
+    let said = text(&output);
+    for part in ["deployment: active", "guest socket: 127.0.0.1", "agents' sign-in: 127.0.0.1", "knows the client"] {
+        assert!(said.contains(part), "{part} is missing in:\n{said}");
+    }
+    let mut bare = ready.clone();
+    bare.as_object_mut().unwrap().remove("ca_pem");
+    let file = write("bare.json", &bare);
+    let output = sessionscope(home.path()).arg("run").arg(&script).arg("--environment").arg(&file).output().unwrap();
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        said.contains("No secure connection to 127.0.0.1") || said.contains("no certificate authorities"),
+        "{said}"
+    );
     interrupt(&child, "TERM");
     child.wait().unwrap();
 }

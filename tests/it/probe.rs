@@ -37,7 +37,7 @@ fn the_socket_that_was_opened_to_see_is_closed_and_all_of_it_is_on_record() {
     for _ in 0..2 {
         let checks = probe(&desk, desk.environment.clone());
         assert!(checks.iter().all(Result::is_ok), "{checks:?}");
-        assert_eq!(checks.len(), 5, "{checks:?}");
+        assert_eq!(checks.len(), 6, "{checks:?}");
     }
     let one = vec![
         (Kind::SocketOpening, Direction::Sent),
@@ -65,4 +65,34 @@ fn what_the_environment_does_not_name_is_not_checked() {
     assert!(lines[3].contains("clocks: the server is"), "{lines:?}");
     assert_eq!(lines.len(), 4);
     assert!(!desk.records().iter().any(|r| r.kind == Kind::HttpRequest), "nothing was asked for in vain");
+}
+
+#[test]
+fn how_agents_would_sign_in_is_looked_at_without_a_person() {
+    let desk = Desk::open();
+    let told = |environment: &Environment| {
+        let checks = probe(&desk, environment.clone());
+        checks.into_iter().find(|c| match c {
+            Ok(line) => line.starts_with("agents' sign-in"),
+            Err(report) => matches!(report.code.as_str(), "login-page" | "sign-in-port" | "bad-redirect"),
+        })
+    };
+    let good = desk.environment.clone();
+    let line = told(&good).unwrap().unwrap();
+    assert!(line.contains("knows the client and sends browsers back to http://localhost:"), "{line}");
+    let mut wrong = good.clone();
+    wrong.agents.client_id = Some("guess".into());
+    assert_eq!(told(&wrong).unwrap().unwrap_err().code, "login-page");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut port = good.clone();
+    port.agents.redirect_port = taken.local_addr().unwrap().port();
+    assert_eq!(told(&port).unwrap().unwrap_err().code, "sign-in-port");
+    let mut far = good.clone();
+    far.agents.redirect_uri = Some("https://example.com/".into());
+    assert_eq!(told(&far).unwrap().unwrap_err().code, "bad-redirect");
+    let mut pasted = good.clone();
+    pasted.agents.sign_in = sessionscope::model::agents::SignIn::Pasted;
+    assert!(told(&pasted).unwrap().unwrap().ends_with("not checked"));
+    let none = Environment { agents: Default::default(), ..good };
+    assert!(told(&none).is_none(), "nothing is set, so nothing is said");
 }

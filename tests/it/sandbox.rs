@@ -24,3 +24,4 @@ mod platform_people;
 mod rest;
 mod sign_in;
 mod vendor_sdk;
+mod tls;

@@ -374,3 +374,62 @@ fn what_was_filled_in_is_still_there_after_escape_and_after_a_look_at_another_en
     keys(&mut h, Modifiers::COMMAND | Modifiers::SHIFT, Key::E);
     assert!(!tells(&h, "· not saved"), "nothing is left to be saved");
 }
+
+#[test]
+fn how_agents_sign_in_is_filled_in_and_checked() {
+    use sessionscope::model::agents::SignIn;
+    let desk = stored();
+    let mut h = environments(&desk);
+    press_far(&mut h, "Agents");
+    fill(&mut h, "Client id for agents", "pkce-client");
+    fill(&mut h, "Redirect URI", "https://example.com/callback");
+    assert!(tells(&h, "must begin with http://"));
+    let save = h.get_by_label("Save");
+    assert!(save.accesskit_node().is_disabled(), "nobody could come back");
+    keys(&mut h, Modifiers::COMMAND, Key::A);
+    keys(&mut h, Modifiers::NONE, Key::Backspace);
+    fill(&mut h, "Redirect URI", "http://localhost:8400/callback");
+    let e = saved(&mut h);
+    assert_eq!(e.agents.client_id.as_deref(), Some("pkce-client"));
+    assert_eq!(e.agents.redirect_uri.as_deref(), Some("http://localhost:8400/callback"));
+    choose(&mut h, "Users sign in", "By a pasted token");
+    fill(&mut h, "Token of", "agent@example.com");
+    h.get_by_role_and_label(Role::PasswordInput, "User's token").focus();
+    h.run_ok();
+    type_keys(&mut h, "a-pasted-token");
+    desk.listener.take();
+    let e = saved(&mut h);
+    assert_eq!(e.agents.sign_in, SignIn::Pasted);
+    let key = format!("{}/user-token/agent@example.com", e.id);
+    let kept = desk.listener.take().into_iter().any(|c| matches!(c, Command::KeepSecret { key: k, .. } if k == key));
+    assert!(kept, "it goes to the keyring");
+    let text = h.state().settings().to_json();
+    assert!(!text.contains("a-pasted-token") && text.contains(&key), "its key is known, so that it can be forgotten");
+}
+
+#[test]
+fn somebody_who_is_awaited_from_the_browser_is_told_and_can_be_given_up() {
+    use sessionscope::engine::SignInWait;
+    use sessionscope::model::Clock as _;
+    let desk = stored();
+    let mut h = open(&desk);
+    let waiting = SignInWait {
+        person: "agent@example.com".into(),
+        environment: "Test".into(),
+        address: "https://login.example/oauth/authorize?state=x".into(),
+        until: desk.clock.now().mono + std::time::Duration::from_secs(125),
+    };
+    let id = "oauth:e1:user:agent@example.com".to_owned();
+    desk.listener.tell(Event::SignIn { id: id.clone(), waiting: Some(Box::new(waiting)) });
+    h.step();
+    h.step();
+    assert!(sees(&h, "Waiting for the browser") && tells(&h, "agent@example.com shall sign in to “Test”. 2:05 left."));
+    press(&mut h, "Copy address");
+    desk.listener.take();
+    press(&mut h, "Cancel");
+    assert!(matches!(&desk.listener.take()[..], [Command::CancelSignIn { id: told }] if *told == id));
+    desk.listener.tell(Event::SignIn { id, waiting: None });
+    h.step();
+    h.step();
+    assert!(!sees(&h, "Waiting for the browser"));
+}

@@ -100,9 +100,11 @@ impl Task {
 
     pub(super) fn keep_refresh(&self, value: Option<Secret<String>>) {
         let Some(key) = self.refresh_key() else { return };
-        let (vault, log) = (self.vault.clone(), self.log.clone());
-        tokio::task::spawn_blocking(move || {
-            if let Err(report) = means::change(&vault, &key, value) {
+        let (vault, log, emitter) = (self.vault.clone(), self.log.clone(), self.emitter.clone());
+        let (environment_id, kept) = (self.of.environment.id.clone(), value.is_some());
+        tokio::task::spawn_blocking(move || match means::change(&vault, &key, value) {
+            Ok(()) => emitter.emit_blocking(Event::UserKept { environment_id, key, kept }),
+            Err(report) => {
                 log.fact(SessionId::NONE, &Fact::Fault(report));
             }
         });

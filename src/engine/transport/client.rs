@@ -54,10 +54,13 @@ fn configured(environment: &Environment, hosts: &Hosts) -> Result<ClientBuilder,
             .remedy("Write it as http://host:port, https://host:port or socks5://host:port.")
         })?),
     };
-    let authorities = match environment.ca_file.as_deref().map(str::trim) {
+    let mut authorities = match environment.ca_file.as_deref().map(str::trim) {
         None | Some("") => Vec::new(),
-        Some(file) => authorities(Path::new(file))?,
+        Some(file) => of_file(Path::new(file))?,
     };
+    if let Some(pem) = environment.ca_pem.as_deref() {
+        authorities.extend(of_pem(pem.as_bytes(), "ca_pem")?);
+    }
     if !environment.verify_tls {
         return Ok(b.tls_danger_accept_invalid_certs(true));
     }
@@ -65,20 +68,28 @@ fn configured(environment: &Environment, hosts: &Hosts) -> Result<ClientBuilder,
     let plain = [&hosts.api, &hosts.login, &hosts.guest_socket, &hosts.cdn]
         .into_iter()
         .all(|h| h.is_empty() || h.starts_with("http://") || h.starts_with("ws://"));
-    Ok(if plain { b.tls_certs_only(authorities) } else { b.tls_certs_merge(authorities) })
+    // Nor is it for a server of this computer that brought its own authority.
+    let own = environment.ca_pem.is_some() && environment.is_loopback();
+    Ok(if plain || own { b.tls_certs_only(authorities) } else { b.tls_certs_merge(authorities) })
 }
 
-fn authorities(file: &Path) -> Result<Vec<Certificate>, Report> {
-    let bad = |what: String| {
-        Report::new("bad-ca-file", "The CA file cannot be used", format!("{}: {what}", file.display()))
-            .remedy("Give a PEM file that holds one or more certificates (-----BEGIN CERTIFICATE-----).")
-    };
-    let pem = std::fs::read(file).map_err(|e| bad(e.to_string()))?;
-    let found = Certificate::from_pem_bundle(&pem).map_err(|e| bad(e.to_string()))?;
+fn of_file(file: &Path) -> Result<Vec<Certificate>, Report> {
+    let place = file.display().to_string();
+    let pem = std::fs::read(file).map_err(|e| bad_ca(&place, &e.to_string()))?;
+    of_pem(&pem, &place)
+}
+
+fn of_pem(pem: &[u8], place: &str) -> Result<Vec<Certificate>, Report> {
+    let found = Certificate::from_pem_bundle(pem).map_err(|e| bad_ca(place, &e.to_string()))?;
     if found.is_empty() {
-        return Err(bad("it holds no certificate".into()));
+        return Err(bad_ca(place, "it holds no certificate"));
     }
     Ok(found)
+}
+
+fn bad_ca(place: &str, what: &str) -> Report {
+    Report::new("bad-ca-file", "The CA file cannot be used", format!("{place}: {what}"))
+        .remedy("Give a PEM file that holds one or more certificates (-----BEGIN CERTIFICATE-----).")
 }
 
 fn build(b: ClientBuilder) -> Result<Client, Report> {

@@ -120,6 +120,7 @@ mod tests {
     fn topics_are_told_from_what_only_looks_like_one() {
         let me = Identity {
             addr: ([127, 0, 0, 1], 8089).into(),
+            secure: false,
             deployment_id: "d1".into(),
             organization_id: "o1".into(),
             client_id: "c1".into(),

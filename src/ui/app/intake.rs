@@ -121,6 +121,7 @@ impl App {
                     self.book.probe = Probe::Done(checks);
                 }
             }
+            Event::UserKept { environment_id, key, kept } => self.user_kept(&environment_id, key, kept),
             Event::SignIn { id, waiting: Some(waiting) } => drop(self.book.sign_ins.insert(id, *waiting)),
             Event::SignIn { id, waiting: None } => drop(self.book.sign_ins.remove(&id)),
             Event::Fault(report) => self.toasts.report(report),

@@ -79,10 +79,7 @@ fn browser(ui: &mut Ui, id: &str, waiting: &SignInWait, scene: &Scene<'_>, acts:
     ui.spacing_mut().item_spacing.y = space::TIGHT;
     let left = waiting.until.since(scene.now.mono).as_secs();
     ui.ctx().request_repaint_after(Duration::from_secs(1));
-    ui.horizontal(|ui| {
-        ui.spinner();
-        ui.label(RichText::new("Waiting for the browser").font(font::strong()));
-    });
+    ui.label(RichText::new("Waiting for the browser").font(font::strong()));
     let who = if waiting.person.is_empty() { "Somebody" } else { waiting.person.as_str() };
     let what = format!("{who} shall sign in to “{}”. {}:{:02} left.", waiting.environment, left / 60, left % 60);
     ui.add(Label::new(RichText::new(what).color(t.text.weak)).wrap());

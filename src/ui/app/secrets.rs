@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{App, Keeping};
 use crate::engine::{Command, secret_key};
+use crate::model::agents::USER_TOKEN;
 use crate::model::environment::{pasted_key, proxy_key};
 use crate::model::{Report, Secret, SessionId, Wall};
 use crate::ui::settings::{KeptSession, SANDBOX};
@@ -25,6 +26,7 @@ impl App {
     /// Wants what is kept under this key gone. The key stays in the settings until it is.
     pub(super) fn forget(&mut self, key: String) {
         self.book.secrets.remove(&key);
+        self.settings.user_keys.remove(&key);
         self.forgetting.asked.remove(&key);
         if !self.settings.forget.contains(&key) {
             self.settings.forget.push(key);
@@ -69,7 +71,23 @@ impl App {
     pub(super) fn keep_secret(&mut self, key: String, value: Secret<String>) {
         if self.send(Command::KeepSecret { key: key.clone(), value }) {
             self.settings.forget.retain(|k| *k != key);
+            if key.contains(USER_TOKEN) {
+                self.settings.user_keys.insert(key.clone());
+            }
             self.book.secrets.insert(key, Keeping::Waiting);
+        }
+    }
+
+    /// A user's token is in the keyring, or not any more.
+    pub(super) fn user_kept(&mut self, environment_id: &str, key: String, kept: bool) {
+        if !kept {
+            self.settings.user_keys.remove(&key);
+        } else if self.settings.environment(environment_id).is_some() {
+            self.settings.forget.retain(|k| *k != key);
+            self.settings.user_keys.insert(key);
+        } else {
+            // Its environment was deleted meanwhile: nobody could find it again.
+            self.forget(key);
         }
     }
 
@@ -121,6 +139,11 @@ impl App {
         self.forget(secret_key(id));
         self.forget(proxy_key(id));
         self.forget(pasted_key(id));
+        let prefix = format!("{id}/");
+        let keys = self.settings.user_keys.iter().filter(|key| key.starts_with(&prefix)).cloned();
+        for key in keys.collect::<Vec<_>>() {
+            self.forget(key);
+        }
         self.forget_kept(|k| k.environment_id == id);
     }
 

@@ -2,6 +2,7 @@
 
 use egui::{CollapsingHeader, ComboBox, DragValue, Label, RichText, TextEdit, Ui};
 
+use super::environment_agents::{self, AgentsForm};
 use super::environment_ca::CaFile;
 use super::environment_flows::{self, FlowsForm};
 use super::secret_field::SecretField;
@@ -19,6 +20,7 @@ pub struct Form {
     pub environment: Environment,
     secret: SecretField,
     pasted: SecretField,
+    agents: AgentsForm,
     flows: FlowsForm,
     own_hosts: bool,
     ca_file: CaFile,
@@ -31,6 +33,7 @@ impl Form {
             environment,
             secret: SecretField::default(),
             pasted: SecretField::default(),
+            agents: AgentsForm::default(),
             flows: FlowsForm::default(),
             own_hosts,
             ca_file: CaFile::default(),
@@ -43,6 +46,8 @@ impl Form {
             self.secret.kept();
         } else if pasted_key(&self.environment.id) == key {
             self.pasted.kept();
+        } else {
+            self.agents.secret_kept(&self.environment.id, key);
         }
     }
 
@@ -50,11 +55,12 @@ impl Form {
     pub fn save_secrets(&mut self, acts: &mut Acts) -> bool {
         let id = &self.environment.id;
         let secret = self.secret.save(crate::engine::secret_key(id), acts);
-        self.pasted.save(pasted_key(id), acts) || secret
+        let pasted = self.pasted.save(pasted_key(id), acts);
+        self.agents.save(id, acts) || pasted || secret
     }
 
     pub fn has_unsaved_secrets(&self) -> bool {
-        self.secret.is_unsaved() || self.pasted.is_unsaved()
+        self.secret.is_unsaved() || self.pasted.is_unsaved() || self.agents.is_unsaved()
     }
 
     /// Why it cannot be saved.
@@ -71,7 +77,7 @@ impl Form {
         if let Some(what) = source.or(environment_flows::problem(&e.flows.webhook)) {
             return Some(missing(what));
         }
-        e.hosts().and_then(|_| e.org_base()).err()
+        environment_agents::problem(&e.agents).or_else(|| e.hosts().and_then(|_| e.org_base()).err())
     }
 
     pub fn paint(&mut self, ui: &mut Ui, scene: &Scene<'_>, acts: &mut Acts) {
@@ -115,6 +121,16 @@ impl Form {
         if let Some(problem) = self.ca_file.problem(e.ca_file.as_deref().unwrap_or_default(), ui.ctx()) {
             field_of(ui, |ui| warn(ui, problem));
         }
+        if e.ca_pem.is_some() {
+            field_of(ui, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.label("Certificates that came with the environment are trusted as well.");
+                    if button(ui, None, "Forget them", Weight::Quiet).clicked() {
+                        e.ca_pem = None;
+                    }
+                });
+            });
+        }
         field(ui, "TLS", |ui| {
             ui.checkbox(&mut e.verify_tls, "Verify certificates");
             if !e.verify_tls {
@@ -122,6 +138,7 @@ impl Form {
             }
         });
         environment_token::paint(ui, e, &mut self.secret, &mut self.pasted, scene);
+        self.agents.paint(ui, e, scene);
         self.keys(ui, scene, acts);
         self.behaviour(ui);
         self.flows.paint(ui, &mut self.environment.flows);

@@ -3,6 +3,7 @@
 mod about;
 mod audit_log;
 mod confirm;
+mod environment_agents;
 mod environment_ca;
 mod environment_flows;
 mod environment_form;

@@ -7,6 +7,7 @@ mod store;
 
 pub use store::Store;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,8 @@ pub struct Settings {
     pub recent: Vec<PathBuf>,
     /// Sessions whose tokens the keyring holds, newest last; at most [`KEPT`].
     pub kept: Vec<KeptSession>,
+    /// Keys under which the keyring holds tokens of people who signed in as agents.
+    pub user_keys: BTreeSet<String>,
     /// Keys that the keyring shall forget, until it says that it has.
     pub forget: Vec<String>,
     pub drafts: Drafts,
@@ -116,6 +119,7 @@ impl Default for Settings {
             table: Value::Null,
             recent: Vec::new(),
             kept: Vec::new(),
+            user_keys: BTreeSet::new(),
             forget: Vec::new(),
             drafts: Drafts::default(),
             other: Map::new(),
@@ -153,6 +157,7 @@ impl Settings {
         set(&mut out.table, take("table"), "table", &mut bad);
         set(&mut out.recent, take("recent"), "recent", &mut bad);
         set(&mut out.kept, take("kept"), "kept", &mut bad);
+        set(&mut out.user_keys, take("user_keys"), "user_keys", &mut bad);
         set(&mut out.forget, take("forget"), "forget", &mut bad);
         set(&mut out.drafts, take("drafts"), "drafts", &mut bad);
         for value in environments {
@@ -194,6 +199,7 @@ impl Settings {
         put("table", self.table.clone());
         put("recent", json(&self.recent));
         put("kept", json(&self.kept));
+        put("user_keys", json(&self.user_keys));
         put("forget", json(&self.forget));
         put("drafts", json(&self.drafts));
         serde_json::to_string_pretty(&map).unwrap_or_default()

@@ -316,6 +316,9 @@ async fn a_user_s_token_is_revoked_by_its_bearer_and_by_order() {
     let (one, other) = (token("agent1@sandbox.invalid").await, token("agent1@sandbox.invalid").await);
     b.rig.order(json!({ "do": "revoke_user_tokens", "user": b.rig.ready.agents[0].id }));
     assert_eq!((b.status_of(&one).await, b.status_of(&other).await, b.status_of(&two).await), (401, 401, 200));
+    let (one, other) = (token("agent1@sandbox.invalid").await, token("agent3@sandbox.invalid").await);
+    b.rig.order(json!({ "do": "expire_token", "token": "agent1@sandbox.invalid" }));
+    assert_eq!((b.status_of(&one).await, b.status_of(&other).await), (401, 200));
     let order = sessionscope::sandbox::Order::parse(r#"{"do":"revoke_user_tokens","user":"x"}"#).unwrap();
     assert!(b.rig.sandbox.order(order).unwrap_err().what.contains("user: "));
     b.rig

@@ -22,7 +22,7 @@ pub struct Desk {
     pub headless: Headless,
     pub environment: Environment,
     pub clock: Option<Arc<ManualClock>>,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Desk {
@@ -59,7 +59,7 @@ impl Desk {
         };
         let headless = Headless::start(options).unwrap();
         let environment = headless.start_sandbox().unwrap();
-        Self { headless, environment, clock, _folder: folder }
+        Self { headless, environment, clock, folder }
     }
 
     pub fn connect(&mut self, name: &str) -> SessionId {
@@ -100,6 +100,24 @@ impl Desk {
                 .collect();
             panic!("never {what}: {state:?}\n{}", said.join("\n"))
         })
+    }
+
+    /// All that was written into the folder so far, by file.
+    pub fn written(&self) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        self.headless.writer().flush().unwrap();
+        let mut folders = vec![self.folder.path().to_owned()];
+        let mut all = Vec::new();
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    all.push((path.clone(), std::fs::read(path).unwrap()));
+                }
+            }
+        }
+        all
     }
 
     pub fn reader(&self) -> Reader {

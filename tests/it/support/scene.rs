@@ -304,6 +304,7 @@ impl Desk {
             client_secret: of("x"),
             queue_id: of("q"),
             pkce_client_id: of("sandbox-pkce"),
+            ca_pem: None,
             agents: Vec::new(),
             queues: Vec::new(),
         };
