@@ -14,7 +14,7 @@ const EACH: &[ClockDeed] = &[Refresh, Expire, Corrupt, Forget];
 /// What a flow has beside messages, as it is written in a script.
 fn deeds(flow: DialectId) -> &'static [&'static str] {
     match flow {
-        DialectId::WebMessaging => &["connect", "leave", "history", "start-new"],
+        DialectId::WebMessaging => &["connect", "leave", "history", "start-new", "answer"],
         DialectId::Agent => &["connect", "leave", "request"],
         DialectId::SessionToken => &["connect", "leave", "refresh", "request", "form"],
         DialectId::ExternalContact => &["connect", "leave", "refresh", "request"],
@@ -41,6 +41,7 @@ fn clocks(flow: DialectId) -> &'static [Clock] {
 pub fn check(flow: DialectId, step: &Step) -> Result<(), String> {
     let deed = match step {
         Step::Send { form: Some(_), .. } => "form",
+        Step::Answer(_) => "answer",
         Step::Do(wish, _) => match wish.as_ref() {
             Wish::Clock { id, deed } => return check_clock(flow, id, *deed),
             wish => deed_of(wish),
@@ -149,7 +150,7 @@ mod tests {
         };
         for flow in DialectId::ALL {
             let known: Vec<&str> = deeds(flow).iter().map(deed_of).collect();
-            let told: Vec<&str> = super::deeds(flow).iter().copied().filter(|d| *d != "form").collect();
+            let told: Vec<&str> = super::deeds(flow).iter().copied().filter(|d| !matches!(*d, "form" | "answer")).collect();
             assert!(told.iter().all(|d| known.contains(d)), "{flow:?} does {known:?}, the table says {told:?}");
             assert_eq!(told.len(), known.len(), "{flow:?} does {known:?}, the table says {told:?}");
         }

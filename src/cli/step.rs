@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::duration_secs;
 use super::script::{Pattern, Text};
 use crate::capture::Filter;
@@ -28,6 +29,8 @@ pub enum Step {
         text: String,
         form: Option<SendForm>,
     },
+    /// An answer to the newest picker or form; the server must take it.
+    Answer(Answer),
     /// What becomes of the last message: `delivered`, `refused`, `not-sent`, `unconfirmed`, and a part of why.
     Fate {
         word: String,
@@ -64,7 +67,7 @@ const STATES: [&str; 8] =
 const LONGEST_PASS: Duration = Duration::from_secs(72 * 3600);
 
 /// Names of all steps, for whoever mistypes one.
-const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, fate, order, pass, jump, do, profile, \
+const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, answer, fate, order, pass, jump, do, profile, \
                      request, clock, state, record, count, why, point";
 
 impl fmt::Display for Step {
@@ -75,6 +78,7 @@ impl fmt::Display for Step {
             Self::Matching(pattern) => write!(f, "waitForReplyMatching: {}", pattern.source),
             Self::Send { text, form: None } => write!(f, "send: {text}"),
             Self::Send { text, form: Some(form) } => write!(f, "send: {text}, {}", form.title()),
+            Self::Answer(answer) => write!(f, "answer: {}", answer.kind()),
             Self::Fate { word, part } => write!(f, "fate: {word} {part}"),
             Self::Order(order) => write!(f, "order: {}", serde_json::to_string(order).unwrap_or_default()),
             Self::Pass(time) => write!(f, "pass: {} s", time.as_secs()),
@@ -105,6 +109,10 @@ impl<'de> Deserialize<'de> for Step {
                     "send" => {
                         let Send { text: Text(text), form } = map.next_value()?;
                         Step::Send { text, form }
+                    }
+                    "answer" => {
+                        let answer: Answer = map.next_value()?;
+                        Step::Answer(answer.check()?)
                     }
                     "order" => {
                         let order: Value = map.next_value()?;

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::model::agents::SubscribeBy;
 use crate::model::flows::{RefreshForm, SendForm};
+use crate::model::rich::{Picked, Way};
 use crate::model::{DialectId, Fact, Flags, Happening, Now, Record, Report, Secret, SecretKind, Wall};
 
 pub mod agent;
@@ -250,6 +251,14 @@ pub enum Wish {
         button: Button,
         text: String,
         payload: String,
+    },
+    /// Answer a picker or a form. What it holds was checked against the offer by whoever wishes.
+    Pick {
+        tracing: String,
+        /// The message that made the offer; may be empty, where nothing names it.
+        to: String,
+        way: Way,
+        picked: Picked,
     },
     Typing {
         tracing: String,

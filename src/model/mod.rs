@@ -11,6 +11,7 @@ pub mod hosts;
 pub mod id;
 pub mod record;
 pub mod report;
+pub mod rich;
 pub mod secret;
 pub mod signing;
 pub mod time;

@@ -29,6 +29,7 @@ mod partner;
 mod picture;
 mod platform;
 mod request;
+mod rich;
 mod server;
 mod shared;
 mod socket;

@@ -12,6 +12,7 @@ use super::ids;
 use super::outbound::is_typing;
 use super::partner::Said;
 use super::request::{self, GuestChannel, GuestMessage};
+use super::rich;
 use super::state::State;
 
 /// Custom attributes kept per session. Ours: a sandbox must not grow without end.
@@ -102,6 +103,7 @@ fn take_message(state: &mut State, id: u32, message: GuestMessage, r: &Request) 
             Some(_) => {}
         }
     }
+    rich::check(state, id, &content, message.metadata.as_ref())?;
     for part in &mut content {
         attach::refer(state, id, part, r.now);
     }

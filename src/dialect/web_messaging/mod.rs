@@ -15,6 +15,7 @@ mod history;
 mod idle;
 mod line;
 mod messages;
+mod offers;
 mod read;
 mod requests;
 mod session;
@@ -176,9 +177,12 @@ impl WebMessaging {
             Wish::Leave { code, reason } => self.leave(cx, code, reason),
             Wish::CloseSession { all_connections } => self.close_session(cx, all_connections, false),
             Wish::SetReconnect(on) => self.set_reconnect(cx, on),
-            Wish::Text { .. } | Wish::Answer { .. } | Wish::Typing { .. } | Wish::Join { .. } | Wish::Clear { .. } => {
-                self.wish_to_say(cx, wish);
-            }
+            Wish::Text { .. }
+            | Wish::Answer { .. }
+            | Wish::Pick { .. }
+            | Wish::Typing { .. }
+            | Wish::Join { .. }
+            | Wish::Clear { .. } => self.wish_to_say(cx, wish),
             Wish::Raw { text } => self.raw(cx, text),
             Wish::Echo => self.wish_echo(cx),
             Wish::GetJwt => self.wish_jwt(cx),

@@ -19,6 +19,12 @@ pub enum Act {
     Wish(SessionId, Wish),
     /// Send what the composer of this session holds.
     SendDraft(SessionId),
+    /// Answer the offer of this message in the composer.
+    Pick {
+        session: SessionId,
+        to: String,
+        what: crate::ui::composer::Pick,
+    },
     /// Show a session in the column that has the focus.
     Show(SessionId),
     /// Give a column the focus.

@@ -27,6 +27,7 @@ impl App {
             Act::Engine(command) => self.engine(*command),
             Act::Wish(session, wish) => self.wish(session, wish),
             Act::SendDraft(session) => self.send_draft(session, ctx),
+            Act::Pick { session, to, what } => self.composer(session).pick(&to, what),
             Act::Show(session) => self.show(session),
             Act::Focus(column) => self.focus = column.min(self.columns.len().saturating_sub(1)),
             Act::Close(session) => self.close(session),

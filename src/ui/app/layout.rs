@@ -303,7 +303,10 @@ fn one(
             .resizable(false)
             .show_separator_line(false)
             .max_size(ui.available_height() * 0.6)
-            .show(ui, |ui| composer::paint(ui, composer, view, &limits, want, acts));
+            .show(ui, |ui| {
+                composer.utc = scene.settings.utc;
+                composer::paint(ui, composer, view, &limits, want, acts);
+            });
     }
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
         // With hardly any room left it shall be cut off, not lie over the composer.

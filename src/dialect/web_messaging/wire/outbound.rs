@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::inbound::ChannelMetadata;
 use super::lenient::{Audit, Audited, Bool, Int, Raw, Str, otherwise_wrong, shape};
+use crate::model::rich::Choice;
 
 /// Any request. Members that are none are left out.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -65,6 +66,15 @@ pub struct Say<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct Metadata<'a> {
     pub custom_message_id: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent<'a>>,
+}
+
+/// Names the message that an answer is for.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parent<'a> {
+    pub parent_message_id: &'a str,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -76,6 +86,9 @@ pub enum Piece<'a> {
     #[serde(rename_all = "camelCase")]
     ButtonResponse {
         button_response: Pressed<'a>,
+    },
+    Form {
+        form: FormAnswer<'a>,
     },
 }
 
@@ -90,6 +103,45 @@ pub struct Pressed<'a> {
     pub kind: &'static str,
     pub text: &'a str,
     pub payload: &'a str,
+    /// The message that made the offer.
+    #[serde(rename = "originatingMessageId", skip_serializing_if = "Option::is_none")]
+    pub to: Option<&'a str>,
+}
+
+impl<'a> Pressed<'a> {
+    pub fn new(kind: &'static str, text: &'a str, payload: &'a str) -> Self {
+        Self { kind, text, payload, to: None }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormAnswer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub originating_message_id: Option<&'a str>,
+    pub canned_response_id: &'a str,
+    pub response: Vec<FormValue<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FormValue<'a> {
+    pub id: &'a str,
+    pub component: Valued<'a>,
+}
+
+/// The value of a field, in the form of a button.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Valued<'a> {
+    content_type: &'static str,
+    button_response: Pressed<'a>,
+}
+
+impl<'a> Valued<'a> {
+    pub fn of(choice: &'a Choice) -> Self {
+        let button_response = Pressed::new("Form", &choice.text, &choice.payload);
+        Self { content_type: "ButtonResponse", button_response }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
