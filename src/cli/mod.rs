@@ -6,6 +6,7 @@ mod answer;
 mod doctor;
 mod first_light;
 mod has;
+mod login;
 pub mod headless;
 mod open;
 mod out;

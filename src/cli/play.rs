@@ -57,6 +57,7 @@ impl Stage<'_> {
             token: None,
             kept,
             form,
+            login: scenario.login.clone().map(|l| l.0),
             ..SessionSpec::default()
         };
         let reader = Reader::attach(&self.headless.writer().opened())?;

@@ -38,6 +38,7 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::has;
+use super::login::AnyLogin;
 use super::step::Step;
 use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, Report};
@@ -137,6 +138,8 @@ pub struct Scenario {
     /// The dialect, by its name.
     pub flow: DialectId,
     pub form: GuestForm,
+    /// The guest signs in with this as the session is opened.
+    pub login: Option<AnyLogin>,
     /// Goes on with what an earlier scenario's session kept last.
     pub resume: bool,
     /// Members of the environment that are otherwise for this scenario. `{api}` and `{queue}` are filled in.
@@ -203,7 +206,9 @@ pub fn parse_script_knowing(text: &str, file: &str, knowledge: &Knowledge) -> Re
     let script: Script = serde_saphyr::from_str(text).map_err(|e| malformed("script", file, &e))?;
     for (_, scenario) in &script.scenarios.0 {
         for step in &scenario.steps {
-            let outcome = has::check(scenario.flow, &step.value).and_then(|()| check_cause(&step.value, knowledge));
+            let outcome = has::login(scenario)
+                .and_then(|()| has::check(scenario.flow, &step.value))
+                .and_then(|()| check_cause(&step.value, knowledge));
             outcome.map_err(|why| refused("script", file, &place(&step.referenced), &why))?;
         }
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::duration_secs;
+use super::login::AnyLogin;
 use super::script::{Pattern, Text};
 use crate::capture::Filter;
 use crate::dialect::{FlowWish, Wish};
@@ -67,7 +68,7 @@ const STATES: [&str; 8] =
 const LONGEST_PASS: Duration = Duration::from_secs(72 * 3600);
 
 /// Names of all steps, for whoever mistypes one.
-const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, answer, fate, order, pass, jump, do, profile, \
+const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, answer, sign-in, fate, order, pass, jump, do, profile, \
                      request, clock, state, record, count, why, point";
 
 impl fmt::Display for Step {
@@ -113,6 +114,10 @@ impl<'de> Deserialize<'de> for Step {
                     "answer" => {
                         let answer: Answer = map.next_value()?;
                         Step::Answer(answer.check()?)
+                    }
+                    "sign-in" => {
+                        let AnyLogin(login) = map.next_value()?;
+                        Step::Do(Box::new(Wish::SignIn(login)), "sign-in".into())
                     }
                     "order" => {
                         let order: Value = map.next_value()?;
@@ -268,11 +273,12 @@ fn wish(name: &str) -> Result<Wish, String> {
         "leave" => Wish::Leave { code: 1000, reason: "closed by the user".into() },
         "history" => Wish::History { all: true },
         "start-new" => Wish::StartNew,
+        "sign-out" => Wish::SignOut,
         "refresh" => Wish::Flow(FlowWish::Refresh { form: None }),
         "heartbeat" => Wish::Flow(FlowWish::Heartbeat),
         "check-queue" => Wish::Flow(FlowWish::CheckQueue),
         other => {
-            let known = "connect, leave, history, start-new, refresh, heartbeat, check-queue";
+            let known = "connect, leave, history, start-new, sign-out, refresh, heartbeat, check-queue";
             return Err(format!("do: “{other}” is none of {known}"));
         }
     })

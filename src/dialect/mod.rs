@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::model::agents::SubscribeBy;
 use crate::model::flows::{RefreshForm, SendForm};
+use crate::model::login::Login;
 use crate::model::rich::{Picked, Way};
 use crate::model::{DialectId, Fact, Flags, Happening, Now, Record, Report, Secret, SecretKind, Wall};
 
@@ -271,6 +272,10 @@ pub enum Wish {
     },
     /// Leave a read-only conversation: close the session and configure a new one on the same socket.
     StartNew,
+    /// Sign the guest in: at once where the session is configured, else as it is opened.
+    SignIn(Login),
+    /// Revoke the sign-in.
+    SignOut,
     /// Close the socket.
     Leave {
         code: u16,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::agents::Agents;
 use super::flows::Flows;
 use super::hosts::{Hosts, Region};
+use super::login::GuestAuth;
 use super::report::Report;
 use super::secret::Secret;
 use super::signing::KeyInfo;
@@ -80,6 +81,9 @@ pub struct Environment {
     /// How agents sign in and work.
     #[serde(skip_serializing_if = "is_default")]
     pub agents: Agents,
+    /// How guests sign in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub guest_auth: GuestAuth,
     /// Paths, thresholds and forms of the unverified flows.
     #[serde(skip_serializing_if = "is_default")]
     pub flows: Flows,
@@ -147,6 +151,7 @@ impl Default for Environment {
             org: None,
             token_source: TokenSource::default(),
             agents: Agents::default(),
+            guest_auth: GuestAuth::default(),
             flows: Flows::default(),
             signing_keys: Vec::new(),
         }

@@ -9,6 +9,7 @@ pub mod flows;
 pub mod happening;
 pub mod hosts;
 pub mod id;
+pub mod login;
 pub mod record;
 pub mod report;
 pub mod rich;

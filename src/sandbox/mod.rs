@@ -22,6 +22,8 @@ mod guard;
 mod guest;
 mod ids;
 mod limits;
+mod member_calls;
+mod members;
 mod obey;
 mod order;
 mod outbound;

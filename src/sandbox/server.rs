@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{self, Origin};
 use super::shared::Shared;
-use super::{api, control, descriptors, flows, socket, storage};
+use super::{api, control, descriptors, flows, member_calls, socket, storage};
 
 /// How long a client may take to send the head of a request. So long may a kept connection rest, too: longer than
 /// any heartbeat's interval, or it would be closed in the moment in which it is used again.
@@ -87,6 +87,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .route("/dl/{key}", get(storage::download))
         .route("/control", get(control::status).post(control::order))
         .merge(flows::routes())
+        .merge(member_calls::routes())
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(BODY))

@@ -16,6 +16,7 @@ use super::files::Files;
 use super::flows::Flows;
 use super::frame::Structured;
 use super::limits::Window;
+use super::members::Members;
 use super::partner::Said;
 use super::platform::Platform;
 use super::tokens::Tokens;
@@ -102,6 +103,8 @@ pub(super) struct Conn {
 pub(super) struct Session {
     /// The guest's identity.
     pub(super) token: Secret<String>,
+    /// Who has signed in, by its number among the members.
+    pub(super) member: Option<u32>,
     pub(super) deployment_id: String,
     pub(super) opened: Mono,
     pub(super) expires: Wall,
@@ -148,6 +151,7 @@ pub(super) struct State {
     pub(super) tokens: Tokens,
     pub(super) flows: Flows,
     pub(super) platform: Platform,
+    pub(super) members: Members,
     /// Sessions whose partner is not at work yet.
     pub(super) born: Vec<(u32, mpsc::Receiver<Said>)>,
     /// Connections cut off because they did not read.
@@ -178,6 +182,7 @@ impl State {
             tokens: Tokens::default(),
             flows: Flows::new(oauth_secs),
             platform: Platform::new(),
+            members: Members::default(),
             born: Vec::new(),
             cut_off: 0,
             stalled: watch::Sender::new(false),
@@ -337,6 +342,7 @@ impl State {
         let life = Duration::from_secs(self.deployment.session_secs.into());
         let session = Session {
             token: Secret::from(token),
+            member: None,
             deployment_id: deployment_id.to_owned(),
             opened: now.mono,
             expires: now.wall + life,
@@ -359,6 +365,16 @@ impl State {
         self.born.push((number, said));
         self.ends_within(life, now);
         number
+    }
+
+    /// Another session token leads to this session from now on.
+    pub(super) fn rename_session(&mut self, id: u32, token: &str) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let old = std::mem::replace(&mut session.token, Secret::from(token));
+        if let Some(ids) = self.by_token.get_mut(&self.hasher.hash_one(old.expose().as_str())) {
+            ids.retain(|i| *i != id);
+        }
+        self.by_token.entry(self.hasher.hash_one(token)).or_default().push(id);
     }
 
     /// Forgets a session with its files and tokens. Its connections stay, without one.
@@ -439,6 +455,7 @@ impl State {
         self.flows.reset();
         self.files = Files::default();
         self.tokens = Tokens::default();
+        self.members = Members::default();
         self.limits = Limits::default();
         self.deployment = Deployment::new(self.session_ttl_secs);
     }

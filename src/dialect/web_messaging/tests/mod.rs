@@ -72,7 +72,7 @@ impl Play {
     pub fn made(resumed: bool, change: impl FnOnce(&mut Environment)) -> Self {
         let mut environment = environment();
         change(&mut environment);
-        let config = Config { hosts: hosts(), environment, token: Secret::from(TOKEN), resumed, seed: 1 };
+        let config = Config { hosts: hosts(), environment, token: Secret::from(TOKEN), resumed, login: None, seed: 1 };
         Self {
             machine: WebMessaging::new(config),
             micros: 0,

@@ -19,6 +19,8 @@ pub struct Request<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_new: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub close_all_connections: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attachment_id: Option<&'a str>,
@@ -41,6 +43,18 @@ impl Request<'_> {
     pub fn json(&self) -> String {
         // Strings, numbers and lists of them: this cannot fail.
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// Of configureAuthenticatedSession. The `code` is the platform's JWT.
+#[derive(Clone, Serialize)]
+pub struct Data<'a> {
+    pub code: &'a str,
+}
+
+impl fmt::Debug for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Data(…)")
     }
 }
 
@@ -186,6 +200,7 @@ shape! {
         file_name: Str<'a> = "fileName",
         file_type: Str<'a> = "fileType",
         file_size: Int = "fileSize",
+        data: Raw<'a> = "data",
         message: super::inbound::Message<'a> = "message",
         channel: AskedChannel<'a> = "channel",
     }
