@@ -314,7 +314,7 @@ scenarios:
             ("scenarios:\n  A:\n    - state: endde\n", "line 3, column", "endde"),
             ("scenarios:\n  A:\n    - say: x\n    - why: no-such-cause\n", "line 4, column 7", "no-such-cause"),
             ("scenarios:\n  A:\n    - why: session-expird\n", "line 3, column 7", "session-expired"),
-            ("scenarios:\n  A:\n    - clock: nosuch expire\n", "line 3, column 7", "guest-jwt, session-idle, link:ID"),
+            ("scenarios:\n  A:\n    - clock: nosuch expire\n", "line 3, column 7", "guest-jwt, guest-auth, session-idle, link:ID"),
             ("scenarios:\n  A:\n    - clock: 'link: refresh'\n", "line 3, column 7", "link:ID"),
             (
                 "scenarios:\n  A:\n    - do: heartbeat\n",

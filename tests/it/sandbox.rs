@@ -13,5 +13,7 @@ mod flows_signed_guest;
 mod guards;
 mod lifetimes;
 mod limits;
+mod members;
 mod orders;
 mod rest;
+mod rich;

@@ -33,6 +33,11 @@ fn web_messaging_holds() {
 }
 
 #[test]
+fn authenticated_guest_holds() {
+    holds("authenticated-guest.yaml");
+}
+
+#[test]
 fn session_token_holds() {
     holds("session-token.yaml");
 }

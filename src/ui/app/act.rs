@@ -49,6 +49,7 @@ pub enum Act {
         name: String,
         token: Option<crate::model::Secret<String>>,
         kept: Option<String>,
+        login: Option<crate::model::login::Login>,
         connect: bool,
     },
     ChooseEnvironment(String),

@@ -56,7 +56,7 @@ impl App {
                 self.show_records();
                 self.records.set_filter(text);
             }
-            Act::OpenSession { dialect, environment, form, name, token, kept, connect } => {
+            Act::OpenSession { dialect, environment, form, name, token, kept, login, connect } => {
                 self.back_to_live();
                 let name = if name.trim().is_empty() { self.next_name() } else { name };
                 let spec = SessionSpec {
@@ -66,6 +66,7 @@ impl App {
                     token,
                     kept,
                     form: *form,
+                    login,
                     ..SessionSpec::default()
                 };
                 self.open_spec(spec, connect);

@@ -5,7 +5,7 @@ use egui::{CollapsingHeader, ComboBox, DragValue, Label, RichText, TextEdit, Ui}
 use super::environment_ca::CaFile;
 use super::environment_flows::{self, FlowsForm};
 use super::secret_field::SecretField;
-use super::{Dialog, environment_token, field, field_of, text, under};
+use super::{Dialog, environment_guest, environment_token, field, field_of, text, under};
 use crate::model::environment::pasted_key;
 use crate::model::hosts::REGIONS;
 use crate::model::{Environment, KeyState, Region, Report};
@@ -124,6 +124,7 @@ impl Form {
         environment_token::paint(ui, e, &mut self.secret, &mut self.pasted, scene);
         self.keys(ui, scene, acts);
         self.behaviour(ui);
+        environment_guest::paint(ui, &mut self.environment.guest_auth);
         self.flows.paint(ui, &mut self.environment.flows);
         self.numbers(ui);
         if let Some(report) = self.problem(scene.settings).filter(|_| !self.environment.name.is_empty()) {

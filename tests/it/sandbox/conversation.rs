@@ -77,8 +77,8 @@ async fn what_cannot_be_configured_is_told_why() {
         (json!({ "action": "configureSession", "deploymentId": id, "token": 7 }), 400, "not valid"),
         (
             json!({ "action": "configureAuthenticatedSession", "deploymentId": id, "token": "x" }),
-            401,
-            "Session authent",
+            4020,
+            "data.code",
         ),
         (json!({ "action": "dance", "token": "x" }), 400, "dance"),
         (json!({ "token": "x" }), 4020, "action"),
