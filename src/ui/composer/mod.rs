@@ -38,6 +38,9 @@ pub struct Composer {
     target: Option<Arc<Entry>>,
     /// Times are written in UTC.
     pub utc: bool,
+    /// How high the composer may become, and where it begins.
+    pub room: f32,
+    top: f32,
     empty: Form,
 }
 
@@ -65,10 +68,19 @@ impl Composer {
 
     /// The draft of this action was written in an earlier session.
     pub fn is_restored(&self, action: Action) -> bool {
-        self.restored.contains(&action) && !self.form(action).is_empty()
+        let is_left = match (action, self.target_id()) {
+            // Drafts of other offers are no matter of the one in view.
+            (Action::Pick, Some(id)) => self.form(action).picks.get(id).is_some_and(|draft| !draft.is_empty()),
+            _ => !self.form(action).is_empty(),
+        };
+        self.restored.contains(&action) && is_left
     }
 
     pub fn discard(&mut self, action: Action) {
+        if let (Action::Pick, Some(id)) = (action, self.target_id().map(str::to_owned)) {
+            self.form_mut(action).picks.remove(&id);
+            return;
+        }
         self.restored.remove(&action);
         *self.form_mut(action) = Form::default();
     }
@@ -89,6 +101,14 @@ impl Composer {
         match &self.in_flight {
             Some(f) if f.action == action && form.is_empty() => &f.form,
             _ => form,
+        }
+    }
+
+    /// The message whose offer is answered.
+    fn target_id(&self) -> Option<&str> {
+        match &self.target.as_deref()?.what {
+            What::Message(message) => Some(rich::id_of(message)),
+            _ => None,
         }
     }
 
@@ -116,11 +136,9 @@ impl Composer {
         match offer.answer(&draft, |at| pick::label(at, self.utc)) {
             Ok(picked) => Ok(Wish::Pick { tracing, to, way, picked }),
             Err(faults) => {
-                let mut faults = faults.into_iter();
-                let first = faults.next().unwrap_or_default();
-                let report = Report::new("not-offered", "The answer does not fit the offer; nothing was sent", first);
-                Err(faults.fold(report, |report, more| report.detail(more))
-                    .remedy("Choose what is offered; a raw frame can say anything else."))
+                let title = "The answer does not fit the offer; nothing was sent";
+                let report = Report::new("not-offered", title, faults.join(" "));
+                Err(report.remedy("Choose what is offered; a raw frame can say anything else."))
             }
         }
     }

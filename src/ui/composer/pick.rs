@@ -13,8 +13,12 @@ use crate::ui::format;
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::text_toggle;
 
-/// How much of the window the fields may take before they scroll.
-const HEIGHT: f32 = 210.0;
+/// How much of the window's height the fields may take before they scroll.
+const SHARE: f32 = 0.2;
+/// They never take less.
+const LEAST: f32 = 44.0;
+/// Of the composer, above and below.
+const MARGINS: f32 = 28.0;
 
 /// What a bubble of the conversation wants of the composer.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +78,11 @@ pub(super) fn paint(ui: &mut Ui, c: &mut Composer, view: &SessionView, width: f3
         head(ui, c, view, &id, &offer);
         let mut draft = c.form(Action::Pick).picks.get(&id).cloned().unwrap_or_default();
         let before = draft.clone();
-        ScrollArea::vertical().id_salt(("pick", &id)).max_height(HEIGHT).show(ui, |ui| match offer {
+        // The panel grows with what asks for room; what asks for none stays as small as it was.
+        let left = c.room - (ui.cursor().top() - c.top) - MARGINS;
+        let height = (ui.ctx().content_rect().height() * SHARE).min(left).max(LEAST);
+        let area = ScrollArea::vertical().id_salt(("pick", &id)).max_height(height).min_scrolled_height(height);
+        area.auto_shrink([false, true]).show(ui, |ui| match offer {
             Offer::Date(d) => slots(ui, d, "", &mut draft, c.utc),
             Offer::List(l) => items(ui, l, "", &mut draft),
             Offer::Form(f) => form(ui, f, &mut draft),

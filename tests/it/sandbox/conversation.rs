@@ -137,17 +137,6 @@ async fn every_variant_of_a_message_is_taken() {
         ("Text", json!({ "type": "Text", "text": "", "content": button("QuickReply", json!({})) })),
         ("Structured", json!({ "type": "Structured", "text": "Yes", "content": button("QuickReply", json!({})) })),
         ("Structured", json!({ "type": "Structured", "text": "Pick", "content": button("Button", json!({})) })),
-        (
-            "Structured",
-            json!({ "type": "Structured", "text": "10:00", "metadata": { "parentMessageId": "p" },
-            "content": button("DatePicker", json!({ "originatingMessageId": "p" })) }),
-        ),
-        ("Structured", json!({ "type": "Structured", "text": "A", "content": button("ListPicker", json!({})) })),
-        (
-            "Structured",
-            json!({ "type": "Structured", "text": "F", "content": [{ "contentType": "Form", "form": {
-            "originatingMessageId": "p", "response": [] } }] }),
-        ),
         ("Event", json!({ "type": "Event", "events": [{ "eventType": "Typing", "typing": { "type": "On" } }] })),
         (
             "Event",
