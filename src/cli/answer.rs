@@ -94,11 +94,15 @@ fn values(field: Option<&Field>, value: &Value, now: Wall) -> Vec<String> {
     match field {
         Some(Field::List(list)) => ids(list, all.into_iter()),
         Some(Field::Wheel { items, .. }) => {
-            let id = |name: String| items.iter().find(|i| i.id == name || i.title == name).map(|i| i.id.clone()).unwrap_or(name);
+            let id = |name: String| {
+                items.iter().find(|i| i.id == name || i.title == name).map(|i| i.id.clone()).unwrap_or(name)
+            };
             all.into_iter().map(id).collect()
         }
         // YAML reads +2 as a number.
-        Some(Field::Date(_)) if value.is_i64() => all.into_iter().filter_map(|n| from_now(&format!("+{n}"), now)).collect(),
+        Some(Field::Date(_)) if value.is_i64() => {
+            all.into_iter().filter_map(|n| from_now(&format!("+{n}"), now)).collect()
+        }
         Some(Field::Date(_)) => all.into_iter().map(|day| from_now(&day, now).unwrap_or(day)).collect(),
         _ => all,
     }
@@ -123,7 +127,13 @@ mod tests {
 
     #[test]
     fn an_answer_is_to_one_thing() {
-        for text in ["{}", r#"{"as":"sdk"}"#, r#"{"slot":1,"choose":["x"]}"#, r#"{"slot":1,"when":2}"#, r#"{"slot":1,"as":"x"}"#] {
+        for text in [
+            "{}",
+            r#"{"as":"sdk"}"#,
+            r#"{"slot":1,"choose":["x"]}"#,
+            r#"{"slot":1,"when":2}"#,
+            r#"{"slot":1,"as":"x"}"#,
+        ] {
             assert!(read(text).is_err(), "{text}");
         }
         assert_eq!(read(r#"{"slot":1,"as":"sdk"}"#).unwrap().way(), Way::Sdk);
@@ -133,17 +143,26 @@ mod tests {
     #[test]
     fn slots_go_by_the_order_of_their_times_and_days_by_their_distance() {
         let slot = |time: &str| Slot { time: time.into(), at: Wall::parse_rfc3339(time), secs: None };
-        let date = DatePicker { slots: vec![slot("2026-02-02T10:00:00Z"), slot("2026-02-01T10:00:00Z")], ..DatePicker::default() };
+        let date = DatePicker {
+            slots: vec![slot("2026-02-02T10:00:00Z"), slot("2026-02-01T10:00:00Z")],
+            ..DatePicker::default()
+        };
         let offer = Offer::Date(&date);
         let now = Wall::parse_rfc3339("2026-01-30T12:00:00Z").unwrap();
-        let Ok(Picked::Date(Choice { payload, text })) = read(r#"{"slot":1}"#).unwrap().to(&offer, now) else { panic!() };
+        let Ok(Picked::Date(Choice { payload, text })) = read(r#"{"slot":1}"#).unwrap().to(&offer, now) else {
+            panic!()
+        };
         assert_eq!((payload.as_str(), text.as_str()), ("2026-02-01T10:00:00Z", "Sunday, 1 February 2026, 10:00 UTC"));
         for text in [r#"{"slot":0}"#, r#"{"slot":3}"#, r#"{"slot":"2026-02-03T10:00:00Z"}"#] {
             assert!(read(text).unwrap().to(&offer, now).unwrap_err()[0].contains("not among the 2"), "{text}");
         }
         let day = Field::Date(DatePicker { id: "day".into(), ..DatePicker::default() });
         let form = FormOffer { pages: vec![Page { fields: vec![day], ..Page::default() }], ..FormOffer::default() };
-        let Ok(Picked::Form { response, .. }) = read(r#"{"fields":{"day":"+2"}}"#).unwrap().to(&Offer::Form(&form), now) else { panic!() };
+        let Ok(Picked::Form { response, .. }) =
+            read(r#"{"fields":{"day":"+2"}}"#).unwrap().to(&Offer::Form(&form), now)
+        else {
+            panic!()
+        };
         assert_eq!(response[0].1.payload, "2026-02-01T00:00:00.000Z");
     }
 }

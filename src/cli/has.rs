@@ -27,9 +27,12 @@ fn deeds(flow: DialectId) -> &'static [&'static str] {
 
 fn clocks(flow: DialectId) -> &'static [Clock] {
     match flow {
-        DialectId::WebMessaging => {
-            &[("guest-jwt", EACH), ("guest-auth", EACH), ("session-idle", &[Refresh, Expire, Forget]), ("link:", &[Refresh, Forget])]
-        }
+        DialectId::WebMessaging => &[
+            ("guest-jwt", EACH),
+            ("guest-auth", EACH),
+            ("session-idle", &[Refresh, Expire, Forget]),
+            ("link:", &[Refresh, Forget]),
+        ],
         DialectId::SessionToken => &[("session-token", EACH)],
         DialectId::ExternalContact => &[("handshake-token", EACH)],
         DialectId::SignedGuest => &[("signed-token", &[Refresh, Expire, Forget])],
@@ -165,7 +168,8 @@ mod tests {
         };
         for flow in DialectId::ALL {
             let known: Vec<&str> = deeds(flow).iter().map(deed_of).collect();
-            let told: Vec<&str> = super::deeds(flow).iter().copied().filter(|d| !matches!(*d, "form" | "answer")).collect();
+            let told: Vec<&str> =
+                super::deeds(flow).iter().copied().filter(|d| !matches!(*d, "form" | "answer")).collect();
             assert!(told.iter().all(|d| known.contains(d)), "{flow:?} does {known:?}, the table says {told:?}");
             assert_eq!(told.len(), known.len(), "{flow:?} does {known:?}, the table says {told:?}");
         }

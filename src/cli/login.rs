@@ -65,7 +65,10 @@ mod tests {
             Login::Sandbox { person: "ada".into(), implicit: true }
         );
         let code = read(r#"{"code":"hunter2-code","verifier":"hunter2-v","nonce":"n"}"#).unwrap();
-        assert!(matches!(&code.0, Login::Code { nonce: Some(n), .. } if n == "n") && !format!("{code:?}").contains("hunter2"));
+        assert!(
+            matches!(&code.0, Login::Code { nonce: Some(n), .. } if n == "n")
+                && !format!("{code:?}").contains("hunter2")
+        );
         for text in ["{}", r#"{"sandbox":"a","code":"hunter2"}"#, r#"{"cod":"hunter2"}"#, r#"{"nonce":"n"}"#] {
             let error = read(text).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");

@@ -233,7 +233,12 @@ fn check_cause(step: &Step, knowledge: &Knowledge) -> Result<(), String> {
 
 /// Reads an environment file: YAML, or JSON such as the sandbox's ready line.
 pub fn parse_environment(text: &str, file: &str) -> Result<Environment, Report> {
-    serde_saphyr::from_str(text).map_err(|e| malformed("environment", file, &e))
+    let mut environment: Environment = serde_saphyr::from_str(text).map_err(|e| malformed("environment", file, &e))?;
+    // A sandbox tells it beside its users.
+    if let Some(client) = environment.pkce_client_id.take() {
+        environment.agents.client_id.get_or_insert(client);
+    }
+    Ok(environment)
 }
 
 fn place(location: &Location) -> String {
@@ -314,7 +319,11 @@ scenarios:
             ("scenarios:\n  A:\n    - state: endde\n", "line 3, column", "endde"),
             ("scenarios:\n  A:\n    - say: x\n    - why: no-such-cause\n", "line 4, column 7", "no-such-cause"),
             ("scenarios:\n  A:\n    - why: session-expird\n", "line 3, column 7", "session-expired"),
-            ("scenarios:\n  A:\n    - clock: nosuch expire\n", "line 3, column 7", "guest-jwt, guest-auth, session-idle, link:ID"),
+            (
+                "scenarios:\n  A:\n    - clock: nosuch expire\n",
+                "line 3, column 7",
+                "guest-jwt, guest-auth, session-idle, link:ID",
+            ),
             ("scenarios:\n  A:\n    - clock: 'link: refresh'\n", "line 3, column 7", "link:ID"),
             (
                 "scenarios:\n  A:\n    - do: heartbeat\n",

@@ -1,6 +1,8 @@
 //! An OAuth token that many sessions share: got from its source, handed to whoever asks, taken back when a server
 //! refuses it. Keeps no more than one fetch in flight, whoever asks and however often.
 
+mod code;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -8,10 +10,12 @@ use base64::Engine as _;
 use bytes::Bytes;
 use serde_json::Value;
 
+use self::code::Code;
 use super::backoff::Plan;
 use super::errands::message_of;
 use super::jwt::Jwt;
 use super::keeper::{Keeper, Policy, Reason, Then, damaged};
+use super::sign_in::Asking;
 use super::{At, Bearer, BearerNews, Call};
 use crate::model::fact::{ClockDeed, Expiry, ExpiryEvent};
 use crate::model::{Fact, Report, Secret, SecretKind, Wall};
@@ -32,6 +36,12 @@ pub enum Source {
     Client { url: String, client_id: String, secret: Secret<String>, scope: String },
     /// `POST {url}` of a server that holds the client's secret: `{token, expires_in?}`.
     Broker { url: String },
+    /// A person signs in, and the code that the browser brings is exchanged (RFC 6749, 4.1, with PKCE).
+    Code {
+        /// The token endpoint.
+        url: String,
+        asking: Asking,
+    },
     /// Somebody put it into the keyring, and nobody can renew it.
     Given { place: String },
 }
@@ -46,8 +56,14 @@ pub const PERSON: Who = 0;
 pub enum Deed {
     /// Make this call, then tell [`Credential::answered`] or [`Credential::unreachable`].
     Fetch(Call),
-    /// Read the given token, then tell [`Credential::given`].
+    /// Read the given token, or the refresh token that was kept, then tell [`Credential::given`].
     Read,
+    /// Send a person to the login page, then tell [`Credential::came_back`].
+    SignIn(Asking),
+    /// Nobody waits any more for whom [`Deed::SignIn`] sent.
+    StopSignIn,
+    /// Keep the refresh token, or forget the one that was kept.
+    Keep(Option<Secret<String>>),
     Tell {
         who: Who,
         news: BearerNews,
@@ -80,6 +96,8 @@ pub struct Credential {
     outdated: bool,
     /// On whose wish.
     by: &'static str,
+    code: Code,
+    early: Duration,
     clock: Option<Expiry>,
 }
 
@@ -88,6 +106,7 @@ struct Granted {
     token: String,
     expires_in: Option<f64>,
     scope: Option<String>,
+    refresh: Option<String>,
 }
 
 impl Granted {
@@ -101,7 +120,8 @@ impl Granted {
             _ => None,
         };
         let token = word("access_token").or_else(|| word("token"))?.to_owned();
-        Some(Self { token, expires_in, scope: word("scope").map(str::to_owned) })
+        let (scope, refresh) = (word("scope").map(str::to_owned), word("refresh_token").map(str::to_owned));
+        Some(Self { token, expires_in, scope, refresh })
     }
 }
 
@@ -113,7 +133,8 @@ const CHANGED: &str = "a changed secret";
 impl Credential {
     /// `early`: how long before its end a token is renewed. `tries`: how often its source is asked in a row.
     pub fn new(source: Source, shown: Shown, early: Duration, tries: u32, seed: u64) -> Self {
-        let keep_alive = !matches!(source, Source::Given { .. });
+        // What a person signs in for can be renewed only with a refresh token, which may come or not.
+        let keep_alive = !matches!(source, Source::Given { .. } | Source::Code { .. });
         let retry = Plan { tries: tries.saturating_sub(1), ..RETRY };
         Self {
             keeper: Keeper::new(Policy { margin: early, keep_alive, retry }, seed),
@@ -125,6 +146,8 @@ impl Credential {
             asked: None,
             outdated: false,
             by: KEEPER,
+            code: Code::default(),
+            early,
             clock: None,
         }
     }
@@ -186,6 +209,13 @@ impl Credential {
                 if self.is_idle() {
                     self.waiting.insert(PERSON);
                 }
+                if self.is_code() {
+                    self.by_person();
+                    if self.keeper.live(at).is_some() && self.code.refresh.is_none() {
+                        // What is at hand stays, until the person is back.
+                        return self.ask_person(false, out);
+                    }
+                }
                 self.keeper.hurry();
                 let then = self.keeper.renew();
                 self.follow(at, then, "you", out);
@@ -207,6 +237,7 @@ impl Credential {
                 }
             }
             ClockDeed::Forget => {
+                self.forget_refresh(out);
                 if self.keeper.forget() {
                     number.into_iter().for_each(|n| self.tell_dead(n, out));
                     self.state(ExpiryEvent::Forgotten, "you", out, |_| {});
@@ -218,6 +249,9 @@ impl Credential {
     /// An HTTP answer to [`Deed::Fetch`].
     pub fn answered(&mut self, at: At, status: u16, retry_after: Option<Duration>, body: &[u8], out: &mut Vec<Deed>) {
         if self.is_outdated(at, out) {
+            return;
+        }
+        if self.code_answered(at, status, body, out) {
             return;
         }
         if (200..300).contains(&status) {
@@ -233,7 +267,7 @@ impl Credential {
 
     /// No answer came to [`Deed::Fetch`].
     pub fn unreachable(&mut self, at: At, report: &Report, out: &mut Vec<Deed>) {
-        if !self.is_outdated(at, out) {
+        if !self.is_outdated(at, out) && !self.code_unanswered(at, report, out) {
             self.failed(at, &format!("did not answer: {report}"), None, false, out);
         }
     }
@@ -242,6 +276,9 @@ impl Credential {
     pub fn given(&mut self, at: At, found: Result<Option<Secret<String>>, Report>, out: &mut Vec<Deed>) {
         if self.is_outdated(at, out) {
             return;
+        }
+        if self.is_code() {
+            return self.found(at, found, out);
         }
         match found {
             Ok(Some(token)) if !token.expose().trim().is_empty() => {
@@ -304,6 +341,7 @@ impl Credential {
 
     /// It ends: what it holds is forgotten.
     pub fn end(&mut self, why: &str, out: &mut Vec<Deed>) {
+        self.stop_person(out);
         if self.keeper.forget() {
             self.state(ExpiryEvent::Forgotten, why, out, |_| {});
         }
@@ -368,9 +406,10 @@ impl Credential {
             Then::Fetch => {
                 self.asked = Some(at);
                 self.by = by;
-                self.fetch(out);
+                if self.is_code() { self.fetch_by_code(at, out) } else { self.fetch(out) }
             }
             Then::Ready => {
+                self.code.wished = false;
                 let news = self.news(at);
                 for who in std::mem::take(&mut self.waiting) {
                     self.holding.insert(who);
@@ -383,7 +422,7 @@ impl Credential {
 
     fn fetch(&self, out: &mut Vec<Deed>) {
         let call = match &self.source {
-            Source::Given { .. } => return out.push(Deed::Read),
+            Source::Given { .. } | Source::Code { .. } => return out.push(Deed::Read),
             Source::Broker { url } => {
                 Call { method: "POST", url: url.clone(), purpose: "token, by broker", ..Call::default() }
             }
@@ -415,6 +454,10 @@ impl Credential {
         let place = self.place();
         let report = Report::new("sign-in-failed", "There is no OAuth token", told(&place, &reason.to_string()));
         let report = match &self.source {
+            Source::Code { .. } => match self.code.why.take() {
+                Some(report) => report,
+                None => report.remedy("Sign in again."),
+            },
             Source::Client { .. } => report
                 .remedy("Check client id and secret, and that the client's grant type is “client credentials”.")
                 .remedy("Check the region: clients live in one region only."),
@@ -427,14 +470,20 @@ impl Credential {
         for who in std::mem::take(&mut self.waiting) {
             out.push(Deed::Tell { who, news: BearerNews::Denied { report: report.clone() } });
         }
-        if self.clock.as_ref().is_some_and(|c| c.event != ExpiryEvent::Refused) {
-            self.state(ExpiryEvent::Forgotten, KEEPER, out, |_| {});
+        // What a person signed in for stays on the strip: there one signs in again.
+        let (event, told): (_, &[ExpiryEvent]) = if self.is_code() {
+            (ExpiryEvent::Expired, &[ExpiryEvent::Refused, ExpiryEvent::Expired, ExpiryEvent::Forgotten])
+        } else {
+            (ExpiryEvent::Forgotten, &[ExpiryEvent::Refused])
+        };
+        if self.clock.as_ref().is_some_and(|c| !told.contains(&c.event)) {
+            self.state(event, KEEPER, out, |_| {});
         }
     }
 
     fn place(&self) -> String {
         match &self.source {
-            Source::Client { url, .. } => format!("the token endpoint {url}"),
+            Source::Client { url, .. } | Source::Code { url, .. } => format!("the token endpoint {url}"),
             Source::Broker { url } => format!("the broker {url}"),
             Source::Given { place } => place.clone(),
         }

@@ -23,7 +23,7 @@ use crate::model::fact::{Audit, AuditIds, AuditOutcome, Delivery, DeliveryChange
 use crate::model::{Fact, Mono, Now, Report, Secret};
 
 use bearer::{PATIENCE, Stale};
-pub use failure::{Failure, message_of};
+pub use failure::{Failure, code_of, message_of};
 
 /// What a call carries to show who makes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +125,8 @@ struct Open<K> {
     backoff: Backoff,
     /// A bearer was refused for it already.
     refused: bool,
-    /// Status and text of the answer after which it is tried again.
-    last: Option<(u16, String)>,
+    /// Status, text and code of the answer after which it is tried again.
+    last: Option<(u16, String, String)>,
     /// Its wait for the budget was told.
     told: bool,
     /// The session that wanted it is over: it is not tried again.
@@ -259,7 +259,7 @@ impl<K: Clone> Errands<K> {
                 late: orphan,
             }
         } else {
-            let text = message_of(status, body);
+            let (text, code) = (message_of(status, body), code_of(body));
             let again = match (status, bearer) {
                 (401, Some(carried)) => self.another_bearer(&mut open, &carried, body, out),
                 (401, None) => {
@@ -277,12 +277,12 @@ impl<K: Clone> Errands<K> {
             if again && !orphan {
                 self.counts.retries += 1;
                 self.audit(&open, AuditOutcome::Retry, Some(status), latency, Some(text.clone()), out);
-                open.last = Some((status, text));
+                open.last = Some((status, text, code));
                 self.open.push(open);
                 return None;
             }
             let attempts = open.attempts;
-            self.failed(at, open, Failure::Refused { status, text, attempts }, latency, out)
+            self.failed(at, open, Failure::Refused { status, text, code, attempts }, latency, out)
         };
         Some(done)
     }

@@ -103,6 +103,12 @@ impl<T: Zeroize + PartialEq> Keeper<T> {
         }
     }
 
+    /// Tokens that come from now on are treated as dead so early, and renewed then without being asked, or not.
+    pub fn set_policy(&mut self, margin: Duration, keep_alive: bool) {
+        self.policy.margin = margin;
+        self.policy.keep_alive = keep_alive;
+    }
+
     /// The token at hand, where it may be sent now.
     pub fn live(&self, at: At) -> Option<&Held<T>> {
         self.held.as_ref().filter(|h| h.is_alive(at.server))

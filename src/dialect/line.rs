@@ -1,6 +1,6 @@
 //! A record in a line, for tables.
 
-use super::{Line, flow, web_messaging};
+use super::{Line, agent, flow, web_messaging};
 use crate::model::fact::{Audit, Delivery, Expiry, ExpiryEvent, SessionState, Summary};
 use crate::model::record::{HttpRequest, HttpResponse, SessionStart};
 use crate::model::{Fact, Kind, Record, Wall};
@@ -13,6 +13,7 @@ pub fn line(record: &Record) -> Line {
     let (name, text) = match record.kind {
         // A frame tells by itself whose it is.
         Kind::Text => web_messaging::frame_line(record)
+            .or_else(|| agent::frame_line(record))
             .or_else(|| flow::frame_line(record))
             .unwrap_or_else(|| ("text".to_owned(), record.text().unwrap_or_default().to_owned())),
         Kind::Binary => ("binary".to_owned(), format!("{} bytes", record.size)),

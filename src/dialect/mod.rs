@@ -29,6 +29,7 @@ mod line;
 pub mod managed_conversation;
 pub mod seeded;
 pub mod session_token;
+pub mod sign_in;
 pub mod signed_guest;
 pub mod web_messaging;
 
@@ -347,14 +348,10 @@ pub enum DeskWish {
     /// A ping by a frame on the notification socket.
     Ping,
     CheckToken,
+    /// Fetches ready-made answers.
+    Replies,
     /// Ends the token at the server.
     RevokeToken,
-    /// Any other call, with the agent's bearer. The path may hold `{userId}`.
-    Request {
-        method: String,
-        path: String,
-        body: String,
-    },
     /// In one conversation.
     In {
         conversation: String,

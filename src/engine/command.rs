@@ -73,6 +73,17 @@ pub enum Command {
     SignIn {
         environment: Environment,
     },
+    /// Lets a person sign in as an agent; nothing where the token lives already.
+    SignInUser {
+        environment: Box<Environment>,
+        /// As in [`AgentForm::user`].
+        person: String,
+    },
+    /// Waits no longer for a browser.
+    CancelSignIn {
+        /// Of the clock: `oauth:…`.
+        id: String,
+    },
     /// What a menu of an OAuth clock asks for.
     OauthClock {
         /// Of the clock: `oauth:…`.

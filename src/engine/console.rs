@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::audit::AuditLog;
 use super::places::{HOME_VARIABLE, Places};
-use super::{Engine, LazyVault, Parts};
+use super::{Engine, LazyVault, OpenUrl, Parts, system_browser};
 use crate::capture::{Opened, Reader, Writer};
 use crate::model::{Clock, Report, SystemClock};
 use crate::projection::{Knowledge, Projector};
@@ -34,11 +34,20 @@ pub struct ConsoleOptions {
     pub vault: Option<Vault>,
     /// None for the system's places.
     pub places: Option<Places>,
+    /// Shows a login page to a person.
+    pub open_url: OpenUrl,
 }
 
 impl Default for ConsoleOptions {
     fn default() -> Self {
-        Self { place: LogPlace::Folder, wake: Arc::new(|| {}), clock: SystemClock::shared(), vault: None, places: None }
+        Self {
+            place: LogPlace::Folder,
+            wake: Arc::new(|| {}),
+            clock: SystemClock::shared(),
+            vault: None,
+            places: None,
+            open_url: system_browser(),
+        }
     }
 }
 
@@ -108,6 +117,7 @@ impl Console {
             vault: vault.clone(),
             keep_tokens: !private,
             audit: audit.clone(),
+            open_url: options.open_url.clone(),
             wake: options.wake.clone(),
         })?;
         Ok(Self { engine, projector, writer, redactor, vault, audit, knowledge, reports, clock: options.clock, places })

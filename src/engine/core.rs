@@ -22,7 +22,9 @@ use crate::dialect::{BearerNews, Dialect, Wish, flow};
 use crate::model::environment::ClientSecret;
 use crate::model::fact::ClockDeed;
 use crate::model::record::SessionStart;
-use crate::model::{Direction, Draft, Environment, Fact, Flags, KeyInfo, Kind, Report, Secret, SecretKind, SessionId};
+use crate::model::{
+    DialectId, Direction, Draft, Environment, Fact, Flags, KeyInfo, Kind, Report, Secret, SecretKind, SessionId,
+};
 use crate::sandbox::{self, Sandbox};
 
 /// Wishes that may wait for one session.
@@ -168,7 +170,15 @@ impl Core {
             Command::StopSandbox => self.stop_sandbox().await,
             Command::Order { order } => self.order(order).await,
             Command::AskSandbox => self.tell_sandbox().await,
-            Command::SignIn { environment } => self.sign_in(environment).await,
+            Command::SignIn { environment } => self.sign_in(oauth::Use::plain(environment)).await,
+            Command::SignInUser { environment, person } => {
+                self.sign_in(oauth::Use::of_person(*environment, &person)).await;
+            }
+            Command::CancelSignIn { id } => {
+                if let Some(Err(report)) = self.sign_ins.get(&id).map(|kept| kept.order(oauth::Order::Cancel)) {
+                    self.emit(Event::Fault(report)).await;
+                }
+            }
             Command::OauthClock { id, deed } => {
                 let taken = match self.sign_ins.get(&id) {
                     Some(kept) => kept.order(oauth::Order::Deed(deed)),
@@ -266,8 +276,16 @@ impl Core {
         }
         self.last_session += 1;
         let id = SessionId(self.last_session);
-        let oauth = dialects::oauth_use(spec.dialect, &environment);
-        let oauth = oauth.map(|oauth| self.kept(oauth::Use { environment: (*environment).clone(), oauth }));
+        let own = (*environment).clone();
+        let of = match spec.dialect {
+            DialectId::Agent => Some(oauth::Use::of_person(own, &spec.agent.user)),
+            _ => dialects::oauth_use(spec.dialect, &environment).map(|oauth| oauth::Use {
+                environment: own,
+                oauth,
+                person: None,
+            }),
+        };
+        let oauth = of.map(|of| self.kept(of));
         let dialect: Box<dyn Dialect> = dialects::make(dialects::Making {
             id: spec.dialect,
             environment: (*environment).clone(),
@@ -353,11 +371,13 @@ impl Core {
         });
     }
 
-    /// Makes sure that there is a token of the environment's own.
-    async fn sign_in(&mut self, environment: Environment) {
-        let kept = self.kept(oauth::Use::plain(environment));
-        if let Err(report) = kept.order(oauth::Order::Need { who: oauth::PERSON }) {
-            self.emit(Event::Fault(report)).await;
+    /// Makes sure that there is this token.
+    async fn sign_in(&mut self, of: oauth::Use) {
+        let kept = self.kept(of);
+        for order in [oauth::Order::ByPerson, oauth::Order::Need { who: oauth::PERSON }] {
+            if let Err(report) = kept.order(order) {
+                return self.emit(Event::Fault(report)).await;
+            }
         }
     }
 
@@ -368,8 +388,15 @@ impl Core {
         if let Some(kept) = self.sign_ins.get(&id).filter(|kept| kept.is_of(&of)) {
             return kept.clone();
         }
-        let (log, vault) = (self.log.clone(), self.parts.vault.clone());
-        let kept = Arc::new(oauth::Kept::start(log, vault, of, self.moved.clone()));
+        let around = oauth::Around {
+            log: self.log.clone(),
+            vault: self.parts.vault.clone(),
+            emitter: self.emitter.clone(),
+            open_url: self.parts.open_url.clone(),
+            keep: self.parts.keep_tokens,
+            moved: self.moved.clone(),
+        };
+        let kept = Arc::new(oauth::Kept::start(around, of));
         self.sign_ins.insert(id, kept.clone());
         kept
     }

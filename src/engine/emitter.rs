@@ -65,6 +65,7 @@ impl Emitter {
             // Numbers, names and what the window itself has said.
             Event::SessionClosed { .. }
             | Event::Kept { .. }
+            | Event::SignIn { .. }
             | Event::Sandbox(SandboxState::Stopped | SandboxState::Starting | SandboxState::Running { .. })
             | Event::SandboxStatus(_)
             | Event::Vault(_)

@@ -1,7 +1,7 @@
 //! What the engine tells the window. Few and small: traffic is read from the log.
 
 use super::command::{JobId, Ticket};
-use crate::model::{Environment, KeyInfo, Report, SessionId};
+use crate::model::{Environment, KeyInfo, Mono, Report, SessionId};
 use crate::sandbox;
 use crate::vault::VaultStatus;
 
@@ -51,8 +51,26 @@ pub enum Event {
         ticket: Ticket,
         checks: Vec<Result<String, Report>>,
     },
+    /// A person is awaited from the browser, or not any more.
+    SignIn {
+        /// Of the clock: `oauth:…`.
+        id: String,
+        waiting: Option<Box<SignInWait>>,
+    },
     /// Something failed that belongs to no session.
     Fault(Report),
+}
+
+/// What is waited for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignInWait {
+    /// Empty for whoever signs in.
+    pub person: String,
+    pub environment: String,
+    /// Of the login page. Good once, and of no use to others: only this program can exchange what comes of it.
+    pub address: String,
+    /// On the local clock.
+    pub until: Mono,
 }
 
 #[derive(Clone, Debug)]

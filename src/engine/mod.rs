@@ -18,6 +18,7 @@ mod oauth;
 pub mod places;
 pub mod probe;
 mod session;
+mod sign_in;
 pub mod signals;
 mod skew;
 pub mod stored;
@@ -29,9 +30,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 pub use command::{Command, ExportFormat, JobId, SessionSpec, Ticket};
-pub use event::{Event, SandboxState};
+pub use event::{Event, SandboxState, SignInWait};
 pub use keys::KeyOrder;
-pub use oauth::{oauth_clock, secret_key};
+pub use oauth::{secret_key, uses_clock};
+pub use sign_in::{OpenUrl, system_browser};
 
 use crate::capture::Writer;
 use crate::model::{Clock, Report};
@@ -56,6 +58,8 @@ pub struct Parts {
     pub keep_tokens: bool,
     /// The audit log. None in private mode.
     pub audit: Option<audit::AuditLog>,
+    /// Shows a login page to a person.
+    pub open_url: OpenUrl,
     /// Called when an event waits; may be called from any thread.
     pub wake: Arc<dyn Fn() + Send + Sync>,
 }

@@ -1,6 +1,8 @@
 //! OAuth tokens of environments: a task for each, which drives a [`Credential`] and is shared by all sessions that
 //! need the same token.
 
+mod user;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +10,19 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::time::sleep;
 
+use self::user::back;
+use super::emitter::Emitter;
+use super::event::Event;
 use super::log::Log;
 use super::means::{clients_of, foreign, read};
+use super::sign_in::{OpenUrl, Waiting, cancelled};
 use super::skew::SkewWatch;
 use super::transport::http::Caller;
 use super::{LazyVault, dialects};
 pub use crate::dialect::credential::PERSON;
 use crate::dialect::credential::{Credential, Deed, Shown, Source, Who};
 use crate::dialect::{At, BearerNews};
+use crate::model::agents::{Agents, user_token_key};
 use crate::model::environment::{Environment, TokenSource, pasted_key, proxy_key};
 use crate::model::fact::ClockDeed;
 use crate::model::flows::OauthUse;
@@ -24,6 +31,7 @@ use crate::model::{DialectId, Fact, Report, Secret, SecretKind, SessionId};
 /// The wall clock is looked at again at least so often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
 const BREAKS: &str = "calls with this OAuth token are refused with 401";
+const USER_BREAKS: &str = "every call of this agent is refused with 401, and no new notification socket opens";
 /// Orders that may wait; whoever has one more waits with it.
 const ORDERS: usize = 1024;
 
@@ -37,22 +45,39 @@ pub fn secret_key(environment_id: &str) -> String {
 pub struct Use {
     pub environment: Environment,
     pub oauth: OauthUse,
+    /// Whose it is; none for the client's own.
+    pub person: Option<String>,
 }
 
 impl Use {
     /// The environment's own token, for no flow in particular.
     pub fn plain(environment: Environment) -> Self {
         let early_secs = environment.timings.oauth_margin_secs;
-        Self { environment, oauth: OauthUse { early_secs, ..OauthUse::default() } }
+        Self { environment, oauth: OauthUse { early_secs, ..OauthUse::default() }, person: None }
+    }
+
+    /// The token of a person who signs in as an agent.
+    pub fn of_person(environment: Environment, person: &str) -> Self {
+        let Agents { early_secs, tries, .. } = environment.agents;
+        let oauth = OauthUse { early_secs, tries, ..OauthUse::default() };
+        Self { environment, oauth, person: Some(person.trim().to_owned()) }
     }
 
     /// Of its clock. The same for the same token, whatever else of the environment changes.
     pub fn id(&self) -> String {
-        clock_id(&self.environment, &self.oauth)
+        match &self.person {
+            Some(person) => format!("{}{person}", user_clocks(&self.environment)),
+            None => clock_id(&self.environment, &self.oauth),
+        }
     }
 
     fn title(&self) -> String {
         let name = &self.environment.name;
+        match self.person.as_deref() {
+            Some("") => return format!("OAuth · agent · {name}"),
+            Some(person) => return format!("OAuth · {person} · {name}"),
+            None => {}
+        }
         match &self.environment.token_source {
             // Several tokens of one environment are told apart by what they are for.
             TokenSource::ClientCredentials => match self.oauth.scope.split([':', ' ']).next().unwrap_or_default() {
@@ -82,9 +107,17 @@ impl Use {
     }
 }
 
-/// Id of the clock of the OAuth token that a flow uses in an environment; none where it uses none.
-pub fn oauth_clock(dialect: DialectId, environment: &Environment) -> Option<String> {
-    Some(clock_id(environment, &dialects::oauth_use(dialect, environment)?))
+/// Whether a flow uses the OAuth token of this clock in an environment.
+pub fn uses_clock(dialect: DialectId, environment: &Environment, clock: &str) -> bool {
+    match dialect {
+        DialectId::Agent => clock.starts_with(&user_clocks(environment)),
+        _ => dialects::oauth_use(dialect, environment).is_some_and(|oauth| clock_id(environment, &oauth) == clock),
+    }
+}
+
+/// How the ids of the clocks of an environment's people begin.
+fn user_clocks(environment: &Environment) -> String {
+    format!("oauth:{}:user:", environment.id)
 }
 
 fn clock_id(environment: &Environment, oauth: &OauthUse) -> String {
@@ -122,6 +155,10 @@ pub enum Order {
         number: u64,
     },
     Deed(ClockDeed),
+    /// A person wishes that there is one, and may be sent to the login page.
+    ByPerson,
+    /// The browser is not waited for any longer.
+    Cancel,
     /// A secret was changed: what was got with the old one is forgotten.
     SecretChanged,
 }
@@ -136,14 +173,20 @@ pub struct Kept {
 
 impl Kept {
     /// Begins. Nothing is got before somebody needs it.
-    pub fn start(log: Log, vault: Arc<LazyVault>, of: Use, moved: Arc<Notify>) -> Self {
+    pub fn start(around: Around, of: Use) -> Self {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (alive, dropped) = oneshot::channel();
+        let Around { log, vault, emitter, open_url, keep, moved } = around;
         let task = Task {
             skew: SkewWatch::new(SessionId::NONE, log.now()),
             of: of.clone(),
             log,
             vault,
+            emitter,
+            open_url,
+            keep,
+            waiting: None,
+            by_person: false,
             ready: None,
             listeners: HashMap::new(),
             placeholder: None,
@@ -170,6 +213,10 @@ impl Kept {
     /// True where it depends on the secret under this key of the vault.
     pub fn uses(&self, key: &str) -> bool {
         let id = &self.of.environment.id;
+        if let Some(person) = &self.of.person {
+            let pasted = [person.as_str(), ""].iter().any(|person| key == user_token_key(id, person));
+            return pasted || key == proxy_key(id);
+        }
         key == secret_key(id) || key == proxy_key(id) || key == pasted_key(id)
     }
 
@@ -182,10 +229,29 @@ impl Kept {
     }
 }
 
+/// What the task of a token works with.
+#[derive(Clone)]
+pub struct Around {
+    pub log: Log,
+    pub vault: Arc<LazyVault>,
+    pub emitter: Emitter,
+    pub open_url: OpenUrl,
+    /// Refresh tokens go into the vault.
+    pub keep: bool,
+    pub moved: Arc<Notify>,
+}
+
 struct Task {
     of: Use,
     log: Log,
     vault: Arc<LazyVault>,
+    emitter: Emitter,
+    open_url: OpenUrl,
+    keep: bool,
+    /// A person is awaited from the browser.
+    waiting: Option<Waiting>,
+    /// A person wishes for a token.
+    by_person: bool,
     skew: SkewWatch,
     /// None until the secrets were found.
     ready: Option<Ready>,
@@ -204,6 +270,9 @@ struct Ready {
 /// A token whose task ends is known to nobody any more.
 impl Drop for Task {
     fn drop(&mut self) {
+        if self.waiting.take().is_some() {
+            self.emitter.try_emit(Event::SignIn { id: self.of.id(), waiting: None });
+        }
         if let Some(ready) = &mut self.ready {
             let mut deeds = Vec::new();
             ready.credential.end("end of the sign-in", &mut deeds);
@@ -221,12 +290,15 @@ impl Task {
         loop {
             let notified = moved.notified();
             let wait = self.ready.as_ref().and_then(|r| r.credential.wait(self.at()));
-            let wait = wait.map(|w| w.clamp(Duration::from_millis(1), LONGEST_SLEEP));
+            let late = self.waiting.as_ref().map(|w| w.until.since(self.log.now().mono));
+            let wait =
+                [wait, late].into_iter().flatten().min().map(|w| w.clamp(Duration::from_millis(1), LONGEST_SLEEP));
             tokio::select! {
                 order = orders.recv() => match order {
                     Some(order) => self.take(order).await,
                     None => return,
                 },
+                result = back(&mut self.waiting), if self.waiting.is_some() => self.came_back(result).await,
                 () = sleep(wait.unwrap_or(LONGEST_SLEEP)), if wait.is_some() => self.tick().await,
                 () = notified => self.tick().await,
             }
@@ -236,6 +308,9 @@ impl Task {
     async fn tick(&mut self) {
         self.skew.look(&self.log);
         self.part();
+        if let Some(late) = self.waiting.as_ref().filter(|w| w.until <= self.log.now().mono).map(Waiting::late) {
+            self.came_back(Err(late)).await;
+        }
         self.with(|credential, at, deeds| credential.tick(at, deeds)).await;
     }
 
@@ -264,8 +339,19 @@ impl Task {
                     return self.tell(who, BearerNews::Denied { report });
                 }
                 self.missed = false;
-                self.with(|credential, at, deeds| credential.need(at, who, deeds)).await;
+                let by_person = std::mem::take(&mut self.by_person);
+                self.with(|credential, at, deeds| {
+                    if by_person {
+                        credential.by_person();
+                    }
+                    credential.need(at, who, deeds);
+                })
+                .await;
             }
+            // Where a token lives, nothing is wished for.
+            Order::ByPerson => self.by_person = self.ready.as_ref().is_none_or(|r| !r.credential.is_live(self.at())),
+            Order::Cancel if self.waiting.is_some() => self.came_back(Err(cancelled())).await,
+            Order::Cancel => {}
             Order::Refused { who, number } => {
                 self.with(|credential, at, deeds| credential.refused(at, who, number, deeds)).await;
             }
@@ -290,6 +376,10 @@ impl Task {
                     Ok((source, caller)) => {
                         if let Some(ready) = &mut self.ready {
                             ready.caller = caller;
+                        }
+                        // What a person signed in for does not depend on it.
+                        if matches!(source, Source::Code { .. }) {
+                            return;
                         }
                         self.with(|credential, at, deeds| credential.change(at, source, deeds)).await;
                     }
@@ -333,6 +423,15 @@ impl Task {
                         Err(report) => ready.credential.unreachable(at, &report, &mut more),
                     }
                 }
+                Deed::SignIn(asking) => {
+                    if let Err(report) = self.ask(asking).await {
+                        let at = self.at();
+                        let Some(ready) = &mut self.ready else { return };
+                        ready.credential.came_back(at, Err(report), &mut more);
+                    }
+                }
+                Deed::StopSignIn => self.stop_waiting().await,
+                Deed::Keep(value) => self.keep_refresh(value),
                 Deed::Read => {
                     let found = self.given().await;
                     let at = self.at();
@@ -346,7 +445,8 @@ impl Task {
 
     async fn prepare(&mut self) -> Result<(), Report> {
         let (source, caller) = self.source().await?;
-        let shown = Shown { id: self.of.id(), title: self.of.title(), breaks: BREAKS.to_owned() };
+        let breaks = if self.of.person.is_some() { USER_BREAKS } else { BREAKS };
+        let shown = Shown { id: self.of.id(), title: self.of.title(), breaks: breaks.to_owned() };
         let early_secs = match &self.of.environment.token_source {
             TokenSource::Broker { early_secs, .. } => *early_secs,
             _ => self.of.oauth.early_secs,
@@ -361,6 +461,7 @@ impl Task {
     async fn source(&self) -> Result<(Source, Caller), Report> {
         let environment = &self.of.environment;
         let source = match &environment.token_source {
+            _ if self.of.person.is_some() => self.of.of_user()?,
             TokenSource::ClientCredentials => {
                 let Some(client_id) = environment.client_id.clone().filter(|c| !c.trim().is_empty()) else {
                     let what = format!("“{}” names no client id.", environment.name);
@@ -407,6 +508,9 @@ impl Task {
     /// The token that somebody put into the keyring.
     async fn given(&self) -> Result<Option<Secret<String>>, Report> {
         let environment = &self.of.environment;
+        if let Some(person) = &self.of.person {
+            return self.given_by(person).await;
+        }
         match &environment.token_source {
             TokenSource::Keyring { service, user } => foreign(service.clone(), user.clone()).await,
             _ => read(self.vault.clone(), pasted_key(&environment.id)).await,

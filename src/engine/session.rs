@@ -86,6 +86,8 @@ impl Credentials {
 
 /// What the keeper of an OAuth token can be asked.
 enum Ask {
+    /// A person wishes what needs one.
+    ByPerson,
     Need,
     Refused(u64),
     Replace(u64),
@@ -253,7 +255,12 @@ impl Session {
 
     fn take(&mut self, s: &mut State, turn: Turn) {
         match turn {
-            Turn::Wish(wish) => self.step(s, Input::Wish(wish)),
+            Turn::Wish(wish) => {
+                if wish == Wish::Connect {
+                    self.ask(Ask::ByPerson);
+                }
+                self.step(s, Input::Wish(wish));
+            }
             Turn::Bearer => {
                 let news = self.bearer.borrow_and_update().clone();
                 self.step(s, Input::Bearer(news));

@@ -44,6 +44,12 @@ pub struct Participant {
     pub disconnect_type: Option<String>,
     pub held: Option<bool>,
     pub wrapup_required: Option<bool>,
+    /// `mandatory`, `optional`, `timeout` …: how much it is required.
+    pub wrapup_prompt: Option<String>,
+    pub wrapup_timeout_ms: Option<u64>,
+    pub wrapup_skipped: Option<bool>,
+    /// After-call work began.
+    pub acw_started: Option<Wall>,
     /// Code of the wrap-up that was made.
     pub wrapup: Option<String>,
     pub attributes: Vec<(String, String)>,
@@ -276,6 +282,7 @@ impl Participant {
             && self.connected.is_some()
             && self.wrapup_required == Some(true)
             && self.wrapup.is_none()
+            && self.wrapup_skipped != Some(true)
     }
 
     fn take(&mut self, told: &Self, asked: bool, fresh: &mut Vec<String>) {
@@ -298,6 +305,10 @@ impl Participant {
         set(&mut self.disconnect_type, &told.disconnect_type, late);
         set(&mut self.held, &told.held, late);
         set(&mut self.wrapup_required, &told.wrapup_required, late);
+        set(&mut self.wrapup_prompt, &told.wrapup_prompt, late);
+        set(&mut self.wrapup_timeout_ms, &told.wrapup_timeout_ms, late);
+        set(&mut self.wrapup_skipped, &told.wrapup_skipped, late);
+        set(&mut self.acw_started, &told.acw_started, late);
         set(&mut self.wrapup, &told.wrapup, late);
         set(&mut self.authenticated, &told.authenticated, late);
         for (key, value) in &told.attributes {

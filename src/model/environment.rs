@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Serialize};
 
 use super::agents::Agents;
@@ -78,12 +79,18 @@ pub struct Environment {
     pub org: Option<String>,
     /// Where OAuth tokens come from.
     pub token_source: TokenSource,
-    /// How agents sign in and work.
-    #[serde(skip_serializing_if = "is_default")]
+    /// How agents sign in and work. A ready line lists its users there, which are of no use here.
+    #[serde(skip_serializing_if = "is_default", deserialize_with = "agents_or_users")]
     pub agents: Agents,
     /// How guests sign in.
     #[serde(skip_serializing_if = "is_default")]
     pub guest_auth: GuestAuth,
+    /// Of a ready line: the client of [`Agents::client_id`].
+    #[serde(skip_serializing)]
+    pub pkce_client_id: Option<String>,
+    /// Of a ready line, and of no use here.
+    #[serde(skip_serializing)]
+    pub queues: IgnoredAny,
     /// Paths, thresholds and forms of the unverified flows.
     #[serde(skip_serializing_if = "is_default")]
     pub flows: Flows,
@@ -94,6 +101,27 @@ pub struct Environment {
 
 fn is_default<T: Default + PartialEq>(settings: &T) -> bool {
     *settings == T::default()
+}
+
+fn agents_or_users<'de, D: serde::Deserializer<'de>>(d: D) -> Result<Agents, D::Error> {
+    struct Either;
+    impl<'de> Visitor<'de> for Either {
+        type Value = Agents;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("settings of agents")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Agents, A::Error> {
+            Agents::deserialize(MapAccessDeserializer::new(map))
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut users: A) -> Result<Agents, A::Error> {
+            while users.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Agents::default())
+        }
+    }
+    d.deserialize_any(Either)
 }
 
 /// Where an OAuth token comes from. What is secret of it lives in the keyring.
@@ -152,6 +180,8 @@ impl Default for Environment {
             token_source: TokenSource::default(),
             agents: Agents::default(),
             guest_auth: GuestAuth::default(),
+            pkce_client_id: None,
+            queues: IgnoredAny,
             flows: Flows::default(),
             signing_keys: Vec::new(),
         }
@@ -182,6 +212,8 @@ pub struct Limits {
     pub message_bytes: u32,
     /// Bytes of UTF-8 over all keys and values.
     pub attribute_bytes: u32,
+    /// Requests to the Platform API with one access token.
+    pub requests_per_token_minute: u32,
 }
 
 impl Default for Limits {
@@ -195,6 +227,7 @@ impl Default for Limits {
             connections_per_session: 3,
             message_bytes: 4096,
             attribute_bytes: 2048,
+            requests_per_token_minute: 300,
         }
     }
 }

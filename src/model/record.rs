@@ -367,6 +367,9 @@ pub struct HttpResponse {
     pub wait_us: u64,
     /// From the head of the answer to its end, in microseconds.
     pub receive_us: u64,
+    /// Of the request that it answers, as [`HttpRequest::purpose`].
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub purpose: String,
     /// Of the request that it answers, as [`HttpRequest::tracing`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tracing: Option<String>,

@@ -97,7 +97,10 @@ pub enum Field {
     Date(DatePicker),
     List(ListPicker),
     /// One of these or none.
-    Wheel { id: String, items: Vec<Item> },
+    Wheel {
+        id: String,
+        items: Vec<Item>,
+    },
     /// Of a kind that nobody describes, by its name.
     Other(String),
 }
@@ -255,7 +258,13 @@ impl Offer<'_> {
         let title = match self {
             Self::Date(d) => &d.title,
             Self::List(l) => &l.prompt.title,
-            Self::Form(f) => if f.prompt.title.is_empty() { &f.introduction.title } else { &f.prompt.title },
+            Self::Form(f) => {
+                if f.prompt.title.is_empty() {
+                    &f.introduction.title
+                } else {
+                    &f.prompt.title
+                }
+            }
         };
         if title.is_empty() { self.word() } else { title }
     }
@@ -433,7 +442,9 @@ mod tests {
         assert!(answer("2026-02-01T11:00:00.000Z").unwrap_err()[0].contains("not among the 1 times"));
         assert!(answer("").unwrap_err()[0].contains("No time"));
         let none = DatePicker::default();
-        assert!(Offer::Date(&none).answer(&Draft::default(), |_| String::new()).unwrap_err()[0].contains("no time at all"));
+        assert!(
+            Offer::Date(&none).answer(&Draft::default(), |_| String::new()).unwrap_err()[0].contains("no time at all")
+        );
     }
 
     #[test]
@@ -478,11 +489,16 @@ mod tests {
     fn a_form_answers_as_the_vendors_page_does() {
         let form = form();
         let d = draft(&[("name", &["Ada"]), ("day", &["2026-01-12"]), ("things", &["x", "y"]), ("size", &["l"])]);
-        let Ok(Picked::Form { canned, response, .. }) = Offer::Form(&form).answer(&d, |_| String::new()) else { panic!() };
+        let Ok(Picked::Form { canned, response, .. }) = Offer::Form(&form).answer(&d, |_| String::new()) else {
+            panic!()
+        };
         let told: Vec<_> = response.iter().map(|(id, c)| (id.as_str(), c.text.as_str(), c.payload.as_str())).collect();
         // What was left empty: an input is not told, a list and a wheel are.
         let day = ("day", "12/01/2026", "2026-01-12T00:00:00.000Z");
-        assert_eq!(told, [("name", "Ada", "Ada"), day, ("things", "X", "x"), ("things", "Y", "y"), ("size", "Large", "l")]);
+        assert_eq!(
+            told,
+            [("name", "Ada", "Ada"), day, ("things", "X", "x"), ("things", "Y", "y"), ("size", "Large", "l")]
+        );
         assert_eq!(canned, "c1");
         let d = draft(&[("name", &["Ada"]), ("day", &["2026-01-12"])]);
         let Ok(Picked::Form { response, .. }) = Offer::Form(&form).answer(&d, |_| String::new()) else { panic!() };

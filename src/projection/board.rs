@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use super::ends::{Ends, EndsFold};
 use super::evidence::{Common, Evidence, Scene};
 use super::finding::Finding;
 use super::knowledge::Knowledge;
@@ -31,6 +32,8 @@ pub struct Board {
     pub left_out: (u64, u64),
     /// Of all sessions, and of what belongs to none.
     pub metrics: Arc<Metrics>,
+    /// Conversations of which both ends are in this capture.
+    pub ends: Arc<Ends>,
     fold: Fold,
 }
 
@@ -41,6 +44,7 @@ enum Fold {
         by_id: HashMap<SessionId, usize>,
         sessions: Vec<Folding>,
         general: Box<Folding>,
+        ends: Box<EndsFold>,
         common: Box<Common>,
         knowledge: Arc<Knowledge>,
         told: Vec<Happening>,
@@ -72,10 +76,12 @@ impl Board {
             notes: Arc::default(),
             left_out: (0, 0),
             metrics: Arc::new(Metrics::keeping(ALL_SAMPLES)),
+            ends: Arc::default(),
             fold: Fold::Going {
                 by_id: HashMap::new(),
                 sessions: Vec::new(),
                 general: Box::default(),
+                ends: Box::default(),
                 common: Box::default(),
                 knowledge,
                 told: Vec::new(),
@@ -118,6 +124,7 @@ impl Board {
             notes: Arc::clone(&self.notes),
             left_out: self.left_out,
             metrics: Arc::clone(&self.metrics),
+            ends: Arc::clone(&self.ends),
             fold: Fold::Snapshot,
         }
     }
@@ -164,7 +171,7 @@ impl Board {
         make: bool,
         deed: impl FnOnce(&mut Folding, &mut Common, &Knowledge, &mut SessionView, &mut Vec<Happening>),
     ) {
-        let Fold::Going { by_id, sessions, general, common, knowledge, told } = &mut self.fold else {
+        let Fold::Going { by_id, sessions, general, ends, common, knowledge, told } = &mut self.fold else {
             debug_assert!(false, "a snapshot is for looking at");
             return;
         };
@@ -188,6 +195,9 @@ impl Board {
             let view = Arc::make_mut(view);
             deed(fold, common, knowledge, view, told);
             measure(&mut fold.session, view, &mut self.metrics);
+            for sighting in fold.session.sightings.drain(..) {
+                ends.take(&mut self.ends, sighting);
+            }
         }
     }
 }

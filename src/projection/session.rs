@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::clocks::{self, ClockView};
 use super::conversation::{Conversation, What};
+use super::desk::{Desk, DeskFold};
+use super::ends::{self, Sighting};
 use super::finding::{Finding, Findings};
 use super::latency::Latencies;
 use super::meters::Meters;
@@ -11,8 +13,8 @@ use super::metrics::{Metrics, Reading};
 use super::thread::{Thread, Told};
 use crate::model::clock::jump;
 use crate::model::environment::Limits;
-use crate::model::fact::{NamedId, SessionState, Skew, StateChange, Summary};
-use crate::model::happening::Source;
+use crate::model::fact::{Delivery, NamedId, SessionState, Skew, StateChange, Summary};
+use crate::model::happening::{Presence, Source};
 use crate::model::record::{Lane, SessionStart};
 use crate::model::{DialectId, Direction, Fact, Happening, Kind, Now, Record, Report, SessionId, Wall};
 
@@ -49,6 +51,8 @@ pub struct SessionView {
     /// The final report, once it has ended.
     pub summary: Option<Arc<Summary>>,
     pub metrics: Arc<Metrics>,
+    /// Of an agent's session.
+    pub desk: Option<Arc<Desk>>,
     /// Records that told something (those that the projections need).
     pub records: u64,
 }
@@ -101,6 +105,9 @@ pub(super) struct SessionFold {
     /// Numbers of the open connections, in the order of their opening.
     open: Vec<u32>,
     pub metrics: Reading,
+    desk: DeskFold,
+    /// What was seen of messages at this end, in the record at hand.
+    pub sightings: Vec<Sighting>,
 }
 
 impl SessionFold {
@@ -119,6 +126,8 @@ impl SessionFold {
     /// The same, of a record whose fact was read already.
     pub fn take(&mut self, view: &mut SessionView, record: &Record, fact: Option<Fact>, told: &mut Vec<Happening>) {
         self.metrics.events.clear();
+        // Whoever does not look for the other end takes none.
+        self.sightings.clear();
         view.records += 1;
         if view.records == 1 {
             view.started = record.at;
@@ -174,6 +183,7 @@ impl SessionFold {
             }
             at.n = at.n.saturating_add(1);
         }
+        self.sight_desk(view.id, at);
     }
 
     fn at(&self, view: &SessionView, record: &Record) -> Told {
@@ -186,6 +196,8 @@ impl SessionFold {
     }
 
     pub fn happening(&mut self, view: &mut SessionView, at: Told, happening: Happening) {
+        let dialect = view.dialect();
+        self.sight(view.id, dialect, at, &happening);
         let conv = &mut view.conversation;
         match happening {
             Happening::Said(message) => {
@@ -204,12 +216,70 @@ impl SessionFold {
             }
             Happening::Named { tracing, key } => self.thread.named(conv, at, &tracing, &key),
             Happening::Refused { tracing, code, text } => {
-                let refused = crate::model::fact::Delivery::Refused { code, text };
-                self.thread.deliver(conv, at, &tracing, refused);
+                let refused = Delivery::Refused { code, text };
+                self.deliver(view, at, &tracing, refused);
             }
-            Happening::Attachment { id, state } => self.thread.attachment(conv, at, id, state),
+            Happening::Attachment { id, state } => match self.desk.conversation_of(&id) {
+                Some(talk) => {
+                    let desk = desk_of(&mut view.desk);
+                    self.desk.in_thread(desk, &talk, at, |t, c| t.attachment(c, at, id, state));
+                }
+                None => self.thread.attachment(conv, at, id, state),
+            },
             Happening::Cleared => self.thread.cleared(conv),
-            Happening::Snapshot(_) | Happening::In { .. } | Happening::User(_) => {}
+            Happening::Snapshot(snapshot) => self.desk.snapshot(desk_of(&mut view.desk), at, &snapshot),
+            Happening::In { conversation, what } => {
+                let desk = desk_of(&mut view.desk);
+                if let Some((seq, micros)) = self.desk.within(desk, at, &conversation, *what) {
+                    view.latencies.add(seq, micros);
+                    self.metrics.echo(dialect, at.now.wall, micros);
+                }
+            }
+            Happening::User(news) => DeskFold::user(desk_of(&mut view.desk), news),
+        }
+    }
+
+    /// Notes what a guest's end saw; an agent's is noted by its desk.
+    fn sight(&mut self, session: SessionId, dialect: DialectId, at: Told, happening: &Happening) {
+        let what = match happening {
+            Happening::Said(message) => ends::What::said(message),
+            Happening::Named { tracing, key } => ends::What::Named { tracing: tracing.clone(), key: key.clone() },
+            Happening::Refused { tracing, .. } => ends::What::Failed { tracing: tracing.clone() },
+            Happening::Presence { what: Presence::Disconnected { read_only }, .. } => {
+                let text = match read_only {
+                    Some(true) => "told that the conversation is over and read-only",
+                    _ => "told that the agent's side has ended",
+                };
+                ends::What::Event { text: text.to_owned() }
+            }
+            Happening::Cleared => ends::What::Event { text: "the conversation was cleared".to_owned() },
+            _ => return,
+        };
+        if dialect != DialectId::Agent {
+            self.sightings.push(Sighting { session, seq: at.seq, at: at.now, conversation: None, what });
+        }
+    }
+
+    /// Hands over what the desk saw of this record.
+    fn sight_desk(&mut self, session: SessionId, at: Told) {
+        let seen = self.desk.seen.drain(..).map(|(conversation, what)| Sighting {
+            session,
+            seq: at.seq,
+            at: at.now,
+            conversation: Some(conversation),
+            what,
+        });
+        self.sightings.extend(seen);
+    }
+
+    /// What became of a message, in the conversation in which it was sent. False where nothing is known of it.
+    fn deliver(&mut self, view: &mut SessionView, at: Told, tracing: &str, delivery: Delivery) -> bool {
+        match self.desk.conversation_of(tracing) {
+            Some(talk) => {
+                let desk = desk_of(&mut view.desk);
+                self.desk.in_thread(desk, &talk, at, |t, c| t.deliver(c, at, tracing, delivery))
+            }
+            None => self.thread.deliver(&mut view.conversation, at, tracing, delivery),
         }
     }
 
@@ -232,6 +302,13 @@ impl SessionFold {
                 if let Some(line) = line {
                     self.thread.line(&mut view.conversation, at, What::State(line));
                 }
+                if let Some(text) = event_of(view.state.as_ref(), &change.to)
+                    && view.dialect() != DialectId::Agent
+                {
+                    let what = ends::What::Event { text };
+                    let sighting = Sighting { session: view.id, seq: at.seq, at: at.now, conversation: None, what };
+                    self.sightings.push(sighting);
+                }
                 view.state = Some(change.to);
                 view.state_seq = record.seq;
             }
@@ -240,12 +317,11 @@ impl SessionFold {
                 clocks::take(&mut view.clocks, expiry, record, server);
             }
             Fact::Delivery(change) => {
-                use crate::model::fact::Delivery;
                 let never_left = match &change.delivery {
                     Delivery::NotSent { why } => Some(why.clone()),
                     _ => None,
                 };
-                let known = self.thread.deliver(&mut view.conversation, at, &change.tracing, change.delivery);
+                let known = self.deliver(view, at, &change.tracing, change.delivery);
                 // What never left has no frame to show: its reason must still be seen.
                 if let (false, Some(why)) = (known, never_left) {
                     if view.not_sent.len() == NOT_SENT_KEPT {
@@ -266,6 +342,11 @@ impl SessionFold {
                 self.thread.line(&mut view.conversation, at, What::State(line));
             }
             Fact::Id(id) => {
+                if id.name == "conversation" && view.dialect() != DialectId::Agent {
+                    let what = ends::What::Told { conversation: id.value.clone() };
+                    let sighting = Sighting { session: view.id, seq: at.seq, at: at.now, conversation: None, what };
+                    self.sightings.push(sighting);
+                }
                 view.ids.retain(|known| known.name != id.name);
                 view.ids.push(id);
             }
@@ -277,6 +358,25 @@ impl SessionFold {
             Fact::Mark { .. } | Fact::Audit(_) => {}
         }
     }
+}
+
+/// What of a guest's state belongs on the timeline of both ends.
+fn event_of(before: Option<&SessionState>, now: &SessionState) -> Option<String> {
+    Some(match now {
+        SessionState::Reconnecting { .. } if !matches!(before, Some(SessionState::Reconnecting { .. })) => {
+            "the guest's connection was lost".to_owned()
+        }
+        SessionState::Ready if matches!(before, Some(SessionState::Configuring | SessionState::Connected)) => {
+            "the guest is connected".to_owned()
+        }
+        SessionState::ReadOnly => "the guest may not write any more".to_owned(),
+        SessionState::Ended(end) => format!("the guest's session ended: {}", end.sentence()),
+        _ => return None,
+    })
+}
+
+fn desk_of(desk: &mut Option<Arc<Desk>>) -> &mut Desk {
+    Arc::make_mut(desk.get_or_insert_default())
 }
 
 /// What a record states, where its kind states something.

@@ -115,6 +115,8 @@ pub(super) struct Thread {
     longest_text: usize,
     /// Sum over the slots.
     weight: usize,
+    /// Whose messages are our own.
+    pub own: Side,
     /// The last place that fell out of the bound: nothing is put before it any more.
     floor: Option<Place>,
     /// The latest server time that came in live.
@@ -145,6 +147,7 @@ impl Thread {
             kept_bytes,
             longest_text,
             weight: 0,
+            own: Side::Guest,
             floor: None,
             last_live: None,
             cleared_to: None,
@@ -180,7 +183,7 @@ impl Thread {
             tracing: message.tracing.as_deref().filter(|t| !t.is_empty()).map(Name::tracing),
             at: message.at,
             source,
-            own: message.side == Side::Guest,
+            own: message.side == self.own,
             what: Some(What::Message(message)),
         };
         let (id, latency) = self.tell(conv, told, telling);
@@ -235,7 +238,7 @@ impl Thread {
         let mut keys: Vec<Name> = key.iter().filter(|k| !k.is_empty()).map(|k| Name::event(k, &kind)).collect();
         keys.extend(at.map(|at| Name::moment(&kind, at.0)));
         let tracing = tracing.as_deref().filter(|t| !t.is_empty()).map(Name::tracing);
-        let own = side == Side::Guest;
+        let own = side == self.own;
         self.tell(conv, told, Telling { keys, tracing, at, source, own, what: Some(What::Presence(side, what)) });
         self.shorten(conv);
     }
@@ -336,7 +339,7 @@ impl Thread {
     /// the guest that only history told, with the same text, and not from before it was sent.
     fn same_in_history(&self, conv: &Conversation, id: u64) -> Option<u64> {
         let text = |at: usize| match &conv.entries.get(at)?.what {
-            What::Message(m) if m.side == Side::Guest => m.text.as_deref(),
+            What::Message(m) if m.side == self.own => m.text.as_deref(),
             _ => None,
         };
         let (own, sent_at) = (text(self.position(id)?)?, self.slots.get(&id)?.local_at);

@@ -1,13 +1,11 @@
-//! The platform's REST services: tokens and the guest's history, and the form of its errors.
+//! The platform's REST services: who may call them, the guest's history, and the form of errors.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Query, State as Shares};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use axum::response::Response;
 use serde_json::{Value, json};
 
 use super::attach;
@@ -15,6 +13,7 @@ use super::faults::Refusal;
 use super::flows::Scopes;
 use super::ids;
 use super::limits::MINUTE;
+use super::oauth::Client;
 use super::server;
 use super::shared::Shared;
 use super::state::State;
@@ -23,8 +22,6 @@ use crate::model::Now;
 
 /// Header with the id of an answer, on every answer of the API.
 pub(super) const CORRELATION: &str = "inin-correlation-id";
-/// Requests of one token per minute.
-const PER_TOKEN: u32 = 300;
 /// Largest page of the history. Assumed: no source names one.
 const PAGE: usize = 500;
 
@@ -55,10 +52,18 @@ pub(super) fn invalid(faults: &[Fault]) -> Response {
 }
 
 fn detailed(status: u16, code: &str, message: &str, details: &[Value]) -> Response {
+    told(status, code, message, json!({ "details": details }))
+}
+
+/// As [`error`], with more members.
+pub(super) fn told(status: u16, code: &str, message: &str, more: Value) -> Response {
     let context = ids::uuid();
-    let body = json!({
-        "message": message, "code": code, "status": status, "contextId": context, "details": details, "errors": [],
+    let mut body = json!({
+        "message": message, "code": code, "status": status, "contextId": context, "details": [], "errors": [],
     });
+    if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
+        body.extend(more);
+    }
     let mut response = server::json(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST), &body);
     if let Ok(id) = HeaderValue::from_str(&context) {
         response.headers_mut().insert(CORRELATION, id);
@@ -66,9 +71,10 @@ fn detailed(status: u16, code: &str, message: &str, details: &[Value]) -> Respon
     response
 }
 
-fn too_many(limit: u32, wait: u32) -> Response {
+pub(super) fn too_many(limit: u32, wait: u32) -> Response {
     let text = format!("Rate limit exceeded the maximum [{limit}] requests within [60] seconds");
-    let mut response = error(429, "too.many.requests", &text);
+    let more = json!({ "limit": { "key": "token.rate.per.minute", "namespace": "platform.api", "value": limit } });
+    let mut response = told(429, "too.many.requests", &text, more);
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
     response
 }
@@ -101,12 +107,14 @@ pub(super) fn ordered(refusal: Refusal) -> Response {
 }
 
 /// The token of a request and how it stands with its rate.
-struct Bearer {
-    value: String,
-    holder: Holder,
-    scopes: Scopes,
-    /// Requests so far in its window and seconds until the window moves on.
-    level: (usize, u32),
+pub(super) struct Bearer {
+    pub(super) value: String,
+    pub(super) holder: Holder,
+    /// Through which it was got.
+    pub(super) client: Client,
+    pub(super) scopes: Scopes,
+    /// Requests so far in its window, seconds until the window moves on, and how many are allowed.
+    pub(super) level: (usize, u32, u32),
 }
 
 /// The token that a request bears.
@@ -116,12 +124,23 @@ pub(super) fn bearer_value(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Checks the bearer token and counts the request; the error is the whole answer.
-fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result<Bearer, Box<Response>> {
+pub(super) fn bearer(state: &mut State, headers: &HeaderMap, now: Now) -> Result<Bearer, Box<Response>> {
     let value = bearer_value(headers);
+    let limit = state.limits.requests_per_token_minute;
     let token = authenticate(state, value.as_deref(), now)?;
-    token.requests.take(PER_TOKEN, MINUTE, now.mono).map_err(|wait| Box::new(too_many(PER_TOKEN, wait)))?;
-    let level = token.requests.level(MINUTE, now.mono);
-    Ok(Bearer { holder: token.holder, scopes: token.scopes, level, value: value.unwrap_or_default() })
+    if let Err(wait) = token.requests.take(limit, MINUTE, now.mono) {
+        let (count, reset) = token.requests.level(MINUTE, now.mono);
+        return Err(Box::new(rated(too_many(limit, wait), (count, reset, limit))));
+    }
+    let (count, reset) = token.requests.level(MINUTE, now.mono);
+    let level = (count, reset, limit);
+    Ok(Bearer {
+        holder: token.holder,
+        client: token.client,
+        scopes: token.scopes,
+        level,
+        value: value.unwrap_or_default(),
+    })
 }
 
 /// The live token with this value; the error is the whole answer.
@@ -142,91 +161,12 @@ pub(super) fn authenticate<'a>(
 }
 
 /// Adds the rate headers to an answer.
-fn rated(mut response: Response, level: (usize, u32)) -> Response {
+pub(super) fn rated(mut response: Response, level: (usize, u32, u32)) -> Response {
     let headers = response.headers_mut();
     headers.insert("inin-ratelimit-count", HeaderValue::from(level.0));
-    headers.insert("inin-ratelimit-allowed", HeaderValue::from(PER_TOKEN));
+    headers.insert("inin-ratelimit-allowed", HeaderValue::from(level.2));
     headers.insert("inin-ratelimit-reset", HeaderValue::from(level.1));
     response
-}
-
-/// `POST /oauth/token` and `/api/v2/oauth/token`, grant `client_credentials`; the client by Basic or in the form.
-pub(super) async fn token(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap, body: String) -> Response {
-    let form: HashMap<String, String> =
-        url::form_urlencoded::parse(body.as_bytes()).map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
-    let refuse = |status, code: &str, text: &str| {
-        let body = json!({ "error": code, "description": text, "error_description": text });
-        server::json(status, &body)
-    };
-    let client = basic(&headers)
-        .or_else(|| Some((form.get("client_id")?.clone(), form.get("client_secret")?.clone())))
-        .unwrap_or_default();
-    shared.act(|state, now| {
-        if client.0 != state.me.client_id || client.1 != *state.me.client_secret.expose() {
-            return refuse(StatusCode::BAD_REQUEST, "invalid_client", "client not found: invalid_client");
-        }
-        match form.get("grant_type").map(String::as_str) {
-            Some("client_credentials") => {
-                let wished = form.get("scope").map(|s| s.trim()).filter(|s| !s.is_empty());
-                let all = state.flows.client_scopes;
-                let granted = wished.map_or(all, |w| Scopes::known(w.split_whitespace()).and(all));
-                if granted.is_empty() {
-                    let text = "none of the requested scopes is granted to this client";
-                    return refuse(StatusCode::BAD_REQUEST, "invalid_scope", text);
-                }
-                let ttl = state.flows.lifetimes.oauth_secs;
-                let value = state.tokens.issue_access(Holder::Client, ttl, granted, now);
-                let body = json!({
-                    "access_token": &*value, "token_type": "bearer", "expires_in": ttl,
-                    "scope": granted.names().join(" "),
-                });
-                server::json(StatusCode::OK, &body)
-            }
-            None => refuse(StatusCode::BAD_REQUEST, "invalid_request", "grant_type is missing"),
-            Some(_) => {
-                refuse(StatusCode::BAD_REQUEST, "unsupported_grant_type", "this client has client_credentials only")
-            }
-        }
-    })
-}
-
-fn basic(headers: &HeaderMap) -> Option<(String, String)> {
-    let (scheme, value) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    let text = String::from_utf8(STANDARD.decode(value.trim()).ok()?).ok()?;
-    let (id, secret) = text.split_once(':')?;
-    let plain = |s: &str| percent_encoding::percent_decode_str(s).decode_utf8_lossy().into_owned();
-    Some((plain(id), plain(secret)))
-}
-
-/// `GET` and `HEAD /api/v2/tokens/me`.
-pub(super) async fn token_info(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap) -> Response {
-    shared.act(|state, now| match bearer(state, &headers, now) {
-        Ok(Bearer { holder: Holder::Client, scopes, level, .. }) => {
-            let body = json!({
-                "organization": { "id": state.me.organization_id },
-                "homeOrganization": { "id": state.me.organization_id },
-                "authorizedScope": scopes.names(),
-                "OAuthClient": { "id": state.me.client_id, "organization": { "id": state.me.organization_id } },
-            });
-            rated(server::json(StatusCode::OK, &body), level)
-        }
-        Ok(_) => error(403, "not.authorized", "A guest's token may not do this"),
-        Err(response) => *response,
-    })
-}
-
-/// `DELETE /api/v2/tokens/me`.
-pub(super) async fn revoke(Shares(shared): Shares<Arc<Shared>>, headers: HeaderMap) -> Response {
-    shared.act(|state, now| match bearer(state, &headers, now) {
-        Ok(bearer) => {
-            state.tokens.revoke(&bearer.value);
-            rated(StatusCode::OK.into_response(), bearer.level)
-        }
-        Err(response) => *response,
-    })
 }
 
 /// `GET /api/v2/webmessaging/messages`: what was said in the session of a JWT, newest first.

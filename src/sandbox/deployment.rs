@@ -19,6 +19,20 @@ pub enum DisconnectMode {
     ReadOnly,
 }
 
+/// Who answers guests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Partner {
+    /// People, where somebody is on queue when the conversation begins, or when the guest says “agent”; otherwise the
+    /// scripted partner.
+    #[default]
+    Auto,
+    /// The scripted partner only.
+    Bot,
+    /// People only: a conversation waits in the queue until somebody comes.
+    Agents,
+}
+
 /// Switches of the deployment. A [`DeploymentChange`] has the same names.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deployment {
@@ -55,6 +69,8 @@ pub struct Deployment {
     pub auth_jwt_secs: u32,
     /// Each refresh gives another refresh token, and ends the one that it was for.
     pub auth_refresh_rotates: bool,
+    #[serde(default)]
+    pub partner: Partner,
 }
 
 impl Deployment {
@@ -81,6 +97,7 @@ impl Deployment {
             auth_allow_session_upgrade: true,
             auth_jwt_secs: 900,
             auth_refresh_rotates: false,
+            partner: Partner::default(),
         }
     }
 
@@ -144,6 +161,7 @@ change! {
         auth_allow_session_upgrade: bool,
         auth_jwt_secs: u32,
         auth_refresh_rotates: bool,
+        partner: Partner,
     }
 }
 
@@ -158,6 +176,7 @@ change! {
         connections_per_session: u32,
         message_bytes: u32,
         attribute_bytes: u32,
+        requests_per_token_minute: u32,
     }
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::order::MessageWay;
+
 /// Faults at work. Serialised into the status: zero and false are nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -43,12 +45,49 @@ pub struct Faults {
     pub break_handshakes: u32,
     /// New idempotency keys that somebody else has used before.
     pub use_keys: u32,
+    /// People who will be denied when they sign in.
+    pub deny_sign_in: u32,
     /// Session tokens are refused so many seconds after their issue, 0 for never before their end.
     pub refuse_session_tokens_after: u32,
     /// Error code of every upload, 0 for none.
     pub reject_upload: u16,
     pub clock_skew_seconds: i32,
     pub partner_paused: bool,
+    /// Notifications that are lost on their way.
+    pub drop_notifications: u32,
+    /// Notifications still to be held back before they are sent in reverse.
+    pub reorder_notifications: u32,
+    /// States of conversations that are sent twice.
+    pub repeat_snapshots: u32,
+    /// States of conversations that come late, and how late.
+    pub late_snapshots: u32,
+    pub late_millis: u32,
+    pub stop_heartbeats: bool,
+    /// Messages of guests, and then of agents, that the other end never sees, reads otherwise, or sees twice.
+    pub lose: Ways,
+    pub alter: Ways,
+    pub twice: Ways,
+}
+
+/// How often still, each way.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Ways {
+    pub inbound: u32,
+    pub outbound: u32,
+}
+
+impl Ways {
+    pub(super) fn of(&mut self, way: MessageWay) -> &mut u32 {
+        match way {
+            MessageWay::Inbound => &mut self.inbound,
+            MessageWay::Outbound => &mut self.outbound,
+        }
+    }
+
+    fn any(&self) -> bool {
+        self.inbound > 0 || self.outbound > 0
+    }
 }
 
 /// A refusal of requests whose path contains a text.
@@ -123,10 +162,17 @@ impl Faults {
             self.expire_before_commit,
             self.break_handshakes,
             self.use_keys,
+            self.deny_sign_in,
             self.refuse_session_tokens_after,
+            self.drop_notifications,
+            self.reorder_notifications,
+            self.repeat_snapshots,
+            self.late_snapshots,
         ];
         let listed = !self.refusals.is_empty() || !self.slow.is_empty();
-        listed || counted.iter().any(|n| *n > 0) || self.stop_pongs || self.stall || self.clock_skew_seconds != 0
+        let switched = self.stop_pongs || self.stall || self.stop_heartbeats || self.clock_skew_seconds != 0;
+        let meddled = [&self.lose, &self.alter, &self.twice].iter().any(|w| w.any());
+        listed || switched || meddled || counted.iter().any(|n| *n > 0)
     }
 
     /// Takes one off a counter. True where there was one.

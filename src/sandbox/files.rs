@@ -25,6 +25,17 @@ pub(super) enum Stage {
     Stored(Bytes),
 }
 
+impl Stage {
+    /// As an agent is told of it.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Self::Announced => "uploading",
+            Self::Failed => "invalid",
+            Self::Stored(_) => "valid",
+        }
+    }
+}
+
 pub(super) struct File {
     pub(super) session: u32,
     /// Chosen by the client, or by the sandbox for what the partner sends.
@@ -36,6 +47,8 @@ pub(super) struct File {
     pub(super) stage: Stage,
     /// A message refers to it: it can no longer be deleted.
     pub(super) sent: bool,
+    /// The guest is not told of its upload.
+    pub(super) by_agent: bool,
     upload: Upload,
 }
 
@@ -109,6 +122,7 @@ impl Files {
             size,
             stage: Stage::Announced,
             sent: false,
+            by_agent: false,
             upload,
         };
         self.files.insert((session, attachment_id.to_owned()), file);
@@ -167,6 +181,7 @@ impl Files {
             size: bytes.len() as u64,
             stage: Stage::Stored(bytes),
             sent: true,
+            by_agent: false,
             upload: Upload {
                 key: String::new(),
                 signature: String::new(),

@@ -11,6 +11,7 @@ use super::attach;
 use super::frame::{self, Envelope};
 use super::limits::{MINUTE, SECOND, Window};
 use super::members;
+use super::platform;
 use super::request::{self, Common};
 use super::speech;
 use super::state::State;
@@ -206,6 +207,7 @@ pub(super) fn replace(state: &mut State, id: u32, r: &Request, configures: &mut 
     *configures = std::mem::take(&mut session.configures);
     let alive = !session.expired && !session.read_only && !session.closed;
     close_others(state, id, r);
+    platform::left(state, id, "client", r.now);
     state.forget_session(id);
     alive
 }
@@ -301,6 +303,7 @@ fn close(state: &mut State, r: &Request) -> Result<(), No> {
         s.read_only = true;
         s.closed = true;
     }
+    platform::left(state, id, "client", r.now);
     if all {
         close_others(state, id, r);
     }
@@ -339,6 +342,7 @@ mod tests {
             organization_id: "o1".into(),
             client_id: "c1".into(),
             client_secret: Secret::from("x"),
+            pkce_client_id: "p1".into(),
             queue_id: "q1".into(),
         };
         State::new(me, 100, 60, 900)

@@ -59,9 +59,9 @@ async fn authorize(Shares(shared): Shares<Arc<Shared>>, Query(query): Query<Hash
         nonce: given("nonce").map(str::to_owned),
     };
     let mode = given("response_mode");
-    let target = url::Url::parse(redirect).ok().filter(|u| {
-        matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(guard::is_loopback_host)
-    });
+    let target = url::Url::parse(redirect)
+        .ok()
+        .filter(|u| matches!(u.scheme(), "http" | "https") && u.host_str().is_some_and(guard::is_loopback_host));
     if mode != Some("json") && target.is_none() {
         return refuse("redirect_uri must lead to this computer (http://localhost or http://127.0.0.1)");
     }
@@ -78,7 +78,10 @@ async fn authorize(Shares(shared): Shares<Arc<Shared>>, Query(query): Query<Hash
         _ => return refuse("response_type must be code or id_token"),
     };
     let Some(mut target) = target.filter(|_| mode != Some("json")) else {
-        return server::json(StatusCode::OK, &json!({ name: value, "redirect_uri": redirect, "state": given("state") }));
+        return server::json(
+            StatusCode::OK,
+            &json!({ name: value, "redirect_uri": redirect, "state": given("state") }),
+        );
     };
     let mut pairs = url::form_urlencoded::Serializer::new(String::new());
     pairs.append_pair(name, &value);
@@ -130,7 +133,8 @@ fn missing(field: &str) -> Response {
 }
 
 fn read<T: serde::de::DeserializeOwned>(body: &str) -> Result<T, Box<Response>> {
-    serde_json::from_str(body).map_err(|e| Box::new(error(400, "bad.request", &format!("The body cannot be read: {e}"))))
+    serde_json::from_str(body)
+        .map_err(|e| Box::new(error(400, "bad.request", &format!("The body cannot be read: {e}"))))
 }
 
 /// The deployment that is named must be ours, and let guests sign in.

@@ -16,6 +16,7 @@ use super::frame::{self, Channel, Entity};
 use super::guest::{self, No, Request};
 use super::ids;
 use super::limits::{MINUTE, Window};
+use super::platform;
 use super::request;
 use super::state::State;
 use super::tokens::{Holder, Refused, jwt};
@@ -200,7 +201,8 @@ pub(super) fn issue(state: &mut State, member: u32, with_refresh: bool, now: Now
 /// Ends all tokens of a member; every socket of the session is told.
 pub(super) fn log_out(state: &mut State, member: u32, now: Now) {
     state.tokens.forget_member(member);
-    let sessions: Vec<u32> = state.sessions.iter().filter(|(_, s)| s.member == Some(member)).map(|(id, _)| *id).collect();
+    let sessions: Vec<u32> =
+        state.sessions.iter().filter(|(_, s)| s.member == Some(member)).map(|(id, _)| *id).collect();
     for id in sessions {
         state.broadcast(id, &frame::message("LogoutEvent", json!({}), None), now);
     }
@@ -223,7 +225,10 @@ pub(super) fn configure(state: &mut State, r: &Request) -> Result<(), No> {
         Err(Refused::Expired | Refused::Unknown) => return Err(No::Error(401, "User is unauthorized".to_owned())),
     };
     let Holder::Member(member) = holder else {
-        return Err(No::Error(403, "Session authentication failed: it is no JWT of a guest who has signed in".to_owned()));
+        return Err(No::Error(
+            403,
+            "Session authentication failed: it is no JWT of a guest who has signed in".to_owned(),
+        ));
     };
     let live = |state: &State, id: &u32| state.sessions.get(id).is_some_and(|s| !s.expired);
     let known = state.find_session(token);
@@ -250,6 +255,7 @@ pub(super) fn configure(state: &mut State, r: &Request) -> Result<(), No> {
             }
             if let Some(own) = own {
                 sign_out(state, own, r);
+                platform::left(state, own, "client", r.now);
                 state.forget_session(own);
             }
             sign_in(state, id, member, r.now);
@@ -271,6 +277,7 @@ pub(super) fn configure(state: &mut State, r: &Request) -> Result<(), No> {
             }
             if let Some(own) = own.filter(|own| Some(*own) != known) {
                 sign_out(state, own, r);
+                platform::left(state, own, "client", r.now);
                 state.forget_session(own);
                 cleared = true;
             }
@@ -304,8 +311,7 @@ fn sign_in(state: &mut State, id: u32, member: u32, now: Now) {
     message.direction = frame::Way::Inbound;
     message.originating_entity = None;
     let message_id = Some(message.id.clone());
-    message.channel =
-        Some(Channel { time: Some(state.iso(now)), message_id, from: Some(from), ..Channel::default() });
+    message.channel = Some(Channel { time: Some(state.iso(now)), message_id, from: Some(from), ..Channel::default() });
     message.events = Some(vec![json!({ "eventType": "Presence", "presence": { "type": "SignIn" } })]);
     state.broadcast(id, &frame::message("StructuredMessage", &message, None), now);
     message.originating_entity = Some(Entity::Human);

@@ -2,7 +2,7 @@
 //! demand. Written from the protocol facts alone: it never imports a dialect.
 //!
 //! One listener serves all: the guest's socket at `/v1`, the token endpoint, the API with the sockets of its other
-//! flows, the deployment's public files, uploads and downloads, a token broker (`/broker`), a CRM (`/crm`), and
+//! flows, the page where people sign in, the deployment's public files, uploads and downloads, a token broker (`/broker`), a CRM (`/crm`), and
 //! `/control`, where it takes [`Order`]s and tells its [`Status`].
 //!
 //! Who reads this for the first time: `server` accepts and guards, `socket` turns a request into a connection,
@@ -24,6 +24,7 @@ mod ids;
 mod limits;
 mod member_calls;
 mod members;
+mod oauth;
 mod obey;
 mod order;
 mod outbound;
@@ -50,15 +51,21 @@ use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
-pub use deployment::{Deployment, DeploymentChange, DisconnectMode, LimitChange};
-pub use faults::{Faults, Refusal, Slow};
+pub use deployment::{Deployment, DeploymentChange, DisconnectMode, LimitChange, Partner};
+pub use faults::{Faults, Refusal, Slow, Ways};
 pub use flows::{
     ContactRule, ContactStatus, ConversationStatus, CrmEvent, FlowChange, FlowStatus, FlowSwitches, GuestTokenFlaw,
     LifetimeChange, Lifetimes, ResourceStatus, SendForm,
 };
-pub use order::{MOST, Order};
+pub use oauth::{SignInChange, SignInSwitches};
+pub use order::{MOST, MessageWay, Order};
+pub use platform::{
+    AgentConversationStatus, ChannelStatus, ParticipantStatus, PlatformChange, PlatformStatus, PlatformSwitches,
+    UserStatus, WrapupPrompt,
+};
 pub use status::{ConnStatus, GuestStatus, Status, TokenStatus};
 
+use crate::model::agents::Agents;
 use crate::model::flows::{Flows, Webhook};
 use crate::model::{Clock, Environment, Report, Secret};
 use shared::Shared;
@@ -102,9 +109,21 @@ pub struct Ready {
     pub client_id: String,
     pub client_secret: String,
     pub queue_id: String,
+    /// The client without a secret, by which people sign in (PKCE).
+    #[serde(default)]
+    pub pkce_client_id: String,
     /// Who can sign in as an agent.
     #[serde(default)]
     pub agents: Vec<AgentUser>,
+    #[serde(default)]
+    pub queues: Vec<QueueName>,
+}
+
+/// A queue of the sandbox's organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueueName {
+    pub id: String,
+    pub name: String,
 }
 
 /// A user of the sandbox's organisation.
@@ -158,6 +177,7 @@ impl Sandbox {
             organization_id: ids::uuid(),
             client_id: ids::uuid(),
             client_secret: Secret::new(ids::opaque(2)),
+            pkce_client_id: ids::uuid(),
             queue_id: ids::uuid(),
         };
         let http = me.http();
@@ -175,8 +195,15 @@ impl Sandbox {
             client_id: me.client_id.clone(),
             client_secret: me.client_secret.expose().clone(),
             queue_id: me.queue_id.clone(),
+            pkce_client_id: me.pkce_client_id.clone(),
             agents: agents
                 .map(|u| AgentUser { id: u.id.clone(), name: u.name.to_owned(), email: u.email.to_owned() })
+                .collect(),
+            queues: state
+                .platform
+                .queues
+                .iter()
+                .map(|q| QueueName { id: q.id.clone(), name: q.name.to_owned() })
                 .collect(),
         };
         let (shared, ended) = Shared::new(state, clock, options.allow_origins);
@@ -204,6 +231,7 @@ impl Sandbox {
             deployment_id: r.deployment_id,
             client_id: Some(r.client_id),
             queue_id: Some(r.queue_id),
+            agents: Agents { client_id: Some(r.pkce_client_id), ..Agents::default() },
             flows: Flows {
                 webhook: Webhook { url: format!("{}/crm", self.ready.api), ..Webhook::default() },
                 ..Flows::default()

@@ -9,6 +9,7 @@ use super::flows::{self, Scopes};
 use super::frame::Entity;
 use super::order::Order;
 use super::partner;
+use super::platform;
 use super::state::{Peer, State, Stop};
 use crate::model::{Now, Wall};
 
@@ -135,6 +136,37 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
         Order::BreakHandshakes { count } => f.break_handshakes = count,
         Order::ForgetGuests => state.flows.guests.clear(),
         Order::UseKeys { count } => f.use_keys = count,
+        Order::SetQueue { queue, alerting_timeout_ms, wrapup_prompt } => {
+            platform::set_queue(state, queue.as_deref(), alerting_timeout_ms, wrapup_prompt)?;
+        }
+        Order::SetPlatform(change) => change.apply(&mut state.platform.switches),
+        Order::SocketClosing { seconds } => platform::socket_closing(state, seconds, now),
+        Order::StopHeartbeats { on } => f.stop_heartbeats = on,
+        Order::EvictChannel { channel } => platform::evict(state, channel.as_deref())?,
+        Order::RejectTopics { topics } => state.platform.rejected = topics,
+        Order::DropNotifications { count } => f.drop_notifications = count,
+        Order::ReorderNotifications { count } => {
+            f.reorder_notifications = count;
+            platform::release(state, now);
+        }
+        Order::RepeatSnapshots { count } => f.repeat_snapshots = count,
+        Order::LateSnapshots { count, millis } => {
+            f.late_snapshots = count;
+            f.late_millis = millis;
+        }
+        Order::LoseMessage { count, way } => *f.lose.of(way) = count,
+        Order::AlterText { count, way } => *f.alter.of(way) = count,
+        Order::DuplicateMessage { count, way } => *f.twice.of(way) = count,
+        Order::RevokeUserTokens { user } => {
+            let user = user_number(state, &user)?;
+            state.revoke_user(user, now);
+        }
+        Order::DenySignIn { count } => f.deny_sign_in = count,
+        Order::SetSignIn(change) => change.apply(&mut state.sign_ins.switches),
+        Order::SetPermissions { user, without } => {
+            let user = user_number(state, &user)?;
+            state.sign_ins.set_lacking(user, without);
+        }
     }
     // What was made to end now has ended when the order is answered.
     state.sweep_all(now);
@@ -144,6 +176,10 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
 /// Refuses one more of what is listed.
 fn room(listed: usize) -> Result<(), String> {
     if listed < LISTED { Ok(()) } else { Err(format!("path: {LISTED} such orders stand already")) }
+}
+
+fn user_number(state: &State, name: &str) -> Result<u32, String> {
+    state.find_user(name).ok_or_else(|| format!("user: there is no “{}”", shown(name)))
 }
 
 fn later(in_seconds: Option<u32>, now: Now) -> Wall {

@@ -12,6 +12,7 @@
 //! {"do": "set_deployment", "conversation_clear": false}
 //! {"do": "refuse_requests", "count": 3, "status": 429, "path": "/messages", "text": "slow down"}
 //! {"do": "slow_requests", "count": 1, "millis": 800, "before": true}
+//! {"do": "set_sign_in", "redirect_uris": ["http://localhost:8400/callback"]}
 //! {"do": "set_client", "scopes": ["guest:create", "guest:read"]}
 //! ```
 //!
@@ -26,6 +27,8 @@ use serde_json::Value;
 
 use super::deployment::{DeploymentChange, LimitChange};
 use super::flows::{FlowChange, LifetimeChange, Scopes};
+use super::oauth::SignInChange;
+use super::platform::{PlatformChange, WrapupPrompt};
 
 /// An order. Counted faults add up to no more than [`MOST`] and end by themselves; switches last until they are
 /// turned off or [`Order::Reset`].
@@ -200,6 +203,75 @@ pub enum Order {
     ForgetGuests,
     /// Let the next `count` new idempotency keys have been used by somebody else before, for another body.
     UseKeys { count: u32 },
+    /// Change a queue, by its id or name; the first where left out.
+    SetQueue {
+        #[serde(default)]
+        queue: Option<String>,
+        #[serde(default)]
+        alerting_timeout_ms: Option<u32>,
+        #[serde(default)]
+        wrapup_prompt: Option<WrapupPrompt>,
+    },
+    /// Change switches of the agents' side.
+    SetPlatform(PlatformChange),
+    /// Announce the end of all notification sockets, and close them so much later.
+    SocketClosing { seconds: u32 },
+    /// Send no heartbeats on notification sockets.
+    StopHeartbeats { on: bool },
+    /// Take a notification channel away without a word: by its id, or its short id in the status; the newest where
+    /// left out.
+    EvictChannel {
+        #[serde(default)]
+        channel: Option<String>,
+    },
+    /// Reject topics whose names contain one of these; none ends it.
+    RejectTopics { topics: Vec<String> },
+    /// Lose each of the next `count` notifications on its way.
+    DropNotifications { count: u32 },
+    /// Hold the next `count` notifications, then send them in reverse.
+    ReorderNotifications { count: u32 },
+    /// Send each of the next `count` states of a conversation twice.
+    RepeatSnapshots { count: u32 },
+    /// Send each of the next `count` states of a conversation so much later; newer ones overtake them.
+    LateSnapshots { count: u32, millis: u32 },
+    /// Lose each of the next `count` messages between guest and agent: `inbound` ones of guests, which the agent never
+    /// sees, or `outbound` ones of agents.
+    LoseMessage {
+        count: u32,
+        #[serde(default)]
+        way: MessageWay,
+    },
+    /// Let the other end read another text, as above.
+    AlterText {
+        count: u32,
+        #[serde(default)]
+        way: MessageWay,
+    },
+    /// Let the other end see a message twice, under two ids, as above.
+    DuplicateMessage {
+        count: u32,
+        #[serde(default)]
+        way: MessageWay,
+    },
+    /// End all tokens that a user got by signing in. The user goes by id or e-mail address.
+    RevokeUserTokens { user: String },
+    /// Let the next `count` people who sign in be denied.
+    DenySignIn { count: u32 },
+    /// Change switches of signing in.
+    SetSignIn(SignInChange),
+    /// From now on let the user have all permissions but these, such as `conversation:message:create`.
+    SetPermissions { user: String, without: Vec<String> },
+}
+
+/// Which messages between guest and agent, from the platform's viewpoint.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MessageWay {
+    /// Of guests.
+    #[default]
+    Inbound,
+    /// Of agents.
+    Outbound,
 }
 
 /// The highest count that an order takes.
@@ -250,6 +322,14 @@ impl Order {
             | Self::ExpireBeforeCommit { count }
             | Self::BreakHandshakes { count }
             | Self::UseKeys { count }
+            | Self::DropNotifications { count }
+            | Self::ReorderNotifications { count }
+            | Self::RepeatSnapshots { count }
+            | Self::LateSnapshots { count, .. }
+            | Self::LoseMessage { count, .. }
+            | Self::AlterText { count, .. }
+            | Self::DuplicateMessage { count, .. }
+            | Self::DenySignIn { count }
             | Self::Malformed { count }
             | Self::DropEcho { count } => *count,
             _ => 0,
@@ -274,11 +354,17 @@ impl Order {
             {
                 Err("path: it is empty, which is in every path; leave it out instead".to_owned())
             }
-            Self::SlowRequests { millis, .. } if *millis > LATEST => {
+            Self::SlowRequests { millis, .. } | Self::LateSnapshots { millis, .. } if *millis > LATEST => {
                 Err(format!("millis: {millis} is more than {LATEST}"))
             }
             Self::SetFlows(FlowChange { commit_millis: Some(millis), .. }) if *millis > LATEST => {
                 Err(format!("commit_millis: {millis} is more than {LATEST}"))
+            }
+            Self::SetQueue { alerting_timeout_ms: Some(0), .. } => {
+                Err("alerting_timeout_ms: 0 leaves no time to answer".to_owned())
+            }
+            Self::RejectTopics { topics } if topics.iter().any(String::is_empty) => {
+                Err("topics: one is empty, which is in every name".to_owned())
             }
             Self::SetClient { scopes } => match scopes.iter().find(|s| !Scopes::is_known(s)) {
                 Some(unknown) => Err(format!("scopes: there is no “{unknown}”")),
@@ -332,6 +418,8 @@ mod tests {
             (r#"{"do":"set_flows","commit_millis":600001}"#, "commit_millis: "),
             (r#"{"do":"set_lifetimes","oauth_secs":-1}"#, "oauth_secs: "),
             (r#"{"do":"forget_guests","extra":2}"#, "extra: "),
+            (r#"{"do":"deny_sign_in","count":1001}"#, "count: "),
+            (r#"{"do":"set_sign_in","redirect_uris":3}"#, "redirect_uris: "),
         ] {
             assert!(error(text).contains(part), "{text}: {}", error(text));
         }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::deployment::DisconnectMode;
 use super::frame::{self, Channel, Entity, Structured, Way};
 use super::ids;
+use super::platform;
 use super::state::State;
 use crate::model::Now;
 
@@ -16,6 +17,15 @@ pub(super) fn is_typing(message: &Structured) -> bool {
 impl State {
     /// Pushes a message of the guest's partner to the session and remembers it.
     pub(super) fn push_outbound(&mut self, id: u32, message: Structured, now: Now) {
+        if self.sessions.get(&id).is_none_or(|s| s.expired) {
+            return;
+        }
+        platform::answered(self, id, &message, now);
+        self.push_as_agent(id, message, now);
+    }
+
+    /// As [`Self::push_outbound`], of an agent, who knows already what was said.
+    pub(super) fn push_as_agent(&mut self, id: u32, message: Structured, now: Now) {
         if self.sessions.get(&id).is_none_or(|s| s.expired) {
             return;
         }
@@ -55,6 +65,16 @@ impl State {
         self.push_outbound(id, message, now);
     }
 
+    /// Shows an agent with a name typing.
+    pub(super) fn push_agent_typing(&mut self, id: u32, name: &str, duration: i64, now: Now) {
+        let event = json!({ "eventType": "Typing", "typing": { "type": "On", "duration": duration } });
+        let mut message = self.event(event, now);
+        if let Some(channel) = &mut message.channel {
+            channel.from = Some(json!({ "nickname": name }));
+        }
+        self.push_as_agent(id, message, now);
+    }
+
     /// Ends a conversation from the agent's side. `read_only` is as the deployment says where none.
     pub(super) fn push_disconnect(&mut self, id: u32, read_only: Option<bool>, now: Now) {
         let read_only = read_only.unwrap_or(self.deployment.conversation_disconnect == DisconnectMode::ReadOnly);
@@ -66,6 +86,7 @@ impl State {
             s.read_only = read_only;
             s.greeted = false;
         }
+        platform::over(self, id, now);
     }
 
     fn event(&self, event: Value, now: Now) -> Structured {

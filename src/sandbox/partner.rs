@@ -11,6 +11,7 @@ use super::attach;
 use super::deployment::DisconnectMode;
 use super::frame::Entity;
 use super::picture;
+use super::platform;
 use super::rich::{self, Offer};
 use super::state::State;
 use crate::model::Now;
@@ -153,6 +154,10 @@ fn card(title: &str, key: &str) -> Value {
 
 /// Carries out a step.
 pub(super) fn perform(state: &mut State, session: u32, step: &Step, now: Now) {
+    // Led to people meanwhile: what it still had to say is left out.
+    if !platform::is_with_partner(state, session) {
+        return;
+    }
     match step {
         Step::Type => state.push_typing(session, now),
         Step::Say(text) => say(state, session, text, Entity::Bot, now),
@@ -184,6 +189,8 @@ pub(super) fn perform(state: &mut State, session: u32, step: &Step, now: Now) {
             // With the switch off the guest is never told, as with the real one.
             if state.deployment.conversation_disconnect != DisconnectMode::Off {
                 state.push_disconnect(session, None, now);
+            } else {
+                platform::over(state, session, now);
             }
         }
     }
@@ -225,7 +232,8 @@ mod tests {
 
     #[test]
     fn every_word_of_the_help_does_something() {
-        for word in ["quick", "card", "carousel", "date", "list", "form", "file", "attributes", "agent", "bye", "help"] {
+        for word in ["quick", "card", "carousel", "date", "list", "form", "file", "attributes", "agent", "bye", "help"]
+        {
             assert!(HELP.contains(word));
             let echo = Step::Say(format!("You said: {word}"));
             assert!(!answer(&said(&format!(" {} ", word.to_uppercase())), false).contains(&echo), "{word}");

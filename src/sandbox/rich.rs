@@ -152,7 +152,10 @@ pub(super) fn check(
 }
 
 fn payload(button: &Value) -> Result<&str, No> {
-    button["payload"].as_str().filter(|p| !p.is_empty()).ok_or_else(|| No::missing("message.content.buttonResponse.payload"))
+    button["payload"]
+        .as_str()
+        .filter(|p| !p.is_empty())
+        .ok_or_else(|| No::missing("message.content.buttonResponse.payload"))
 }
 
 /// The message that an answer names; two names must be the same.

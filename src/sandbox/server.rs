@@ -8,7 +8,7 @@ use axum::extract::{DefaultBodyLimit, Request, State as Shares};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, get, post, put};
+use axum::routing::{any, get, put};
 use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{self, Origin};
 use super::shared::Shared;
-use super::{api, control, descriptors, flows, member_calls, socket, storage};
+use super::{api, control, descriptors, flows, member_calls, oauth, platform, socket, storage};
 
 /// How long a client may take to send the head of a request. So long may a kept connection rest, too: longer than
 /// any heartbeat's interval, or it would be closed in the moment in which it is used again.
@@ -77,17 +77,16 @@ fn routes(shared: &Arc<Shared>) -> Router {
     Router::new()
         .route("/v1", any(socket::upgrade))
         .route("/v1/", any(socket::upgrade))
-        .route("/oauth/token", post(api::token))
-        .route("/api/v2/oauth/token", post(api::token))
-        .route("/api/v2/tokens/me", get(api::token_info).delete(api::revoke))
         .route("/api/v2/webmessaging/messages", get(api::history))
         .route("/webdeployments/v1/deployments/{id}/config.json", get(storage::config))
         .route("/webdeployments/v1/deployments/{id}/domains.json", get(storage::domains))
         .route("/upload/{key}", put(storage::upload).layer(DefaultBodyLimit::disable()))
         .route("/dl/{key}", get(storage::download))
         .route("/control", get(control::status).post(control::order))
+        .merge(oauth::routes())
         .merge(flows::routes())
         .merge(member_calls::routes())
+        .merge(platform::routes())
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::not_allowed)
         .layer(DefaultBodyLimit::max(BODY))

@@ -23,6 +23,7 @@ use super::faults::Faults;
 use super::flows;
 use super::guard::{self, Origin};
 use super::guest;
+use super::platform;
 use super::server::Permit;
 use super::shared::Shared;
 use super::state::{Item, Opened, Out, Peer, State, Stop};
@@ -45,6 +46,8 @@ pub(super) enum Admitted {
     Contact(Arc<str>),
     /// A guest that is a resource, by its number.
     Guest(u32),
+    /// An agent's notification channel, by its number.
+    Channel(u32),
 }
 
 /// The guest's socket of web messaging.
@@ -155,6 +158,11 @@ fn open(state: &mut State, origin: Option<String>, admitted: Admitted, now: Now)
             flows::guest_opened(state, opened.0, now);
             Some(opened)
         }
+        Admitted::Channel(number) => {
+            let opened = state.open_conn(Some(Peer::Channel(number)), origin, None, now);
+            platform::opened(state, opened.0, number);
+            Some(opened)
+        }
     }
 }
 
@@ -259,6 +267,7 @@ fn take(shared: &Arc<Shared>, conn: u32, text: &[u8]) {
             None => guest::take(state, conn, text, now),
             Some(Peer::Contact(_)) => flows::contact_heard(state, conn, now),
             Some(Peer::Guest(number)) => flows::guest_heard(state, conn, number, text, now),
+            Some(Peer::Channel(_)) => platform::heard(state, conn, text, now),
         }
     });
 }

@@ -11,6 +11,7 @@ use super::guest::{No, Request, count_message, session_of};
 use super::ids;
 use super::outbound::is_typing;
 use super::partner::Said;
+use super::platform;
 use super::request::{self, GuestChannel, GuestMessage};
 use super::rich;
 use super::state::State;
@@ -109,8 +110,10 @@ fn take_message(state: &mut State, id: u32, message: GuestMessage, r: &Request) 
     }
     let said = Said::of(text.as_deref(), &content);
     let message = inbound(state, kind, text, content, Vec::new(), message.metadata, r);
-    send_back(state, id, message, r);
-    tell_partner(state, id, said);
+    send_back(state, id, message.clone(), r);
+    if platform::said(state, id, &message, r.now) {
+        tell_partner(state, id, said);
+    }
     Ok(())
 }
 
@@ -139,11 +142,16 @@ fn take_events(state: &mut State, id: u32, message: GuestMessage, events: Vec<Va
         }
     }
     let message = inbound(state, "Event", None, Vec::new(), events, message.metadata, r);
-    send_back(state, id, message, r);
+    send_back(state, id, message.clone(), r);
     if cleared {
+        platform::cleared(state, id, &message, r.now);
         clear(state, id, r);
     } else if joined {
-        tell_partner(state, id, Said::Joined);
+        if platform::said(state, id, &message, r.now) {
+            tell_partner(state, id, Said::Joined);
+        }
+    } else {
+        platform::typed(state, id, message.events.as_deref().unwrap_or_default(), r.now);
     }
     Ok(())
 }

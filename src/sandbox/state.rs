@@ -17,8 +17,9 @@ use super::flows::Flows;
 use super::frame::Structured;
 use super::limits::Window;
 use super::members::Members;
+use super::oauth::SignIns;
 use super::partner::Said;
-use super::platform::Platform;
+use super::platform::{self, Platform};
 use super::tokens::Tokens;
 use crate::model::environment::Limits;
 use crate::model::{Mono, Now, Secret, Wall};
@@ -39,6 +40,8 @@ pub(super) struct Identity {
     pub(super) organization_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: Secret<String>,
+    /// The client without a secret.
+    pub(super) pkce_client_id: String,
     pub(super) queue_id: String,
 }
 
@@ -75,6 +78,8 @@ pub(super) enum Peer {
     Contact(u32),
     /// A guest that is a resource: `g1`.
     Guest(u32),
+    /// A notification channel of an agent: `n1`.
+    Channel(u32),
 }
 
 /// A new connection: its number, what to write, and orders that overtake that.
@@ -150,6 +155,7 @@ pub(super) struct State {
     pub(super) files: Files,
     pub(super) tokens: Tokens,
     pub(super) flows: Flows,
+    pub(super) sign_ins: SignIns,
     pub(super) platform: Platform,
     pub(super) members: Members,
     /// Sessions whose partner is not at work yet.
@@ -167,6 +173,7 @@ pub(super) struct State {
 impl State {
     pub(super) fn new(me: Identity, session_ttl_secs: u32, jwt_ttl_secs: u32, oauth_secs: u32) -> Self {
         Self {
+            platform: Platform::new(&me.queue_id),
             me,
             deployment: Deployment::new(session_ttl_secs),
             limits: Limits::default(),
@@ -181,8 +188,8 @@ impl State {
             files: Files::default(),
             tokens: Tokens::default(),
             flows: Flows::new(oauth_secs),
-            platform: Platform::new(),
             members: Members::default(),
+            sign_ins: SignIns::new(),
             born: Vec::new(),
             cut_off: 0,
             stalled: watch::Sender::new(false),
@@ -254,6 +261,11 @@ impl State {
             Some(Peer::Guest(number)) => {
                 if let Some(guest) = self.flows.guests.at_mut(number) {
                     guest.conns.retain(|c| *c != id);
+                }
+            }
+            Some(Peer::Channel(number)) => {
+                if let Some(channel) = self.platform.channels.at_mut(number) {
+                    channel.conns.retain(|c| *c != id);
                 }
             }
             None => {}
@@ -335,6 +347,7 @@ impl State {
         if self.sessions.len() >= SESSIONS
             && let Some(id) = self.sessions.iter().find(|(_, s)| s.conns.is_empty()).map(|(id, _)| *id)
         {
+            platform::left(self, id, "system", now);
             self.forget_session(id);
         }
         let (partner, said) = mpsc::channel(UNANSWERED);
@@ -393,6 +406,7 @@ impl State {
                 }
             }
         }
+        platform::forgotten(self, id);
         self.files.forget_session(id);
         self.tokens.forget_session(id);
     }
@@ -424,6 +438,7 @@ impl State {
         match peer {
             Peer::Contact(number) => self.flows.contacts.at(number).map(|c| vec![c.conn]),
             Peer::Guest(number) => self.flows.guests.at(number).map(|g| g.conns.clone()),
+            Peer::Channel(number) => self.platform.channels.at(number).map(|c| c.conns.clone()),
         }
         .unwrap_or_default()
     }
@@ -453,9 +468,11 @@ impl State {
         self.sessions.clear();
         self.by_token.clear();
         self.flows.reset();
+        self.platform.reset();
         self.files = Files::default();
         self.tokens = Tokens::default();
         self.members = Members::default();
+        self.sign_ins = SignIns::new();
         self.limits = Limits::default();
         self.deployment = Deployment::new(self.session_ttl_secs);
     }

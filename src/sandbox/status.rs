@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::deployment::Deployment;
 use super::faults::Faults;
 use super::flows::FlowStatus;
+use super::oauth::SignInSwitches;
+use super::platform::PlatformStatus;
 use super::state::{Peer, State};
 use super::tokens::Holder;
 use crate::model::Now;
@@ -28,6 +30,10 @@ pub struct Status {
     pub cut_off: u64,
     #[serde(default)]
     pub flows: FlowStatus,
+    #[serde(default)]
+    pub platform: PlatformStatus,
+    #[serde(default)]
+    pub sign_in: SignInSwitches,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,6 +79,9 @@ pub struct TokenStatus {
     pub kind: String,
     /// The session of a JWT, the guest of a guest token.
     pub session: Option<String>,
+    /// E-mail address of the user who got it by signing in.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Until it expires; negative once it has.
     pub remaining_seconds: i64,
 }
@@ -87,6 +96,10 @@ pub(super) fn contact_id(id: u32) -> String {
 
 pub(super) fn resource_id(id: u32) -> String {
     format!("g{id}")
+}
+
+pub(super) fn channel_id(id: u32) -> String {
+    format!("n{id}")
 }
 
 pub(super) fn conn_id(id: u32) -> String {
@@ -118,6 +131,7 @@ impl Status {
                 None => c.session.map(session_id),
                 Some(Peer::Contact(id)) => Some(contact_id(id)),
                 Some(Peer::Guest(id)) => Some(resource_id(id)),
+                Some(Peer::Channel(id)) => Some(channel_id(id)),
             },
             age_seconds: now.mono.since(c.opened).as_secs(),
             quiet_seconds: now.mono.since(c.active).as_secs(),
@@ -137,6 +151,10 @@ impl Status {
                 Holder::Resource(id) => Some(resource_id(id)),
                 Holder::Guest(id) => Some(session_id(id)),
             },
+            user: match t.holder {
+                Holder::User(n) => state.platform.users.get(n as usize).map(|u| u.email.to_owned()),
+                _ => None,
+            },
             remaining_seconds: left(t.expires),
         });
         Self {
@@ -151,6 +169,8 @@ impl Status {
             limits: state.limits.clone(),
             cut_off: state.cut_off,
             flows: FlowStatus::of(state, now),
+            platform: PlatformStatus::of(state, now),
+            sign_in: state.sign_ins.switches.clone(),
         }
     }
 }

@@ -143,6 +143,9 @@ pub(super) async fn upload(
         };
         file.stage = if failure.is_some() { Stage::Failed } else { Stage::Stored(bytes) };
         let (session, id) = (file.session, file.attachment_id.clone());
+        if file.by_agent {
+            return Ok(());
+        }
         let timestamp = state.iso(now);
         let text = match failure {
             Some((code, text)) => {

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::flows;
 use super::frame::{self, Envelope};
+use super::platform;
 use super::state::{State, Stop};
 use crate::model::Now;
 
@@ -42,6 +43,7 @@ impl State {
                 s.expired = true;
             }
             self.broadcast(id, &frame::session_expired(Envelope::Message, None), now);
+            platform::left(self, id, "session.expired", now);
         }
         let idle = Duration::from_secs(self.deployment.idle_secs.into());
         let life = Duration::from_secs(self.deployment.connection_secs.into());
@@ -70,6 +72,7 @@ impl State {
         self.files.prune(now);
         self.tokens.prune(now);
         let of_flows = self.flows.sweep(now);
+        let of_platform = platform::sweep(self, now);
         let sessions = self
             .sessions
             .values()
@@ -81,7 +84,7 @@ impl State {
             let by_life = life.saturating_sub(now.mono.since(c.opened));
             by_life.min(idle.saturating_sub(now.mono.since(c.active)))
         });
-        let next = sessions.chain(conns).chain(handshakes).chain(of_flows).min();
+        let next = sessions.chain(conns).chain(handshakes).chain(of_flows).chain(of_platform).min();
         self.due = None;
         if let Some(left) = next {
             self.ends_within(left, now);
@@ -105,6 +108,7 @@ mod tests {
             organization_id: "o1".into(),
             client_id: "c1".into(),
             client_secret: Secret::from("x"),
+            pkce_client_id: "p1".into(),
             queue_id: "q1".into(),
         };
         State::new(me, 100, 60, 900)

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::flows::Scopes;
 use super::ids;
 use super::limits::Window;
+use super::oauth::Client;
 use crate::model::{Now, Wall};
 
 /// A dead token is told from one that never was for so long.
@@ -57,6 +58,8 @@ pub(super) struct Token {
     pub(super) id: String,
     value: Arc<str>,
     pub(super) holder: Holder,
+    /// Through which it was got.
+    pub(super) client: Client,
     /// What a client's token may do; the others may do one thing only.
     pub(super) scopes: Scopes,
     pub(super) expires: Wall,
@@ -90,9 +93,21 @@ pub(super) fn jwt(claims: &Value) -> String {
 impl Tokens {
     /// A new access token.
     pub(super) fn issue_access(&mut self, holder: Holder, ttl_secs: u32, scopes: Scopes, now: Now) -> Arc<str> {
+        self.issue(holder, Client::WithSecret, ttl_secs, scopes, now)
+    }
+
+    /// A new access token of a user, who signed in to this client.
+    pub(super) fn issue_user(&mut self, user: u32, client: Client, ttl_secs: u32, now: Now) -> Arc<str> {
+        self.issue(Holder::User(user), client, ttl_secs, Scopes::NONE, now)
+    }
+
+    fn issue(&mut self, holder: Holder, client: Client, ttl_secs: u32, scopes: Scopes, now: Now) -> Arc<str> {
         let value = Arc::from(ids::opaque(4));
         let expires = now.wall + Duration::from_secs(ttl_secs.into());
         self.insert(Arc::clone(&value), holder, scopes, expires, now);
+        if let Some(token) = self.all.get_mut(&self.last) {
+            token.client = client;
+        }
         value
     }
 
@@ -129,7 +144,10 @@ impl Tokens {
         let id = format!("{}-{}", holder.kind(), self.last);
         self.by_value.insert(Arc::clone(&value), self.last);
         self.by_end.insert((expires, self.last));
-        self.all.insert(self.last, Token { id, value, holder, scopes, expires, requests: Window::default() });
+        self.all.insert(
+            self.last,
+            Token { id, value, holder, client: Client::WithSecret, scopes, expires, requests: Window::default() },
+        );
     }
 
     fn remove(&mut self, number: u32) {
@@ -158,6 +176,11 @@ impl Tokens {
         if let Some(number) = self.by_value.get(value).copied() {
             self.remove(number);
         }
+    }
+
+    /// Those of this holder, dead or alive.
+    pub(super) fn values_of(&self, holder: Holder) -> Vec<Arc<str>> {
+        self.all.values().filter(|t| t.holder == holder).map(|t| Arc::clone(&t.value)).collect()
     }
 
     pub(super) fn id_of(&self, value: &str) -> Option<String> {

@@ -10,7 +10,7 @@ use super::settings::SANDBOX;
 use super::theme::{font, space, tokens};
 use super::widgets::{RingClock, Weight, button, phase_word};
 use crate::dialect::Wish;
-use crate::engine::{Command, oauth_clock};
+use crate::engine::{Command, uses_clock};
 use crate::model::fact::ClockDeed;
 use crate::model::{Environment, Wall};
 use crate::projection::{ClockPhase, ClockView, SessionView};
@@ -67,11 +67,10 @@ fn gather<'a>(scene: &Scene<'a>) -> Vec<Placed<'a>> {
     // Not known in a saved capture: there all of them count.
     let used = scene.session.and_then(|view| {
         let environment = scene.book.environments.get(&view.id)?;
-        Some(oauth_clock(view.dialect(), environment))
+        Some((view.dialect(), environment))
     });
     out.sort_by_key(|p| {
-        let foreign =
-            p.session.is_none() && used.as_ref().is_some_and(|used| used.as_deref() != Some(p.clock.fact.id.as_str()));
+        let foreign = p.session.is_none() && used.is_some_and(|(d, e)| !uses_clock(d, e, &p.clock.fact.id));
         match (p.clock.phase(p.now), p.clock.left(p.now)) {
             (ClockPhase::Margin | ClockPhase::Last, Some(left)) => (false, 0, left),
             (ClockPhase::Dead, _) => (foreign, 3, Duration::ZERO),

@@ -6,6 +6,7 @@ use egui::{Key, KeyboardShortcut, Modifiers};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Cmd {
     StartInSandbox,
+    BothEnds,
     NewSession,
     NewSessionWith,
     CloseSession,
@@ -184,6 +185,14 @@ pub const ALL: &[Entry] = &[
         "Start a conversation in the sandbox",
         "Start the built-in server where it is not running, open a session and connect it.",
         &[ctrl_shift(Key::N)],
+        N::Nothing,
+    ),
+    entry(
+        Cmd::BothEnds,
+        S::Session,
+        "Both ends in the sandbox",
+        "Open an agent and a guest in the built-in server, side by side: the agent goes on queue and answers.",
+        &[ctrl_shift(Key::B)],
         N::Nothing,
     ),
     entry(

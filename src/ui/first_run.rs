@@ -49,6 +49,11 @@ fn content(ui: &mut Ui, above: f32, scene: &Scene<'_>, acts: &mut Acts) {
         if response.on_hover_text(Cmd::StartInSandbox.entry().tip).clicked() {
             acts.run(Cmd::StartInSandbox);
         }
+        ui.add_space(space::TIGHT);
+        let response = button(ui, Some(Icon::Columns), Cmd::BothEnds.title(), Weight::Normal);
+        if response.on_hover_text(Cmd::BothEnds.entry().tip).clicked() {
+            acts.run(Cmd::BothEnds);
+        }
     }
     ui.add_space(space::NORMAL);
     if button(ui, None, "Connect to a deployment…", Weight::Quiet).clicked() {

@@ -8,6 +8,7 @@ mod clock_strip;
 pub mod commands;
 pub mod composer;
 mod conversation;
+pub mod desk;
 pub mod dialogs;
 pub mod drafts;
 mod first_run;

@@ -390,7 +390,7 @@ impl<'v> Shapes<'v> {
                 continue;
             };
             let value = &self.text[start..end];
-            let word = value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'.' | b'_'));
+            let word = value.iter().all(|b| b.is_ascii_lowercase() || matches!(b, b'.' | b'_' | b'-'));
             let number = value.iter().all(u8::is_ascii_digit);
             if !word && !number {
                 self.found(start, end, SecretKind::Other, style);

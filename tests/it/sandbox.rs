@@ -1,5 +1,6 @@
 //! The sandbox from outside, by a bare client that knows nothing of our own dialect.
 
+mod agent;
 mod client;
 mod conversation;
 mod files;
@@ -15,5 +16,11 @@ mod lifetimes;
 mod limits;
 mod members;
 mod orders;
+mod platform_channels;
+mod platform_desk;
+mod platform_guest;
+mod platform_messages;
+mod platform_people;
 mod rest;
 mod rich;
+mod sign_in;

@@ -184,6 +184,7 @@ fn expiring_a_jwt_of_the_sandbox_kills_it_at_the_server_too() {
         id: id.into(),
         kind: "jwt".into(),
         session: Some(session.into()),
+        user: None,
         remaining_seconds: 30,
     };
     let status = Status { tokens: vec![token("jwt-1", "s1"), token("jwt-2", "s2")], ..Status::default() };

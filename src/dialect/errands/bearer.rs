@@ -96,9 +96,9 @@ impl<K: Clone> Errands<K> {
         for mut open in gone {
             let attempts = open.attempts;
             let failure = match open.last.take() {
-                Some((status, text)) => {
+                Some((status, text, code)) => {
                     let text = format!("{text} – and then there was no OAuth token: {}", report.what);
-                    Failure::Refused { status, text, attempts }
+                    Failure::Refused { status, text, code, attempts }
                 }
                 None => Failure::NoBearer(report.clone()),
             };

@@ -9,7 +9,7 @@ pub enum Failure {
     /// There is no OAuth token to be had.
     NoBearer(Report),
     /// The server refused it, for the last time.
-    Refused { status: u16, text: String, attempts: u32 },
+    Refused { status: u16, text: String, code: String, attempts: u32 },
     /// No answer came, for the last time.
     NoAnswer(Report),
 }
@@ -19,8 +19,8 @@ impl Failure {
     pub fn sentence(&self) -> String {
         match self {
             Self::NoBearer(report) => format!("no OAuth token: {}", report.what),
-            Self::Refused { status, text, attempts: 1 } => format!("{status} {text}"),
-            Self::Refused { status, text, attempts } => format!("{status} {text} (after {attempts} tries)"),
+            Self::Refused { status, text, attempts: 1, .. } => format!("{status} {text}"),
+            Self::Refused { status, text, attempts, .. } => format!("{status} {text} (after {attempts} tries)"),
             Self::NoAnswer(report) => report.to_string(),
         }
     }
@@ -70,6 +70,13 @@ impl Failure {
             Self::NoAnswer(_) => ErrorCategory::Network,
         }
     }
+}
+
+/// The platform's own word for an error (`missing.permissions`), empty where the body has none.
+pub fn code_of(body: &[u8]) -> String {
+    let json = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let code = json.as_ref().and_then(|v| v.get("code")).and_then(|v| v.as_str());
+    code.unwrap_or_default().chars().take(100).collect()
 }
 
 /// What an error's body says, in few words.

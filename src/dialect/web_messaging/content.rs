@@ -21,6 +21,15 @@ pub(super) fn parts(m: &Wire<'_>) -> Vec<Part> {
     parts
 }
 
+/// The parts of a normalised message that came by another way, from its `content`.
+pub fn parts_of(content: &Value) -> Vec<Part> {
+    let one = |v: &Value| {
+        let text = v.to_string();
+        serde_json::from_str::<Content<'_>>(&text).map_or_else(|_| other("content", &text), |c| part(&text, &c))
+    };
+    content.as_array().into_iter().flatten().map(one).collect()
+}
+
 fn part(text: &str, c: &Content<'_>) -> Part {
     let mut audit = Audit::default();
     c.audit(&mut audit);

@@ -6,11 +6,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::offers;
 use super::wire::inbound::Message;
 use super::wire::outbound::{Asked, Channel, Custom, Id, Metadata, Occasion, Piece, Pressed, Request, Say, Word};
 use super::{Cx, Socket, WebMessaging};
 use crate::dialect::budget::Budget;
-use super::offers;
 use crate::dialect::{At, Button, Wish};
 use crate::model::environment::secs;
 use crate::model::fact::{Delivery, SessionState};

@@ -25,6 +25,7 @@ mod session;
 mod tests;
 pub mod wire;
 
+pub use content::parts_of;
 pub use line::frame_line;
 pub use read::read;
 

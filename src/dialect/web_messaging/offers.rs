@@ -82,10 +82,9 @@ fn field(c: &wire::PageComponent<'_>) -> Field {
         },
         "DatePicker" => Field::Date(date(&c.date_picker)),
         "ListPicker" => Field::List(list(&c.list_picker)),
-        "WheelPicker" => Field::Wheel {
-            id: owned(&c.wheel_picker.id),
-            items: c.wheel_picker.items.items.iter().map(item).collect(),
-        },
+        "WheelPicker" => {
+            Field::Wheel { id: owned(&c.wheel_picker.id), items: c.wheel_picker.items.items.iter().map(item).collect() }
+        }
         other => Field::Other(other.to_owned()),
     }
 }

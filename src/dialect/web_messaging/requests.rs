@@ -13,8 +13,14 @@ use crate::model::{Flags, Mono, Report};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ask {
     /// `auth`: number of the JWT that it bears; `step_up`: on a session that is a guest's so far.
-    Configure { start_new: bool, auth: Option<u64>, step_up: bool },
-    CloseSession { restart: bool },
+    Configure {
+        start_new: bool,
+        auth: Option<u64>,
+        step_up: bool,
+    },
+    CloseSession {
+        restart: bool,
+    },
     Jwt,
     Configuration,
     Echo,

@@ -67,10 +67,11 @@ impl Session {
     }
 
     /// Tells the keeper of the OAuth token something, as soon as it has room.
-    fn ask(&mut self, ask: Ask) {
+    pub(super) fn ask(&mut self, ask: Ask) {
         if let Some(c) = &mut self.credentials {
             let who = c.who;
             c.asks.push_back(match ask {
+                Ask::ByPerson => oauth::Order::ByPerson,
                 Ask::Need => oauth::Order::Need { who },
                 Ask::Refused(number) => oauth::Order::Refused { who, number },
                 Ask::Replace(number) => oauth::Order::Replace { who, number },

@@ -129,6 +129,7 @@ impl Caller {
             headers: headers.clone(),
             wait_us: head_at.mono.since(sent.mono).as_micros() as u64,
             receive_us: received.mono.since(head_at.mono).as_micros() as u64,
+            purpose: call.purpose.to_owned(),
             tracing: call.tracing.clone(),
         };
         let mut draft = Draft::new(received, self.session, Kind::HttpResponse, Direction::Received)

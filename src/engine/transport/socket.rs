@@ -206,6 +206,7 @@ fn head_of(response: &reqwest::Response, sent: Now, received: Now) -> HttpRespon
         headers: http::headers_of(response.headers()),
         wait_us: received.mono.since(sent.mono).as_micros() as u64,
         receive_us: 0,
+        purpose: String::new(),
         tracing: None,
     }
 }

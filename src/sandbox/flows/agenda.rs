@@ -1,4 +1,4 @@
-//! What is to be done a little later, by the computer's own clock: commits, and what the partner says.
+//! What is to be done a little later, by the computer's own clock: commits, what the partner says, heartbeats.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::super::partner::Step;
+use super::super::platform;
 use super::super::state::{Peer, State};
 use super::{external_contact, talk};
 use crate::model::Now;
@@ -16,6 +17,16 @@ const MANY: usize = 10_000;
 pub(super) enum Deed {
     Commit(external_contact::Commit),
     Speak(Peer, VecDeque<Step>),
+    Platform(Later),
+}
+
+/// What a notification socket gets later.
+pub(in crate::sandbox) enum Later {
+    /// Its heartbeat.
+    Beat(u32),
+    Frame(u32, String),
+    /// Its end, as it was announced.
+    Close(u32),
 }
 
 #[derive(Default)]
@@ -52,6 +63,9 @@ pub(in crate::sandbox) fn run(state: &mut State, now: Now) -> Option<Duration> {
         match state.flows.agenda.take(at) {
             Some(Deed::Commit(commit)) => external_contact::commit(state, commit, now),
             Some(Deed::Speak(peer, steps)) => talk::speak(state, peer, steps, now),
+            Some(Deed::Platform(Later::Beat(conn))) => platform::beat(state, conn, now),
+            Some(Deed::Platform(Later::Frame(conn, text))) => state.post(conn, &text, now),
+            Some(Deed::Platform(Later::Close(conn))) => state.close_conn(conn, 1001, "Closing for maintenance", now),
             None => {}
         }
     }

@@ -12,13 +12,13 @@ use crate::model::Wall;
 const TOLD: usize = 60;
 
 /// A body whose fields are looked at, and what was found wrong with them.
-pub(super) struct Fields<'a> {
+pub(in crate::sandbox) struct Fields<'a> {
     body: &'a Value,
     faults: Vec<Fault>,
 }
 
 /// Reads a body as a JSON object.
-pub(super) fn object(body: &[u8]) -> Result<Value, No> {
+pub(in crate::sandbox) fn object(body: &[u8]) -> Result<Value, No> {
     match serde_json::from_slice::<Value>(body) {
         Ok(value @ Value::Object(_)) => Ok(value),
         Ok(_) => Err(api::error(400, "bad.request", "The body is not a JSON object").into()),
@@ -27,17 +27,17 @@ pub(super) fn object(body: &[u8]) -> Result<Value, No> {
 }
 
 /// As [`object`]; an empty body is an empty object.
-pub(super) fn object_or_nothing(body: &[u8]) -> Result<Value, No> {
+pub(in crate::sandbox) fn object_or_nothing(body: &[u8]) -> Result<Value, No> {
     if body.iter().all(u8::is_ascii_whitespace) { Ok(Value::Object(Map::new())) } else { object(body) }
 }
 
 /// A single fault as the whole answer.
-pub(super) fn wrong(field: &str, text: &str) -> No {
+pub(in crate::sandbox) fn wrong(field: &str, text: &str) -> No {
     api::invalid(&[Fault { field: field.to_owned(), text: text.to_owned() }]).into()
 }
 
 /// Enough of a text to know it again.
-pub(super) fn told(text: &str) -> String {
+pub(in crate::sandbox) fn told(text: &str) -> String {
     match text.char_indices().nth(TOLD) {
         Some((end, _)) => format!("“{}…”", text.get(..end).unwrap_or_default()),
         None => format!("“{text}”"),
@@ -52,12 +52,12 @@ fn told_value(value: &Value) -> String {
 }
 
 impl<'a> Fields<'a> {
-    pub(super) fn of(body: &'a Value) -> Self {
+    pub(in crate::sandbox) fn of(body: &'a Value) -> Self {
         Self { body, faults: Vec::new() }
     }
 
     /// The value at a path of names with dots between; none where it is missing or null.
-    pub(super) fn at(&self, path: &str) -> Option<&'a Value> {
+    pub(in crate::sandbox) fn at(&self, path: &str) -> Option<&'a Value> {
         let mut value = self.body;
         for name in path.split('.') {
             value = value.get(name)?;
@@ -65,7 +65,7 @@ impl<'a> Fields<'a> {
         Some(value).filter(|v| !v.is_null())
     }
 
-    pub(super) fn fault(&mut self, path: &str, text: impl Into<String>) {
+    pub(in crate::sandbox) fn fault(&mut self, path: &str, text: impl Into<String>) {
         self.faults.push(Fault { field: path.to_owned(), text: text.into() });
     }
 
@@ -78,7 +78,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A text that is not empty.
-    pub(super) fn text(&mut self, path: &str) -> &'a str {
+    pub(in crate::sandbox) fn text(&mut self, path: &str) -> &'a str {
         match self.needed(path) {
             None => "",
             Some(Value::String(text)) if text.trim().is_empty() => {
@@ -94,7 +94,7 @@ impl<'a> Fields<'a> {
     }
 
     /// As [`Self::text`], of what must not be told.
-    pub(super) fn secret(&mut self, path: &str) -> &'a str {
+    pub(in crate::sandbox) fn secret(&mut self, path: &str) -> &'a str {
         match self.needed(path) {
             None => "",
             Some(Value::String(text)) if !text.trim().is_empty() => text,
@@ -106,7 +106,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Exactly this word.
-    pub(super) fn word(&mut self, path: &str, word: &str) {
+    pub(in crate::sandbox) fn word(&mut self, path: &str, word: &str) {
         match self.needed(path) {
             Some(value) if value.as_str() != Some(word) => {
                 self.fault(path, format!("{} is not “{word}”", told_value(value)));
@@ -116,7 +116,7 @@ impl<'a> Fields<'a> {
     }
 
     /// A whole number within a range.
-    pub(super) fn whole(&mut self, path: &str, range: RangeInclusive<i64>) -> Option<i64> {
+    pub(in crate::sandbox) fn whole(&mut self, path: &str, range: RangeInclusive<i64>) -> Option<i64> {
         let value = self.needed(path)?;
         let number = value.as_i64().filter(|n| range.contains(n));
         if number.is_none() {
@@ -127,7 +127,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An instant as of RFC 3339.
-    pub(super) fn time(&mut self, path: &str) {
+    pub(in crate::sandbox) fn time(&mut self, path: &str) {
         if let Some(value) = self.needed(path)
             && value.as_str().and_then(Wall::parse_rfc3339).is_none()
         {
@@ -135,7 +135,7 @@ impl<'a> Fields<'a> {
         }
     }
 
-    pub(super) fn list(&mut self, path: &str) -> &'a [Value] {
+    pub(in crate::sandbox) fn list(&mut self, path: &str) -> &'a [Value] {
         match self.needed(path) {
             None => &[],
             Some(Value::Array(list)) => list,
@@ -147,7 +147,7 @@ impl<'a> Fields<'a> {
     }
 
     /// An object of at most so many bytes, as JSON without spaces.
-    pub(super) fn object(&mut self, path: &str, most: Option<usize>) -> Option<&'a Map<String, Value>> {
+    pub(in crate::sandbox) fn object(&mut self, path: &str, most: Option<usize>) -> Option<&'a Map<String, Value>> {
         let value = self.needed(path)?;
         let Value::Object(map) = value else {
             // It may hold a token.
@@ -163,7 +163,7 @@ impl<'a> Fields<'a> {
     }
 
     /// The end of the checks: all faults as one answer.
-    pub(super) fn done(self) -> Result<(), No> {
+    pub(in crate::sandbox) fn done(self) -> Result<(), No> {
         if self.faults.is_empty() { Ok(()) } else { Err(api::invalid(&self.faults).into()) }
     }
 }

@@ -8,14 +8,14 @@ mod agenda;
 mod around;
 mod bearer;
 mod external_contact;
-mod fields;
+pub(super) mod fields;
 mod guest_resource;
 mod idempotency;
 mod keys;
 mod managed_conversation;
 mod scope;
 mod session_token;
-mod shelf;
+pub(super) mod shelf;
 mod signed_guest;
 mod status;
 mod switches;
@@ -26,30 +26,32 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::response::Response;
-use axum::routing::{any, get, patch, post, put};
+use axum::routing::{any, patch, post, put};
+use tokio::time::Instant;
 
 use super::limits::Window;
 use super::shared::Shared;
 use super::state::State;
 use crate::model::Now;
 
-pub(super) use agenda::run;
+pub(super) use agenda::{Later, run};
 pub(super) use scope::Scopes;
 pub use status::{ContactStatus, ConversationStatus, CrmEvent, FlowStatus, ResourceStatus};
 pub use switches::{ContactRule, FlowChange, FlowSwitches, GuestTokenFlaw, LifetimeChange, Lifetimes, SendForm};
 pub(super) use {
     external_contact::heard as contact_heard, external_contact::opened as contact_opened,
-    guest_resource::heard as guest_heard, guest_resource::opened as guest_opened, talk::say, talk::typing,
+    guest_resource::heard as guest_heard, guest_resource::opened as guest_opened, signed_guest::count_queue_call,
+    talk::say, talk::typing,
 };
 
 /// Largest attributes of a guest in bytes, as JSON without spaces.
 const ATTRIBUTES: usize = 10 * 1024;
 
 /// An answer that is not the one that was asked for.
-type No = Box<Response>;
-type Answer = Result<Response, No>;
+pub(super) type No = Box<Response>;
+pub(super) type Answer = Result<Response, No>;
 
-fn answer(result: Answer) -> Response {
+pub(super) fn answer(result: Answer) -> Response {
     result.unwrap_or_else(|no| *no)
 }
 
@@ -104,6 +106,11 @@ impl Flows {
         *self = Self::new(self.oauth_secs);
     }
 
+    /// Does something for a notification socket at `at`. False where there is no room.
+    pub(super) fn later(&mut self, at: Instant, later: Later) -> bool {
+        self.agenda.add(at, agenda::Deed::Platform(later))
+    }
+
     /// Ends what is over; the time until the next end.
     pub(super) fn sweep(&mut self, now: Now) -> Option<Duration> {
         managed_conversation::sweep(&mut self.managed, now)
@@ -111,9 +118,8 @@ impl Flows {
 }
 
 impl State {
-    /// There is one queue.
     fn knows_queue(&self, id: &str) -> bool {
-        id == self.me.queue_id
+        self.platform.knows_queue(id)
     }
 }
 
@@ -127,7 +133,6 @@ pub(super) fn routes() -> Router<Arc<Shared>> {
         .route(&format!("{S0}/{{id}}/guest-token"), post(session_token::guest_token))
         .route(S1, any(external_contact::upgrade))
         .route(&format!("{S1}/{{id}}/messages"), post(external_contact::post))
-        .route("/api/v2/routing/queues/{id}", get(signed_guest::queue))
         .route("/api/v2/externalcontacts/contacts", post(signed_guest::create_contact))
         .route("/api/v2/conversations/messaging", post(managed_conversation::create))
         .route("/api/v2/conversations/messaging/{id}", patch(managed_conversation::patch))

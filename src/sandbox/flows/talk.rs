@@ -36,6 +36,7 @@ fn talk(state: &mut State, peer: Peer) -> Option<&mut Talk> {
     match peer {
         Peer::Contact(number) => state.flows.contacts.at_mut(number).map(|c| &mut c.talk),
         Peer::Guest(number) => state.flows.guests.at_mut(number).map(|g| &mut g.talk),
+        Peer::Channel(_) => None,
     }
 }
 
@@ -81,7 +82,7 @@ pub(super) fn speak(state: &mut State, peer: Peer, mut steps: VecDeque<Step>, no
             Step::TellAttributes => {
                 let known = match peer {
                     Peer::Guest(number) => state.flows.guests.at(number).map(|g| json!(g.attributes)),
-                    Peer::Contact(_) => None,
+                    Peer::Contact(_) | Peer::Channel(_) => None,
                 };
                 say(state, peer, &format!("Attributes: {}", known.unwrap_or(json!({}))), now);
             }
@@ -110,6 +111,8 @@ pub(super) fn message(
 ) {
     let mut body = json!({ "id": id, "from": from, "text": text, "timestamp": state.iso(now) });
     let frame = match peer {
+        // Nobody talks on a channel.
+        Peer::Channel(_) => return,
         Peer::Contact(_) => {
             body["type"] = "message".into();
             body
@@ -130,6 +133,7 @@ pub(super) fn message(
 /// Shows the agent typing.
 pub(in crate::sandbox) fn typing(state: &mut State, peer: Peer, now: Now) {
     let frame = match peer {
+        Peer::Channel(_) => return,
         Peer::Contact(_) => json!({ "type": "typing", "from": "agent" }),
         Peer::Guest(_) => json!({ "type": "typing", "payload": { "from": "agent" } }),
     };

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::dialect::Wish;
 use crate::engine::{Command, ExportFormat};
+use crate::model::agents::AgentForm;
 use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, SessionId};
 use crate::ui::commands::Cmd;
@@ -25,6 +26,8 @@ pub enum Act {
         to: String,
         what: crate::ui::composer::Pick,
     },
+    /// Put this text into the draft of the conversation in front.
+    Insert(String),
     /// Show a session in the column that has the focus.
     Show(SessionId),
     /// Give a column the focus.
@@ -46,6 +49,7 @@ pub enum Act {
         dialect: DialectId,
         environment: Box<Environment>,
         form: Box<GuestForm>,
+        agent: Box<AgentForm>,
         name: String,
         token: Option<crate::model::Secret<String>>,
         kept: Option<String>,

@@ -1,11 +1,12 @@
 //! What the window knows beside the log: which sessions are live, what they are called here, what runs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::engine::{JobId, SandboxState, Ticket};
+use crate::engine::{JobId, SandboxState, SignInWait, Ticket};
 use crate::model::{Environment, KeyInfo, Report, SessionId};
 use crate::projection::{Board, SessionView};
 use crate::sandbox;
+use crate::sandbox::AgentUser;
 use crate::ui::settings::SANDBOX;
 use crate::vault::VaultStatus;
 
@@ -45,6 +46,8 @@ pub struct Book {
     /// Open a session as soon as the sandbox runs.
     pub after_sandbox: bool,
     pub vault: Option<VaultStatus>,
+    /// People who are awaited from the browser, by the ids of their tokens' clocks.
+    pub sign_ins: BTreeMap<String, SignInWait>,
     pub jobs: Vec<Job>,
     pub pending: HashMap<Ticket, Pending>,
     pub probe: Probe,
@@ -107,6 +110,7 @@ impl Default for Book {
             sandbox_seen: 0,
             after_sandbox: false,
             vault: None,
+            sign_ins: BTreeMap::new(),
             jobs: Vec::new(),
             pending: HashMap::new(),
             probe: Probe::None,
@@ -193,6 +197,14 @@ impl Book {
         match &self.sandbox {
             SandboxState::Running { environment, .. } => Some(environment),
             _ => None,
+        }
+    }
+
+    /// Who can sign in as an agent of the sandbox.
+    pub fn sandbox_agents(&self) -> &[AgentUser] {
+        match &self.sandbox {
+            SandboxState::Running { ready, .. } => &ready.agents,
+            _ => &[],
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use super::{Act, App, Probe, entries};
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
-use crate::model::SessionId;
+use crate::model::{DialectId, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::composer::{Action, Composer, Outcome};
+use crate::ui::desk::in_talk;
 use crate::ui::dialogs::{Dialog, sandbox_options};
 use crate::ui::drafts::session_key;
 
@@ -28,6 +29,17 @@ impl App {
             Act::Wish(session, wish) => self.wish(session, wish),
             Act::SendDraft(session) => self.send_draft(session, ctx),
             Act::Pick { session, to, what } => self.composer(session).pick(&to, what),
+            Act::Insert(text) => {
+                if let Some(session) = self.focused_session() {
+                    let form = self.composer(session).form_mut(Action::Text);
+                    // What was written stays.
+                    if !form.text.is_empty() && !form.text.ends_with('\n') {
+                        form.text.push('\n');
+                    }
+                    form.text.push_str(&text);
+                    self.want_composer = true;
+                }
+            }
             Act::Show(session) => self.show(session),
             Act::Focus(column) => self.focus = column.min(self.columns.len().saturating_sub(1)),
             Act::Close(session) => self.close(session),
@@ -56,7 +68,7 @@ impl App {
                 self.show_records();
                 self.records.set_filter(text);
             }
-            Act::OpenSession { dialect, environment, form, name, token, kept, login, connect } => {
+            Act::OpenSession { dialect, environment, form, agent, name, token, kept, login, connect } => {
                 self.back_to_live();
                 let name = if name.trim().is_empty() { self.next_name() } else { name };
                 let spec = SessionSpec {
@@ -67,7 +79,7 @@ impl App {
                     kept,
                     form: *form,
                     login,
-                    ..SessionSpec::default()
+                    agent: *agent,
                 };
                 self.open_spec(spec, connect);
             }
@@ -176,6 +188,7 @@ impl App {
         }
         self.book.list_mut().closed.insert(session);
         self.composers.remove(&session);
+        self.desks.remove(&session);
         for column in &mut self.columns {
             if column.session == Some(session) {
                 column.session = None;
@@ -183,8 +196,24 @@ impl App {
         }
     }
 
-    /// The composer of a session, with the drafts that were stored for it.
+    /// The conversation of a desk that is in front, where the session is an agent's.
+    pub(super) fn talk_of(&self, session: SessionId) -> Option<String> {
+        let agent = self.live_log.board().session(session).is_some_and(|v| v.dialect() == DialectId::Agent);
+        self.desks.get(&session).filter(|_| agent).and_then(|pane| pane.talk.clone())
+    }
+
+    /// The composer of a session, with the drafts that were stored for it; of an agent's, that of the conversation in
+    /// front.
     pub(super) fn composer(&mut self, session: SessionId) -> &mut Composer {
+        if let Some(talk) = self.talk_of(session) {
+            let (log, book, settings) = (&self.live_log, &self.book, &self.settings);
+            let pane = self.desks.entry(session).or_default();
+            return pane.composers.entry(talk).or_insert_with_key(|talk| {
+                let board = log.board();
+                let stored = board.session(session).map(|view| settings.drafts.of(&talk_key(book, view, talk)));
+                Composer::new(stored.unwrap_or_default())
+            });
+        }
         let (log, book, settings) = (&self.live_log, &self.book, &self.settings);
         self.composers.entry(session).or_insert_with(|| {
             let board = log.board();
@@ -195,9 +224,17 @@ impl App {
 
     pub(super) fn send_draft(&mut self, session: SessionId, ctx: &egui::Context) {
         let tracing = uuid::Uuid::new_v4().to_string();
+        let talk = self.talk_of(session);
         let backend = &self.backend;
-        let Some(composer) = self.composers.get_mut(&session) else { return };
-        let outcome = composer.send(tracing, |wish| backend.send(Command::Wish { session, wish }));
+        let composer = match &talk {
+            Some(talk) => self.desks.get_mut(&session).and_then(|pane| pane.composers.get_mut(talk)),
+            None => self.composers.get_mut(&session),
+        };
+        let Some(composer) = composer else { return };
+        let outcome = composer.send(tracing, |wish| {
+            let wish = talk.iter().fold(wish, |wish, talk| in_talk(wish, talk));
+            backend.send(Command::Wish { session, wish })
+        });
         match outcome {
             Outcome::Read(path) => self.read_attachment(session, path, ctx),
             Outcome::Taken | Outcome::Refused => {}
@@ -208,12 +245,20 @@ impl App {
     pub(super) fn keep_drafts(&mut self) {
         let board = self.live_log.board();
         let mask = self.mask.clone();
-        for (id, composer) in &mut self.composers {
+        let guests = self.composers.iter_mut().map(|(id, c)| (*id, None, c));
+        let agents = self
+            .desks
+            .iter_mut()
+            .flat_map(|(id, pane)| pane.composers.iter_mut().map(|(talk, c)| (*id, Some(talk.as_str()), c)));
+        for (id, talk, composer) in guests.chain(agents) {
             if !std::mem::take(&mut composer.touched) {
                 continue;
             }
-            let Some(view) = board.session(*id) else { continue };
-            let key = draft_key(&self.book, view);
+            let Some(view) = board.session(id) else { continue };
+            let key = match talk {
+                Some(talk) => talk_key(&self.book, view, talk),
+                None => draft_key(&self.book, view),
+            };
             for action in Action::ALL {
                 self.settings.drafts.keep(&key, action, composer.unsent(action), &|t| mask.text(t));
             }
@@ -271,6 +316,11 @@ impl App {
         self.records.other_log();
         self.inspector.other_log();
     }
+}
+
+/// Drafts in a conversation of a desk.
+pub(super) fn talk_key(book: &super::Book, view: &crate::projection::SessionView, talk: &str) -> String {
+    format!("{}/{talk}", draft_key(book, view))
 }
 
 pub(super) fn draft_key(book: &super::Book, view: &crate::projection::SessionView) -> String {

@@ -12,6 +12,7 @@ use crate::engine::{Command, ExportFormat, JobId, KeyOrder};
 use crate::model::{Report, SessionId, Wall};
 use crate::ui::app::Job;
 use crate::ui::composer::Action;
+use crate::ui::desk::in_talk;
 use crate::ui::dialogs::PathDialog;
 use crate::ui::picker::{Answer, Question};
 use crate::ui::seams::Log;
@@ -236,6 +237,7 @@ impl App {
                     mime: file.mime,
                     bytes: file.bytes,
                 };
+                let wish = self.talk_of(session).iter().fold(wish, |wish, talk| in_talk(wish, talk));
                 match self.backend.send(Command::Wish { session, wish }) {
                     Ok(()) => {
                         let composer = self.composer(session);

@@ -26,6 +26,7 @@ impl App {
         }
         self.go_on_forgetting(ctx);
         self.go_on_touring(ctx);
+        self.go_on_with_both_ends(ctx);
     }
 
     /// Faults that belong to no session stand in no conversation: they become notices.
@@ -77,6 +78,7 @@ impl App {
             Event::SessionMade { ticket, result } => {
                 let pending = self.book.pending.remove(&ticket);
                 self.tour_session(ticket, &result);
+                self.both_session(ticket, &result);
                 match (result, pending) {
                     (Ok(id), pending) => {
                         self.book.live.insert(id);
@@ -119,6 +121,8 @@ impl App {
                     self.book.probe = Probe::Done(checks);
                 }
             }
+            Event::SignIn { id, waiting: Some(waiting) } => drop(self.book.sign_ins.insert(id, *waiting)),
+            Event::SignIn { id, waiting: None } => drop(self.book.sign_ins.remove(&id)),
             Event::Fault(report) => self.toasts.report(report),
             Event::Keys { environment_id, result } => self.keys_told(&environment_id, result),
             Event::SecretKept { key, result } => self.secret_told(key, result),

@@ -4,10 +4,16 @@ use egui::{CentralPanel, Frame, Margin, Panel, Rangef, Rect, Ui, UiBuilder, pos2
 
 use super::keys::{Keyboard, take};
 use super::{Act, Acts, App, Scene, notices};
+use std::collections::HashMap;
+
+use crate::model::agents::Agents;
 use crate::model::environment::Limits;
+use crate::model::{DialectId, SessionId};
 use crate::projection::SessionView;
 use crate::ui::composer;
-use crate::ui::conversation::paint_column;
+use crate::ui::composer::Composer;
+use crate::ui::conversation::{paint_column, paint_session_head, paint_thread};
+use crate::ui::desk::{self, DeskPane};
 use crate::ui::dialogs::{self, Dialog};
 use crate::ui::theme::{radius, space, tokens};
 use crate::ui::trouble::Trouble;
@@ -173,7 +179,8 @@ impl App {
                     return first_run::paint(ui, &scene, acts);
                 }
                 let want = std::mem::take(&mut self.want_composer);
-                columns(ui, &mut self.columns, &mut self.composers, self.focus, want, &scene, acts);
+                let work = Work { composers: &mut self.composers, desks: &mut self.desks };
+                columns(ui, &mut self.columns, work, self.focus, want, &scene, acts);
             });
         }
         let ctx = ui.ctx().clone();
@@ -240,11 +247,17 @@ fn pane(ui: &mut Ui, panel: Panel, name: &str, range: Rangef, kept: &mut f32, ad
     ui.data_mut(|d| d.insert_temp(id, size));
 }
 
+/// What the columns keep of their sessions.
+struct Work<'a> {
+    composers: &'a mut HashMap<SessionId, Composer>,
+    desks: &'a mut HashMap<SessionId, DeskPane>,
+}
+
 /// One or two conversations, each with its composer.
 fn columns(
     ui: &mut Ui,
     columns: &mut [super::Column],
-    composers: &mut std::collections::HashMap<crate::model::SessionId, composer::Composer>,
+    mut work: Work<'_>,
     focus: usize,
     want: bool,
     scene: &Scene<'_>,
@@ -273,7 +286,7 @@ fn columns(
             inner.centered_and_justified(|ui| ui.label("Choose a session at the left."));
             continue;
         };
-        one(&mut inner, column, composers, view, want && n == focus, scene, acts);
+        one(&mut inner, column, &mut work, view, want && n == focus, scene, acts);
     }
     ui.allocate_rect(room, egui::Sense::hover());
 }
@@ -281,17 +294,27 @@ fn columns(
 fn one(
     ui: &mut Ui,
     column: &mut super::Column,
-    composers: &mut std::collections::HashMap<crate::model::SessionId, composer::Composer>,
+    work: &mut Work<'_>,
     view: &SessionView,
     want: bool,
     scene: &Scene<'_>,
     acts: &mut Acts,
 ) {
+    let environment = scene.book.environments.get(&view.id);
+    if view.dialect() == DialectId::Agent {
+        let most = environment.map_or_else(|| Agents::default().text_chars, |e| e.agents.text_chars);
+        let limits = Limits { message_bytes: most, ..Limits::default() };
+        let pane = work.desks.entry(view.id).or_default();
+        let drafts = |talk: &str| {
+            composer::Composer::new(scene.settings.drafts.of(&super::deeds::talk_key(scene.book, view, talk)))
+        };
+        return desk::paint(ui, pane, view, &limits, want, drafts, scene, acts);
+    }
     if scene.is_live(view.id) {
         let key = super::deeds::draft_key(scene.book, view);
         let composer =
-            composers.entry(view.id).or_insert_with(|| composer::Composer::new(scene.settings.drafts.of(&key)));
-        let limits = scene.book.environments.get(&view.id).map_or_else(Limits::default, |e| e.limits.clone());
+            work.composers.entry(view.id).or_insert_with(|| composer::Composer::new(scene.settings.drafts.of(&key)));
+        let limits = environment.map_or_else(Limits::default, |e| e.limits.clone());
         let t = tokens(ui);
         let frame = Frame::new()
             .fill(t.surface.raised)
@@ -313,6 +336,16 @@ fn one(
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
         // With hardly any room left it shall be cut off, not lie over the composer.
         ui.shrink_clip_rect(ui.max_rect());
-        paint_column(ui, &mut column.list, view, scene, acts);
+        let Some(pair) = scene.board.ends.of(view.id, None) else {
+            return paint_column(ui, &mut column.list, view, scene, acts);
+        };
+        let pane = work.desks.entry(view.id).or_default();
+        paint_session_head(ui, view, scene, acts);
+        desk::offer(ui, &mut pane.ends, pair, scene);
+        ui.add_space(space::TIGHT);
+        match pane.ends {
+            true => desk::paint_ends(ui, &mut pane.pane, pair, scene, acts),
+            false => paint_thread(ui, &mut column.list, view, scene, acts),
+        }
     });
 }

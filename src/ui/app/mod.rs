@@ -2,6 +2,7 @@
 
 mod act;
 mod book;
+mod both;
 mod deeds;
 mod files;
 mod intake;
@@ -28,6 +29,7 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::commands::Situation;
 use super::composer::Composer;
 use super::conversation::ConversationList;
+use super::desk::DeskPane;
 use super::dialogs::{Confirm, Dialog, PathDialog, SandboxPanel};
 use super::inspector_pane::InspectorPane;
 use super::metrics::MetricsPane;
@@ -91,6 +93,8 @@ pub struct App {
     pub(super) columns: Vec<Column>,
     pub(super) focus: usize,
     composers: HashMap<SessionId, Composer>,
+    /// Of agents, and of guests whose other end is in view.
+    desks: HashMap<SessionId, DeskPane>,
     pub(super) selection: Selection,
     pub(super) dialog: Option<Dialog>,
     /// Dialogs under it, the last one next.
@@ -118,6 +122,7 @@ pub struct App {
     want_composer: bool,
     tour: Option<Tour>,
     tour_ticket: Option<Ticket>,
+    both: Option<both::Both>,
     /// Wanted outside painting; carried out with what the next painting wants.
     pending_acts: Vec<Act>,
 }
@@ -175,6 +180,7 @@ impl App {
             columns: (0..columns).map(|_| Column::default()).collect(),
             focus: 0,
             composers: HashMap::new(),
+            desks: HashMap::new(),
             selection: Selection::default(),
             dialog: None,
             below: Vec::new(),
@@ -197,6 +203,7 @@ impl App {
             want_composer: false,
             tour: None,
             tour_ticket: None,
+            both: None,
             pending_acts: Vec::new(),
         };
         app.forget_old_sandbox();

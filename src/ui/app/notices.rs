@@ -1,11 +1,13 @@
 //! Messages, failures and long jobs, at the lower right. Failures stay until they are dismissed.
 
-use egui::{Align2, Area, Context, Frame, Id, Label, Margin, Order, Role, ScrollArea, Ui, vec2};
+use std::time::Duration;
+
+use egui::{Align2, Area, Context, Frame, Id, Label, Margin, Order, RichText, Role, ScrollArea, Ui, vec2};
 
 use super::{Act, Acts, Job, Scene, Toast, Toasts};
-use crate::engine::Command;
+use crate::engine::{Command, SignInWait};
 use crate::ui::commands::Cmd;
-use crate::ui::theme::{radius, space, tokens_of};
+use crate::ui::theme::{font, radius, space, tokens_of};
 use crate::ui::widgets::{Icon, ReportAction, Tone, Weight, button, icon_button, progress, report_card};
 
 const WIDTH: f32 = 380.0;
@@ -14,7 +16,8 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
     if let Some(wait) = toasts.expire(scene.now.mono) {
         ctx.request_repaint_after(wait);
     }
-    if toasts.list.is_empty() && jobs.is_empty() {
+    let sign_ins = &scene.book.sign_ins;
+    if toasts.list.is_empty() && jobs.is_empty() && sign_ins.is_empty() {
         return;
     }
     let screen = ctx.content_rect();
@@ -32,6 +35,9 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
                         acts.push(Act::Engine(Box::new(Command::CancelJob { job: job.id })));
                     }
                 });
+            }
+            for (id, waiting) in sign_ins {
+                ui.push_id(id, |ui| card(ui, |ui| browser(ui, id, waiting, scene, acts)));
             }
             let failures = toasts.list.iter().filter(|t| matches!(t, Toast::Failed(..))).count();
             let mut gone = None;
@@ -65,6 +71,30 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
                 });
             }
         });
+}
+
+/// Somebody is awaited from the login page.
+fn browser(ui: &mut Ui, id: &str, waiting: &SignInWait, scene: &Scene<'_>, acts: &mut Acts) {
+    let t = tokens_of(ui.ctx());
+    ui.spacing_mut().item_spacing.y = space::TIGHT;
+    let left = waiting.until.since(scene.now.mono).as_secs();
+    ui.ctx().request_repaint_after(Duration::from_secs(1));
+    ui.horizontal(|ui| {
+        ui.spinner();
+        ui.label(RichText::new("Waiting for the browser").font(font::strong()));
+    });
+    let who = if waiting.person.is_empty() { "Somebody" } else { waiting.person.as_str() };
+    let what = format!("{who} shall sign in to “{}”. {}:{:02} left.", waiting.environment, left / 60, left % 60);
+    ui.add(Label::new(RichText::new(what).color(t.text.weak)).wrap());
+    ui.horizontal_wrapped(|ui| {
+        let copy = button(ui, Some(Icon::Copy), "Copy address", Weight::Normal);
+        if copy.on_hover_text("Open it in another browser on this computer.").clicked() {
+            acts.push(Act::Copy(waiting.address.clone()));
+        }
+        if button(ui, None, "Cancel", Weight::Quiet).on_hover_text("Wait no longer.").clicked() {
+            acts.push(Act::Engine(Box::new(Command::CancelSignIn { id: id.to_owned() })));
+        }
+    });
 }
 
 fn card(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {

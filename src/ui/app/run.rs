@@ -3,7 +3,7 @@
 use super::{App, Column, FilePurpose};
 use crate::dialect::Wish;
 use crate::engine::{Command, SandboxState, SessionSpec, Ticket};
-use crate::model::{Environment, Report, SessionId};
+use crate::model::{DialectId, Environment, Report, SessionId};
 use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::commands::Cmd;
@@ -23,6 +23,7 @@ impl App {
         let lead = self.selection.lead();
         match cmd {
             Cmd::StartInSandbox => self.start_in_sandbox(),
+            Cmd::BothEnds => self.begin_both_ends(ctx),
             Cmd::NewSession => self.new_session(),
             Cmd::NewSessionWith => {
                 let name = self.next_name();
@@ -224,8 +225,10 @@ impl App {
         let environment = Box::new(spec.environment.clone());
         let dialect = spec.dialect;
         if self.send(Command::OpenSession { ticket, spec: Box::new(spec), connect }) {
-            // Unverified flows get the token that they need by themselves.
-            if dialect.is_verified() && environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty()) {
+            // All others get the token that they need by themselves.
+            if dialect == DialectId::WebMessaging
+                && environment.client_id.as_deref().is_some_and(|c| !c.trim().is_empty())
+            {
                 self.send(Command::SignIn { environment: (*environment).clone() });
             }
             self.book.pending.insert(ticket, Pending::Session(environment));

@@ -84,7 +84,7 @@ impl Action {
                 Self::CloseSession,
                 Self::Raw,
             ],
-            DialectId::Agent => &[],
+            DialectId::Agent => &[Self::Text, Self::Attach, Self::Typing, Self::Raw, Self::Request],
             DialectId::SessionToken => &[Self::Text, Self::RefreshToken, Self::Request],
             DialectId::ExternalContact => &[Self::Text, Self::RefreshToken, Self::Raw, Self::Request],
             DialectId::SignedGuest => &[Self::CheckQueue, Self::RefreshToken, Self::Request],
@@ -151,6 +151,11 @@ impl Action {
         match (self, dialect) {
             (Self::Text, DialectId::SessionToken) => "POST …/messages in one of the disputed forms",
             (Self::Text, DialectId::ExternalContact) => "POST …/contacts/{contactId}/messages with to and text",
+            (Self::Text, DialectId::Agent) => "POST …/communications/{communicationId}/messages",
+            (Self::Attach, DialectId::Agent) => "asks for an upload, PUTs the bytes, waits until the platform takes it",
+            (Self::Typing, DialectId::Agent) => "POST …/communications/{communicationId}/typing, at most 12 a minute",
+            (Self::Raw, DialectId::Agent) => "The text of one frame on the notification socket, sent as it stands",
+            (Self::Request, DialectId::Agent) => "Any call with the agent's token; {userId} is filled in",
             (Self::Text, DialectId::GuestResource) => "a frame of type “message” on the socket",
             _ => self.about(),
         }
@@ -230,7 +235,9 @@ impl Form {
 
     /// Bytes of all that was chosen.
     pub fn pick_bytes(&self) -> usize {
-        let of = |d: &rich::Draft| d.0.iter().map(|(f, all)| f.len() + all.iter().map(String::len).sum::<usize>()).sum::<usize>();
+        let of = |d: &rich::Draft| {
+            d.0.iter().map(|(f, all)| f.len() + all.iter().map(String::len).sum::<usize>()).sum::<usize>()
+        };
         self.picks.iter().map(|(to, draft)| to.len() + of(draft)).sum()
     }
 

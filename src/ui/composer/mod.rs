@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::dialect::Wish;
-use crate::model::{Report, rich};
 use crate::model::fact::{Delivery, SessionState};
+use crate::model::{Report, rich};
 use crate::projection::{Entry, EntryState, SessionView, What};
 
 /// The composer of one session.

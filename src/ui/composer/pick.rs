@@ -188,9 +188,9 @@ fn items(ui: &mut Ui, list: &ListPicker, field: &str, draft: &mut Draft) {
                 for item in &section.items {
                     let mut on = draft.has(field, &item.id);
                     let text = format::shown(&item.title).into_owned();
-                    let response =
-                        if section.multiple { ui.checkbox(&mut on, text) } else { ui.radio(on, text) };
-                    let tip = if item.subtitle.is_empty() { item.id.clone() } else { format::shown(&item.subtitle).into() };
+                    let response = if section.multiple { ui.checkbox(&mut on, text) } else { ui.radio(on, text) };
+                    let tip =
+                        if item.subtitle.is_empty() { item.id.clone() } else { format::shown(&item.subtitle).into() };
                     if response.on_hover_text(tip).clicked() {
                         draft.toggle(field, section, &item.id);
                     }
@@ -238,7 +238,11 @@ fn field(ui: &mut Ui, field: &Field, draft: &mut Draft) {
         match field {
             Field::Input { hint, subtitle, multiline, .. } => {
                 let mut text = draft.first(id).to_owned();
-                let edit = if *multiline { TextEdit::multiline(&mut text).desired_rows(2) } else { TextEdit::singleline(&mut text) };
+                let edit = if *multiline {
+                    TextEdit::multiline(&mut text).desired_rows(2)
+                } else {
+                    TextEdit::singleline(&mut text)
+                };
                 let response = ui.add(edit.hint_text(hint.as_str()).desired_width(width)).accessible_name(&title);
                 let response = if subtitle.is_empty() { response } else { response.on_hover_text(subtitle.as_str()) };
                 if response.changed() {
@@ -269,7 +273,8 @@ fn field(ui: &mut Ui, field: &Field, draft: &mut Draft) {
                             draft.set(id, "");
                         }
                         for item in items {
-                            if ui.selectable_label(item.id == chosen, format::shown(&item.title).into_owned()).clicked() {
+                            if ui.selectable_label(item.id == chosen, format::shown(&item.title).into_owned()).clicked()
+                            {
                                 draft.set(id, item.id.as_str());
                             }
                         }

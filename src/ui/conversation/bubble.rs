@@ -110,8 +110,9 @@ fn head(ui: &mut Ui, who: &str, side: Side, entry: &Entry, scene: &Scene<'_>) {
         )
         .on_hover_text(format::full_time(entry.at, scene.settings.utc));
         if matches!(&entry.what, What::Message(m) if m.authenticated) {
-            ui.label(RichText::new("signed in").small().color(t.text.weak))
-                .on_hover_text("The server says with this message that the guest has signed in (metadata.authenticated).");
+            ui.label(RichText::new("signed in").small().color(t.text.weak)).on_hover_text(
+                "The server says with this message that the guest has signed in (metadata.authenticated).",
+            );
         }
         if entry.cleared {
             ui.label(RichText::new("cleared").small().color(t.text.weak))

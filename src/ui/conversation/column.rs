@@ -17,11 +17,21 @@ use crate::ui::widgets::{Icon, Tone, Weight, badge, button, icon_button};
 
 /// Head and list of a session; the composer is painted apart.
 pub fn paint(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+    session_head(ui, view, scene, acts);
+    ui.add_space(space::TIGHT);
+    thread(ui, list, view, scene, acts);
+}
+
+/// Name, state, ids and what stops the session.
+pub fn session_head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     head(ui, view, scene, acts);
     names::paint(ui, view, scene, acts);
     banner(ui, view, scene, acts);
     fault(ui, view, scene, acts);
-    ui.add_space(space::TIGHT);
+}
+
+/// The bubbles.
+pub fn thread(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     if view.conversation.entries.is_empty() && view.conversation.older == 0 {
         ui.centered_and_justified(|ui| {
             let t = tokens(ui);

@@ -8,5 +8,5 @@ mod names;
 mod offers;
 mod parts;
 
-pub use column::paint as paint_column;
+pub use column::{paint as paint_column, session_head as paint_session_head, thread as paint_thread};
 pub use list::ConversationList;

@@ -15,7 +15,14 @@ use crate::ui::widgets::{Icon, Weight, button};
 /// Times of a day that are shown before “more”.
 const SHOWN: usize = 12;
 
-pub(super) fn paint(ui: &mut Ui, message: &Message, offer: &Offer<'_>, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+pub(super) fn paint(
+    ui: &mut Ui,
+    message: &Message,
+    offer: &Offer<'_>,
+    view: &SessionView,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) {
     let (t, live) = (tokens(ui), scene.is_live(view.id));
     let id = rich::id_of(message);
     let mut pick = |what| acts.push(Act::Pick { session: view.id, to: id.to_owned(), what });

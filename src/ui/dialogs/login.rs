@@ -69,7 +69,8 @@ impl LoginForm {
                 let redirect = auth.redirect_uri.trim();
                 if redirect.is_empty() {
                     field_of(ui, |ui| {
-                        let what = "The environment has no redirect URI. It must be the one that the code was made for.";
+                        let what =
+                            "The environment has no redirect URI. It must be the one that the code was made for.";
                         ui.add(Label::new(RichText::new(what).small().color(tokens(ui).amber.ink)).wrap());
                     });
                 } else {

@@ -59,6 +59,7 @@ const fn order(
 use Kind as K;
 
 const COUNT: Field = f("count", "Times", K::Number(1, 1, 1000));
+const WAY: Field = f("way", "Whose", K::Word(&["inbound", "outbound"]));
 const SESSION: Field = f("session", "Session", K::Session);
 
 /// All orders. A test holds that none is missing.
@@ -91,7 +92,11 @@ pub const FORMS: &[OrderForm] = &[
         "Expire token",
         "Tokens die now, or in some seconds.",
         &[
-            f("token", "Token", K::Word(&["jwt", "oauth", "session-token", "guest-token", "guest-auth", "guest-refresh"])),
+            f(
+                "token",
+                "Token",
+                K::Word(&["jwt", "oauth", "session-token", "guest-token", "guest-auth", "guest-refresh"]),
+            ),
             f("in_seconds", "In seconds", K::MaybeNumber),
         ],
     ),
@@ -295,6 +300,132 @@ pub const FORMS: &[OrderForm] = &[
         &[COUNT],
     ),
     order("Flows", "forget_guests", "Forget guests", "All guests that are resources are gone.", &[]),
+    order("Sign-in", "deny_sign_in", "Deny sign-ins", "The next people who sign in are denied.", &[COUNT]),
+    order(
+        "Sign-in",
+        "set_sign_in",
+        "Change sign-in",
+        "Redirect URIs that are registered (none: any of this computer), refresh tokens, life of a code.",
+        &[
+            f("redirect_uris", "Redirect URIs", K::Json("[]")),
+            f("refresh_tokens", "Refresh tokens for all", K::Maybe),
+            f("code_secs", "Life of a code, seconds", K::MaybeNumber),
+        ],
+    ),
+    order(
+        "Sign-in",
+        "revoke_user_tokens",
+        "Revoke a user's tokens",
+        "All that the user got by signing in is dead now.",
+        &[f("user", "User", K::Text("agent1@sandbox.invalid"))],
+    ),
+    order(
+        "Sign-in",
+        "set_permissions",
+        "Take permissions away",
+        "The user has all permissions but these.",
+        &[
+            f("user", "User", K::Text("agent1@sandbox.invalid")),
+            f("without", "Without", K::Json("[\"conversation:message:create\"]")),
+        ],
+    ),
+    order(
+        "Agents",
+        "set_queue",
+        "Change a queue",
+        "How long an alert rings, and whether work must be wrapped up; the first queue where none is named.",
+        &[
+            f("queue", "Queue, by name or id", K::Optional("")),
+            f("alerting_timeout_ms", "Alert rings, milliseconds", K::MaybeNumber),
+            f("wrapup_prompt", "Wrap-up", K::Word(&["", "OPTIONAL", "MANDATORY"])),
+        ],
+    ),
+    order(
+        "Agents",
+        "set_platform",
+        "Change the agents' side",
+        "Switches of conversations and notifications; what is left out stays.",
+        &[
+            f("heartbeat_secs", "Heartbeat every, seconds", K::MaybeNumber),
+            f("channel_hours", "Channel life, hours", K::MaybeNumber),
+            f("threading_hours", "Threading window, hours", K::MaybeNumber),
+            f("capacity", "Conversations of an agent", K::MaybeNumber),
+            f("text_chars", "Longest text, characters", K::MaybeNumber),
+            f("typing_per_minute", "Typing per minute", K::MaybeNumber),
+            f("snapshot_messages", "Messages in a notification", K::MaybeNumber),
+        ],
+    ),
+    order(
+        "Agents",
+        "lose_message",
+        "Lose messages",
+        "The other end never sees the next messages of guests (inbound) or agents (outbound).",
+        &[COUNT, WAY],
+    ),
+    order("Agents", "alter_text", "Alter texts", "The other end reads another text than was sent.", &[COUNT, WAY]),
+    order(
+        "Agents",
+        "duplicate_message",
+        "Duplicate messages",
+        "The other end sees the next messages twice, under two ids.",
+        &[COUNT, WAY],
+    ),
+    order(
+        "Notifications",
+        "socket_closing",
+        "Announce maintenance",
+        "Notification sockets are told that they close, and then are closed.",
+        &[f("seconds", "In seconds", K::Number(0, 3600, 60))],
+    ),
+    order(
+        "Notifications",
+        "stop_heartbeats",
+        "Stop heartbeats",
+        "Notification sockets fall silent.",
+        &[f("on", "On", K::Switch(true))],
+    ),
+    order(
+        "Notifications",
+        "evict_channel",
+        "Evict a channel",
+        "It is gone, and nobody is told; the newest where none is named.",
+        &[f("channel", "Channel, by its short id", K::Optional(""))],
+    ),
+    order(
+        "Notifications",
+        "reject_topics",
+        "Reject topics",
+        "Those whose names contain one of these; an empty list ends it.",
+        &[f("topics", "Topics", K::Json("[\".conversations\"]"))],
+    ),
+    order(
+        "Notifications",
+        "drop_notifications",
+        "Lose notifications",
+        "The next notifications are lost on their way.",
+        &[COUNT],
+    ),
+    order(
+        "Notifications",
+        "reorder_notifications",
+        "Reverse notifications",
+        "The next notifications are held, then sent last first.",
+        &[COUNT],
+    ),
+    order(
+        "Notifications",
+        "repeat_snapshots",
+        "Repeat snapshots",
+        "The next states of conversations come twice.",
+        &[COUNT],
+    ),
+    order(
+        "Notifications",
+        "late_snapshots",
+        "Delay snapshots",
+        "The next states of conversations come late; newer ones overtake them.",
+        &[COUNT, f("millis", "Milliseconds", K::Number(0, 600_000, 2000))],
+    ),
     order(
         "Deployment",
         "set_deployment",
@@ -316,6 +447,7 @@ pub const FORMS: &[OrderForm] = &[
             f("auth_allow_session_upgrade", "Session upgrade allowed", K::Maybe),
             f("auth_jwt_secs", "Sign-in's life, seconds", K::MaybeNumber),
             f("auth_refresh_rotates", "Refresh tokens rotate", K::Maybe),
+            f("partner", "Who answers", K::Word(&["", "auto", "bot", "agents"])),
         ],
     ),
     order(
@@ -329,6 +461,7 @@ pub const FORMS: &[OrderForm] = &[
             f("message_bytes", "Bytes of a message", K::MaybeNumber),
             f("attribute_bytes", "Bytes of attributes", K::MaybeNumber),
             f("connections_per_session", "Connections per session", K::MaybeNumber),
+            f("requests_per_token_minute", "API requests per token and minute", K::MaybeNumber),
         ],
     ),
     order("Deployment", "reset", "Reset everything", "Forget all faults and sessions.", &[]),

@@ -7,6 +7,7 @@ use super::login::LoginForm;
 use super::{field, field_of, field_width, hint, text, under};
 use crate::dialect::guest_resource::KEPT;
 use crate::engine::Command;
+use crate::model::agents::AgentForm;
 use crate::model::{DialectId, Environment, Secret, SessionId};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::settings::{KeptSession, SANDBOX};
@@ -26,6 +27,7 @@ pub struct NewSession {
     environment: String,
     dialect: DialectId,
     flow: FlowForm,
+    agent: AgentForm,
     token: Token,
     given: Masked,
     /// The guest signs in.
@@ -60,6 +62,7 @@ impl NewSession {
             environment: environment.to_owned(),
             dialect: DialectId::default(),
             flow: FlowForm::default(),
+            agent: AgentForm { on_queue: true, ..AgentForm::default() },
             token: Token::Fresh,
             given: Masked::default(),
             authenticated: false,
@@ -150,7 +153,9 @@ impl NewSession {
                 "Web Messaging needs the id of a deployment, and this environment has none. Choose another flow.",
             );
         }
-        if self.dialect.is_verified() {
+        if self.dialect == DialectId::Agent {
+            self.choose_agent(ui, scene);
+        } else if self.dialect.is_verified() {
             self.choose_token(ui, scene);
             self.choose_guest(ui, scene);
         } else {
@@ -169,6 +174,35 @@ impl NewSession {
 
     fn lacks_deployment(&self, environment: &Environment) -> bool {
         self.dialect == DialectId::WebMessaging && environment.deployment_id.trim().is_empty()
+    }
+
+    /// Who signs in, and what they do first.
+    fn choose_agent(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        if self.environment == SANDBOX && self.agent.user.is_empty() {
+            self.agent.user = scene.book.sandbox_agents().first().map(|a| a.email.clone()).unwrap_or_default();
+        }
+        let agents = if self.environment == SANDBOX { scene.book.sandbox_agents() } else { &[] };
+        if agents.is_empty() {
+            text(ui, "User", &mut self.agent.user, "name@example.com");
+            under(ui, "A hint for the login page. Sessions with the same user share one sign-in.");
+        } else {
+            field(ui, "User", |ui| {
+                let shown = agents.iter().find(|a| a.email == self.agent.user);
+                ComboBox::from_id_salt("new-session-agent")
+                    .selected_text(shown.map_or("choose", |a| a.name.as_str()))
+                    .width(field_width(ui))
+                    .show_ui(ui, |ui| {
+                        for a in agents {
+                            ui.selectable_value(&mut self.agent.user, a.email.clone(), &a.name);
+                        }
+                    })
+                    .response
+                    .accessible_name("User");
+            });
+            under(ui, "The sandbox signs them in at once; elsewhere the browser opens.");
+        }
+        field_of(ui, |ui| ui.checkbox(&mut self.agent.on_queue, "Go on queue at once"));
+        field_of(ui, |ui| ui.checkbox(&mut self.agent.auto_answer, "Answer every alert by itself"));
     }
 
     /// The token of a session of web messaging.
@@ -235,6 +269,7 @@ impl NewSession {
                             dialect: self.dialect,
                             environment: Box::new(environment),
                             form: Box::new(form),
+                            agent: Box::new(self.agent.clone()),
                             name: self.name.trim().to_owned(),
                             token: (self.token == Token::Given).then(|| Secret::from(self.given.0.trim())),
                             kept: (self.token == Token::Kept).then_some(kept),

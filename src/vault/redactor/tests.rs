@@ -105,6 +105,7 @@ fn what_is_no_secret_stays() {
         r#"{"type":"response","class":"JwtResponse","code":200,"body":{"text":"my token is lost"},"tracingId":"a1"}"#,
         r#"{"message":"No authentication bearer token specified in authorization header.","code":"authentication.required","status":401}"#,
         r#"{"code":"invalid.redirect_uri","message":"redirect_uri is wrong"}"#,
+        r#"{"code":"sign-in-timed-out","what":"Register the redirect URI."}"#,
         r#"{"headers":{"x-amz-tagging":"organizationId=1234"},"url":"http://127.0.0.1:8089/upload/b1"}"#,
         r#"{"token":null,"password":"","secret":12345678,"jwt":true}"#,
         r#"["url","https://login.mypurecloud.de/oauth/token","purpose"]"#,

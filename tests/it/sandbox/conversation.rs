@@ -75,11 +75,7 @@ async fn what_cannot_be_configured_is_told_why() {
         (json!({ "action": "configureSession", "deploymentId": "other", "token": guest.token }), 400, "deployment"),
         (json!({ "action": "configureSession", "deploymentId": 7, "token": "x" }), 400, "not valid"),
         (json!({ "action": "configureSession", "deploymentId": id, "token": 7 }), 400, "not valid"),
-        (
-            json!({ "action": "configureAuthenticatedSession", "deploymentId": id, "token": "x" }),
-            4020,
-            "data.code",
-        ),
+        (json!({ "action": "configureAuthenticatedSession", "deploymentId": id, "token": "x" }), 4020, "data.code"),
         (json!({ "action": "dance", "token": "x" }), 400, "dance"),
         (json!({ "token": "x" }), 4020, "action"),
         (json!([1]), 400, "object"),

@@ -136,7 +136,9 @@ async fn refresh_tokens_stay_or_rotate() {
     rig.order(json!({ "do": "expire_token", "token": "guest-refresh" }));
     assert_eq!(post(&rig, "refresh", json!({})).await.0, 400);
     let status = rig.sandbox.status();
-    assert!(status.tokens.iter().any(|t| t.kind == "guest-auth") && status.tokens.iter().any(|t| t.kind == "guest-refresh"));
+    assert!(
+        status.tokens.iter().any(|t| t.kind == "guest-auth") && status.tokens.iter().any(|t| t.kind == "guest-refresh")
+    );
 }
 
 #[tokio::test]

@@ -163,6 +163,7 @@ async fn ids_are_made_anew_and_the_secret_is_in_the_ready_line_only() {
     assert_eq!(
         keys,
         [
+            "agents",
             "api",
             "cdn",
             "client_id",
@@ -171,7 +172,9 @@ async fn ids_are_made_anew_and_the_secret_is_in_the_ready_line_only() {
             "deployment_id",
             "guest_socket",
             "login",
+            "pkce_client_id",
             "queue_id",
+            "queues",
             "streaming"
         ]
     );

@@ -6,9 +6,9 @@ use std::time::Duration;
 use sessionscope::capture::Reader;
 use sessionscope::cli::headless::Headless;
 use sessionscope::dialect::Wish;
-use sessionscope::engine::Command;
 use sessionscope::engine::console::{ConsoleOptions, LogPlace};
 use sessionscope::engine::places::Places;
+use sessionscope::engine::{Command, OpenUrl};
 use sessionscope::model::fact::{Delivery, SessionState};
 use sessionscope::model::{Clock, Environment, ManualClock, Record, SessionId, SystemClock, Wall};
 use sessionscope::projection::{EntryState, SessionView, What};
@@ -37,6 +37,12 @@ impl Desk {
     }
 
     pub fn with(clock: Option<Arc<ManualClock>>, place: LogPlace) -> Self {
+        let nobody: OpenUrl = Arc::new(|_| Err("no browser in this test".to_owned()));
+        Self::with_browser(clock, place, nobody)
+    }
+
+    /// With somebody to whom login pages are shown.
+    pub fn with_browser(clock: Option<Arc<ManualClock>>, place: LogPlace, open_url: OpenUrl) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let places = Places { config: folder.path().join("config"), captures: folder.path().join("captures") };
         let source: Arc<dyn Clock> = match &clock {
@@ -48,6 +54,7 @@ impl Desk {
             clock: source,
             vault: Some(Vault::in_memory()),
             places: Some(places),
+            open_url,
             ..ConsoleOptions::default()
         };
         let headless = Headless::start(options).unwrap();

@@ -80,6 +80,7 @@ impl Home {
             clock,
             vault: Some(Vault::in_memory()),
             places: Some(self.places()),
+            ..ConsoleOptions::default()
         })
         .unwrap();
         let Console { engine, projector, writer, redactor, clock, audit, .. } = console;

@@ -303,7 +303,9 @@ impl Desk {
             client_id: of("sandbox-client"),
             client_secret: of("x"),
             queue_id: of("q"),
+            pkce_client_id: of("sandbox-pkce"),
             agents: Vec::new(),
+            queues: Vec::new(),
         };
         let environment_box = Box::new(environment.clone());
         self.listener

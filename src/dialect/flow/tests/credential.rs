@@ -77,6 +77,7 @@ fn tell(deed: &Deed) -> Option<String> {
             format!("fetch {} {}", call.url, String::from_utf8_lossy(&call.body)).trim_end().to_owned()
         }
         Deed::Read => "read".into(),
+        Deed::SignIn(_) | Deed::StopSignIn | Deed::Keep(_) => unreachable!("nobody signs in here"),
         Deed::Tell { who, news: BearerNews::Granted(b) } => {
             format!("{who} is granted {} {}", b.number, b.token.expose())
         }

@@ -28,7 +28,11 @@ fn given(p: &mut Play, n: u32, ends: i64) {
 }
 
 fn configured(p: &mut Play, new: bool) {
-    p.answer(ACTION, "SessionResponse", json!({"connected":true,"newSession":new,"readOnly":false,"durationSeconds":259200}));
+    p.answer(
+        ACTION,
+        "SessionResponse",
+        json!({"connected":true,"newSession":new,"readOnly":false,"durationSeconds":259200}),
+    );
 }
 
 /// Opened, and the exchange is on its way.
@@ -77,7 +81,8 @@ fn a_code_is_exchanged_and_the_jwt_configures_the_session() {
 
 #[test]
 fn what_signs_in_is_kept_out_of_every_record() {
-    let login = Login::Code { code: Secret::from("the-code"), verifier: Some(Secret::from("the-verifier")), nonce: None };
+    let login =
+        Login::Code { code: Secret::from("the-code"), verifier: Some(Secret::from("the-verifier")), nonce: None };
     let mut p = Play::ready();
     p.wish(Wish::SignIn(login));
     assert_eq!(p.body["oauth"]["codeVerifier"], "the-verifier");
@@ -314,7 +319,8 @@ fn a_session_that_was_signed_in_is_not_a_guests_any_more() {
     let mut p = Play::new();
     p.wish(Wish::Connect).opened().actions.clear();
     let tracing = p.last["configureSession"].clone();
-    p.refusal(&tracing, 4017, "Cannot downgrade").did("state ended (configuring was refused with 4017: Cannot downgrade)");
+    p.refusal(&tracing, 4017, "Cannot downgrade")
+        .did("state ended (configuring was refused with 4017: Cannot downgrade)");
 }
 
 #[test]

@@ -98,9 +98,7 @@ fn rich_content_is_read_piece_by_piece() {
     };
     assert_eq!(parts[2], Part::Carousel(vec![card]));
     assert!(matches!(&parts[3], Part::Attachment(a) if a.id == "b" && a.size == Some(3) && a.name == "f"));
-    for (n, kind, whole) in
-        [(5, "Hologram", &content[5]), (6, "Card", &content[6]), (7, "", &content[7])]
-    {
+    for (n, kind, whole) in [(5, "Hologram", &content[5]), (6, "Card", &content[6]), (7, "", &content[7])] {
         assert_eq!(parts[n], Part::Other { kind: kind.into(), json: whole.clone() });
     }
 }
@@ -164,11 +162,13 @@ fn an_answer_to_a_picker_names_what_it_answers() {
     assert_eq!((web.kind.as_str(), web.to.as_deref(), web.choices.len()), ("DatePicker", Some("m1"), 1));
     let sdk = chosen(json!([button("DatePicker", "t", Some("m2"))]), None);
     assert_eq!(sdk.to.as_deref(), Some("m2"));
-    let list = chosen(json!([button("ListPicker", "a", Some("m3")), button("ListPicker", "b", Some("m3"))]), Some("m3"));
+    let list =
+        chosen(json!([button("ListPicker", "a", Some("m3")), button("ListPicker", "b", Some("m3"))]), Some("m3"));
     assert_eq!(list.choices.iter().map(|(_, c)| c.payload.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     let response = json!([{"id":"n","component":{"contentType":"ButtonResponse",
         "buttonResponse":{"type":"Form","text":"Ada","payload":"Ada"}}}]);
-    let form = json!([{"contentType":"Form","form":{"originatingMessageId":"m4","cannedResponseId":"c","response":response}}]);
+    let form =
+        json!([{"contentType":"Form","form":{"originatingMessageId":"m4","cannedResponseId":"c","response":response}}]);
     let form = chosen(form, None);
     assert_eq!((form.kind.as_str(), form.to.as_deref()), ("Form", Some("m4")));
     assert_eq!((form.choices[0].0.as_str(), form.choices[0].1.text.as_str()), ("n", "Ada"));

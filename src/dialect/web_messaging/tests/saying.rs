@@ -111,10 +111,7 @@ fn pickers_and_forms_are_answered_as_the_vendors_clients_do() {
     let metadata = json!({"customMessageId":"m1","parentMessageId":"o1"});
     let date = || Picked::Date(choice("Ten", "2026-02-01T10:00:00.000Z"));
     let content = |named| json!([button("DatePicker", "Ten", "2026-02-01T10:00:00.000Z", named)]);
-    assert_eq!(
-        sent(Way::Messenger, date()),
-        json!({"type":"Structured","content":content(false),"metadata":metadata})
-    );
+    assert_eq!(sent(Way::Messenger, date()), json!({"type":"Structured","content":content(false),"metadata":metadata}));
     assert_eq!(
         sent(Way::Sdk, date()),
         json!({"type":"Structured","text":"Ten","content":content(true),"metadata":{"customMessageId":"m1"}})
@@ -128,7 +125,8 @@ fn pickers_and_forms_are_answered_as_the_vendors_clients_do() {
     let response = vec![("n".to_owned(), choice("Ada", "Ada"))];
     let form = Picked::Form { text: String::new(), canned: "c".into(), response };
     let value = json!({"id":"n","component":{"contentType":"ButtonResponse","buttonResponse":{"type":"Form","text":"Ada","payload":"Ada"}}});
-    let content = json!([{"contentType":"Form","form":{"originatingMessageId":"o1","cannedResponseId":"c","response":[value]}}]);
+    let content =
+        json!([{"contentType":"Form","form":{"originatingMessageId":"o1","cannedResponseId":"c","response":[value]}}]);
     assert_eq!(
         sent(Way::Messenger, form),
         json!({"type":"Structured","text":"","content":content,"metadata":{"customMessageId":"m1"}})

@@ -129,6 +129,7 @@ impl World {
                     };
                     self.plan(latency, event);
                 }
+                Deed::SignIn(_) | Deed::StopSignIn | Deed::Keep(_) => unreachable!("nobody signs in here"),
                 Deed::Read => {
                     self.fetch(c);
                     let now = self.server_now();

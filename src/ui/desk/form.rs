@@ -1,0 +1,152 @@
+//! What a deed needs to be told: whom to hand over to, which code to wrap up with, which attributes to set.
+
+use egui::{ComboBox, RichText, TextEdit, Ui};
+
+use super::within;
+use crate::dialect::{Deed, Target};
+use crate::model::desk::Participant;
+use crate::projection::{Desk, SessionView, Talk};
+use crate::ui::app::Acts;
+use crate::ui::format;
+use crate::ui::theme::{space, tokens};
+use crate::ui::widgets::{Weight, button};
+
+/// What is filled in for the conversation in front.
+#[derive(Default)]
+pub struct DeedForm {
+    /// Of which conversation; another one begins anew.
+    of: String,
+    user: String,
+    code: String,
+    notes: String,
+    attributes: String,
+    /// The codes were asked for.
+    asked: bool,
+}
+
+impl DeedForm {
+    pub fn settle(&mut self, conversation: &str) {
+        if self.of != conversation {
+            *self = Self { of: conversation.to_owned(), ..Self::default() };
+        }
+    }
+
+    /// In a menu: whom the conversation is handed to. True where it was.
+    pub fn transfer(&mut self, ui: &mut Ui, view: &SessionView, desk: &Desk, talk: &Talk, acts: &mut Acts) -> bool {
+        let t = tokens(ui);
+        let mut done = false;
+        let mut go = |to: Target, acts: &mut Acts| {
+            acts.wish(view.id, within(&talk.id, Deed::Transfer { to }));
+            done = true;
+        };
+        ui.set_min_width(230.0);
+        ui.label(RichText::new("To a queue").small().color(t.text.weak));
+        for queue in &desk.queues {
+            let name = if queue.name.is_empty() { &queue.id } else { &queue.name };
+            if ui.button(format::shown(name).as_ref()).clicked() {
+                go(Target::Queue(queue.id.clone()), acts);
+            }
+        }
+        ui.add_space(space::TIGHT);
+        ui.label(RichText::new("To a user, by id").small().color(t.text.weak));
+        ui.add(TextEdit::singleline(&mut self.user).desired_width(220.0)).accessible_name("User id");
+        let id = self.user.trim();
+        let ready = !id.is_empty();
+        if ui.add_enabled_ui(ready, |ui| button(ui, None, "Hand over", Weight::Normal).clicked()).inner {
+            go(Target::User(id.to_owned()), acts);
+        }
+        done
+    }
+
+    /// In a menu: attributes of the guest, one per line. True where they were sent.
+    pub fn attributes(&mut self, ui: &mut Ui, view: &SessionView, talk: &Talk, acts: &mut Acts) -> bool {
+        let t = tokens(ui);
+        ui.set_min_width(240.0);
+        if let Some(known) = talk.customer().filter(|c| !c.attributes.is_empty()) {
+            for (key, value) in known.attributes.iter().take(30) {
+                let line = format!("{key} = {value}");
+                ui.label(RichText::new(format::shown(&line).as_ref()).small().color(t.text.weak));
+            }
+        }
+        ui.add(
+            TextEdit::multiline(&mut self.attributes).desired_rows(3).hint_text("name = value").desired_width(230.0),
+        )
+        .accessible_name("Attributes");
+        let pairs = pairs(&self.attributes);
+        let ready = !pairs.is_empty();
+        if ui.add_enabled_ui(ready, |ui| button(ui, None, "Set attributes", Weight::Normal).clicked()).inner {
+            acts.wish(view.id, within(&talk.id, Deed::Attributes { attributes: pairs }));
+            self.attributes.clear();
+            return true;
+        }
+        false
+    }
+
+    /// The wrap-up, in place: code, notes, and whether it may be skipped.
+    pub fn wrap_up(
+        &mut self,
+        ui: &mut Ui,
+        view: &SessionView,
+        talk: &Talk,
+        mine: &Participant,
+        live: bool,
+        acts: &mut Acts,
+    ) {
+        if live && talk.codes.is_empty() && !std::mem::replace(&mut self.asked, true) {
+            acts.wish(view.id, within(&talk.id, Deed::WrapupCodes));
+        }
+        if self.code.is_empty() {
+            self.code = talk.codes.first().map(|c| c.id.clone()).unwrap_or_default();
+        }
+        ui.horizontal_wrapped(|ui| {
+            let chosen = talk.codes.iter().find(|c| c.id == self.code).map_or("no codes", |c| c.name.as_str());
+            ComboBox::from_id_salt("wrapup-code")
+                .selected_text(format::shown(chosen).as_ref())
+                .width(150.0)
+                .truncate()
+                .show_ui(ui, |ui| {
+                    for code in &talk.codes {
+                        ui.selectable_value(&mut self.code, code.id.clone(), format::shown(&code.name).as_ref());
+                    }
+                })
+                .response
+                .accessible_name("Wrap-up code");
+            ui.add(TextEdit::singleline(&mut self.notes).hint_text("notes").desired_width(160.0))
+                .accessible_name("Wrap-up notes");
+            let ready = live && !self.code.is_empty();
+            if ui.add_enabled_ui(ready, |ui| button(ui, None, "Wrap up", Weight::Primary).clicked()).inner {
+                let (code, notes) = (Some(self.code.clone()), self.notes.clone());
+                acts.wish(view.id, within(&talk.id, Deed::WrapUp { code, notes }));
+            }
+            let required = mine.wrapup_prompt.as_deref().is_some_and(|p| p.eq_ignore_ascii_case("mandatory"));
+            let skip = ui.add_enabled_ui(live, |ui| button(ui, None, "Skip", Weight::Quiet)).inner;
+            let skip =
+                if required { skip.on_hover_text("The queue makes it mandatory: this will be refused") } else { skip };
+            if skip.clicked() {
+                acts.wish(view.id, within(&talk.id, Deed::WrapUp { code: None, notes: String::new() }));
+            }
+        });
+    }
+}
+
+/// `name = value` or `name: value` on each line.
+fn pairs(text: &str) -> Vec<(String, String)> {
+    text.lines()
+        .filter_map(|line| line.split_once(['=', ':']))
+        .map(|(k, v)| (k.trim().to_owned(), v.trim().to_owned()))
+        .filter(|(k, _)| !k.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attributes_are_written_one_on_a_line() {
+        assert_eq!(
+            pairs("plan = gold\n tier: 2 \nnonsense\n=x\nempty="),
+            [("plan", "gold"), ("tier", "2"), ("empty", "")].map(|(k, v)| (k.to_owned(), v.to_owned()))
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! The head of the conversation in front: whose it is, how far it is, and what can be done.
+
+use egui::{Label, Popup, PopupCloseBehavior, RichText, Ui};
+
+use super::form::DeedForm;
+use super::list::{small_clock, stage_mark};
+use super::within;
+use crate::dialect::Deed;
+use crate::model::desk::Stage;
+use crate::projection::{Desk, SessionView, Talk};
+use crate::ui::app::{Act, Acts, Scene};
+use crate::ui::format;
+use crate::ui::theme::{font, space, tokens};
+use crate::ui::widgets::{Icon, Weight, badge, button, icon_button};
+
+#[expect(clippy::too_many_arguments, reason = "one head, all of it plain data")]
+pub fn paint(
+    ui: &mut Ui,
+    view: &SessionView,
+    desk: &Desk,
+    talk: &Talk,
+    form: &mut DeedForm,
+    ends: &mut bool,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) {
+    let t = tokens(ui);
+    let live = scene.is_live(view.id);
+    form.settle(&talk.id);
+    let mine = talk.of_user(desk.me());
+    let stage = mine.map_or(Stage::Unknown, |p| p.state);
+    let deed = |acts: &mut Acts, deed: Deed| acts.wish(view.id, within(&talk.id, deed));
+    ui.horizontal(|ui| {
+        ui.set_height(space::CONTROL);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            more(ui, view, talk, live, acts);
+            super::ends::toggle(ui, ends, scene.board.ends.of(view.id, Some(&talk.id)).is_some());
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                let room = (ui.available_width() - 120.0).max(40.0);
+                ui.scope(|ui| {
+                    ui.set_max_width(room);
+                    let title = format::shown(talk.title());
+                    ui.add(Label::new(RichText::new(title.as_ref()).font(font::title())).truncate());
+                });
+                let (icon, word, tone) = stage_mark(desk, talk);
+                badge(ui, Some(icon), word, tone);
+            });
+        });
+    });
+    if talk.without_text > 0 {
+        let text = format!("{} still without text: look-ups wait for their budget", talk.without_text);
+        ui.label(RichText::new(text).small().color(t.text.weak));
+    }
+    let clock = |name: &str| view.clocks.iter().find(|c| c.fact.id.strip_prefix(name) == Some(talk.id.as_str()));
+    match stage {
+        Stage::Alerting | Stage::Coming => {
+            ui.horizontal_wrapped(|ui| {
+                if ui
+                    .add_enabled_ui(live, |ui| button(ui, Some(Icon::Check), "Answer", Weight::Primary))
+                    .inner
+                    .clicked()
+                {
+                    deed(acts, Deed::Answer);
+                }
+                if let Some(clock) = clock("alert:") {
+                    small_clock(ui, clock, view, scene, "rings on for");
+                }
+            });
+        }
+        Stage::Connected | Stage::Parked => {
+            let held = mine.is_some_and(|p| p.held == Some(true));
+            let parked = stage == Stage::Parked;
+            ui.add_enabled_ui(live, |ui| {
+                ui.horizontal_wrapped(|ui| {
+                    ui.spacing_mut().item_spacing.x = space::TIGHT;
+                    if button(ui, None, if held { "Take off hold" } else { "Hold" }, Weight::Normal).clicked() {
+                        deed(acts, Deed::Hold { on: !held });
+                    }
+                    if button(ui, None, if parked { "Take back" } else { "Park" }, Weight::Normal).clicked() {
+                        deed(acts, Deed::Park { on: !parked });
+                    }
+                    let response = button(ui, Some(Icon::ChevronDown), "Transfer", Weight::Normal);
+                    menu(&response, |ui| form.transfer(ui, view, desk, talk, acts));
+                    let response = button(ui, Some(Icon::ChevronDown), "Attributes", Weight::Normal);
+                    menu(&response, |ui| form.attributes(ui, view, talk, acts));
+                    if !desk.replies.is_empty() {
+                        replies(ui, desk, acts);
+                    }
+                    if button(ui, None, "Disconnect", Weight::Normal).clicked() {
+                        deed(acts, Deed::Disconnect);
+                    }
+                });
+            });
+        }
+        Stage::Ended => {
+            if let Some(mine) = mine.filter(|p| p.owes_wrapup()) {
+                if let Some(clock) = clock("wrapup:") {
+                    ui.horizontal(|ui| small_clock(ui, clock, view, scene, "wrap-up is made in"));
+                }
+                form.wrap_up(ui, view, talk, mine, live, acts);
+            }
+        }
+        Stage::Unknown => {}
+    }
+}
+
+/// A menu that stays open while something is typed into it.
+fn menu(response: &egui::Response, add: impl FnOnce(&mut Ui) -> bool) {
+    Popup::menu(response).close_behavior(PopupCloseBehavior::CloseOnClickOutside).show(|ui| {
+        if add(ui) {
+            ui.close();
+        }
+    });
+}
+
+fn replies(ui: &mut Ui, desk: &Desk, acts: &mut Acts) {
+    let response = button(ui, Some(Icon::ChevronDown), "Replies", Weight::Normal);
+    Popup::menu(&response).show(|ui| {
+        ui.set_min_width(220.0);
+        for reply in &desk.replies {
+            let entry =
+                ui.button(format::shown(&reply.name).as_ref()).on_hover_text(format::shown(&reply.text).as_ref());
+            if entry.clicked() {
+                acts.push(Act::Insert(reply.text.clone()));
+                ui.close();
+            }
+        }
+    });
+}
+
+fn more(ui: &mut Ui, view: &SessionView, talk: &Talk, live: bool, acts: &mut Acts) {
+    let response = icon_button(ui, Icon::More, "More about this conversation");
+    Popup::menu(&response).show(|ui| {
+        ui.set_min_width(210.0);
+        if ui.add_enabled(live, egui::Button::new("Read it again by REST")).clicked() {
+            acts.wish(view.id, within(&talk.id, Deed::Reload));
+        }
+        if ui.button("Copy the conversation's id").clicked() {
+            acts.push(Act::Copy(talk.id.clone()));
+        }
+        if ui.button("Filter the records by it").clicked() {
+            acts.push(Act::Filter(format!("\"{}\"", talk.id)));
+        }
+        if ui.add_enabled(live, egui::Button::new("End it for everybody")).clicked() {
+            acts.wish(view.id, within(&talk.id, Deed::End));
+        }
+    });
+}

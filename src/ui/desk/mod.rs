@@ -1,0 +1,70 @@
+//! An agent's desk: the conversations at the left, the one in front at the right; and both ends of a conversation on
+//! one timeline.
+
+mod ends;
+mod form;
+mod head;
+mod list;
+mod talk;
+
+pub use ends::{EndsPane, offer, paint as paint_ends};
+pub use talk::paint;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::dialect::{Deed, DeskWish, Wish};
+use crate::projection::{SessionView, Talk};
+use crate::ui::composer::Composer;
+use crate::ui::conversation::ConversationList;
+
+/// What the window keeps of a desk, or of a guest's session whose other end is shown.
+#[derive(Default)]
+pub struct DeskPane {
+    /// The conversation in front.
+    pub talk: Option<String>,
+    /// Drafts of each conversation.
+    pub composers: HashMap<String, Composer>,
+    list: ConversationList,
+    face: Option<Face>,
+    form: form::DeedForm,
+    /// Both ends are shown instead of the conversation.
+    pub ends: bool,
+    pub pane: EndsPane,
+}
+
+/// A conversation of the desk in the shape of a session, so that one list paints both. Made anew when it changed.
+struct Face {
+    of: Arc<Talk>,
+    records: u64,
+    view: SessionView,
+}
+
+impl Face {
+    fn new(talk: &Arc<Talk>, view: &SessionView) -> Self {
+        let shown =
+            SessionView { conversation: talk.conversation.clone(), desk: None, ids: Vec::new(), ..view.clone() };
+        Self { of: Arc::clone(talk), records: view.records, view: shown }
+    }
+
+    fn is_of(&self, talk: &Arc<Talk>, view: &SessionView) -> bool {
+        Arc::ptr_eq(&self.of, talk) && self.records == view.records
+    }
+}
+
+/// What a composer wishes, as a deed in a conversation of the desk.
+pub fn in_talk(wish: Wish, conversation: &str) -> Wish {
+    let deed = match wish {
+        Wish::Text { tracing, text, attachments, .. } => Deed::Say { tracing, text, files: attachments },
+        Wish::Attach { attachment, name, mime, bytes } => Deed::Attach { attachment, name, mime, bytes },
+        Wish::DeleteAttachment { attachment } => Deed::DropFile { attachment },
+        Wish::Typing { tracing } => Deed::Typing { tracing },
+        other => return other,
+    };
+    within(conversation, deed)
+}
+
+/// A deed in a conversation.
+pub fn within(conversation: &str, deed: Deed) -> Wish {
+    Wish::Desk(DeskWish::In { conversation: conversation.to_owned(), deed })
+}
