@@ -150,6 +150,12 @@ fn line(entry: &Entry, m: &Message) -> String {
             Part::Carousel(cards) => text.push_str(&format!("  [carousel of {} cards]", cards.len())),
             Part::Attachment(a) => text.push_str(&format!("  [file: {}]", a.name)),
             Part::Answer { text: t, .. } => text.push_str(&format!("  ({t})")),
+            Part::Date(date) => text.push_str(&format!("  [date picker of {} times]", date.slots.len())),
+            Part::List(list) => text.push_str(&format!("  [list picker: {}]", list.prompt.title)),
+            Part::Form(form) => text.push_str(&format!("  [form: {}]", form.prompt.title)),
+            Part::Chosen(chosen) => {
+                chosen.choices.iter().for_each(|(_, c)| text.push_str(&format!("  ({})", c.text)));
+            }
             Part::Other { kind, .. } => text.push_str(&format!("  [{kind}]")),
         }
     }

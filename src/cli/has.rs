@@ -1,6 +1,7 @@
 //! What each flow has of the things that a script can ask for. A step that its flow does not have is refused when the
 //! file is read; played, it would do nothing.
 
+use super::script::Scenario;
 use super::step::Step;
 use crate::dialect::{FlowWish, Wish};
 use crate::model::DialectId;
@@ -14,7 +15,7 @@ const EACH: &[ClockDeed] = &[Refresh, Expire, Corrupt, Forget];
 /// What a flow has beside messages, as it is written in a script.
 fn deeds(flow: DialectId) -> &'static [&'static str] {
     match flow {
-        DialectId::WebMessaging => &["connect", "leave", "history", "start-new"],
+        DialectId::WebMessaging => &["connect", "leave", "history", "start-new", "sign-in", "sign-out", "answer"],
         DialectId::Agent => &["connect", "leave", "request"],
         DialectId::SessionToken => &["connect", "leave", "refresh", "request", "form"],
         DialectId::ExternalContact => &["connect", "leave", "refresh", "request"],
@@ -26,9 +27,12 @@ fn deeds(flow: DialectId) -> &'static [&'static str] {
 
 fn clocks(flow: DialectId) -> &'static [Clock] {
     match flow {
-        DialectId::WebMessaging => {
-            &[("guest-jwt", EACH), ("session-idle", &[Refresh, Expire, Forget]), ("link:", &[Refresh, Forget])]
-        }
+        DialectId::WebMessaging => &[
+            ("guest-jwt", EACH),
+            ("guest-auth", EACH),
+            ("session-idle", &[Refresh, Expire, Forget]),
+            ("link:", &[Refresh, Forget]),
+        ],
         DialectId::SessionToken => &[("session-token", EACH)],
         DialectId::ExternalContact => &[("handshake-token", EACH)],
         DialectId::SignedGuest => &[("signed-token", &[Refresh, Expire, Forget])],
@@ -37,10 +41,19 @@ fn clocks(flow: DialectId) -> &'static [Clock] {
     }
 }
 
+/// Refuses a sign-in of a guest where the flow has none.
+pub fn login(scenario: &Scenario) -> Result<(), String> {
+    if scenario.login.is_some() && scenario.flow != DialectId::WebMessaging {
+        return Err(format!("login: guests of the flow {} do not sign in", scenario.flow.key()));
+    }
+    Ok(())
+}
+
 /// Refuses a step that the flow does not have.
 pub fn check(flow: DialectId, step: &Step) -> Result<(), String> {
     let deed = match step {
         Step::Send { form: Some(_), .. } => "form",
+        Step::Answer(_) => "answer",
         Step::Do(wish, _) => match wish.as_ref() {
             Wish::Clock { id, deed } => return check_clock(flow, id, *deed),
             wish => deed_of(wish),
@@ -60,6 +73,8 @@ fn deed_of(wish: &Wish) -> &'static str {
         Wish::Leave { .. } => "leave",
         Wish::History { .. } => "history",
         Wish::StartNew => "start-new",
+        Wish::SignIn(_) => "sign-in",
+        Wish::SignOut => "sign-out",
         Wish::Flow(FlowWish::Refresh { .. }) => "refresh",
         Wish::Flow(FlowWish::Heartbeat) => "heartbeat",
         Wish::Flow(FlowWish::CheckQueue) => "check-queue",
@@ -105,6 +120,7 @@ mod tests {
     use crate::dialect::{Action, At, Dialect, Input};
     use crate::engine::dialects::{self, Bases, Making};
     use crate::model::flows::{GuestForm, SendForm};
+    use crate::model::login::Login;
     use crate::model::{Environment, Fact};
 
     const NO: [&str; 2] = ["no-such-action", "no-such-clock"];
@@ -117,6 +133,7 @@ mod tests {
             environment,
             token: None,
             form: GuestForm::default(),
+            login: None,
             agent: Default::default(),
             shared: Shared::default(),
             bases: Bases { calls: "http://127.0.0.1:1".into(), socket: "ws://127.0.0.1:1".into() },
@@ -138,6 +155,8 @@ mod tests {
                 Wish::Leave { code: 1000, reason: String::new() },
                 Wish::History { all: true },
                 Wish::StartNew,
+                Wish::SignIn(Login::Sandbox { person: String::new(), implicit: false }),
+                Wish::SignOut,
                 Wish::Flow(FlowWish::Refresh { form: None }),
                 Wish::Flow(FlowWish::Heartbeat),
                 Wish::Flow(FlowWish::CheckQueue),
@@ -149,7 +168,8 @@ mod tests {
         };
         for flow in DialectId::ALL {
             let known: Vec<&str> = deeds(flow).iter().map(deed_of).collect();
-            let told: Vec<&str> = super::deeds(flow).iter().copied().filter(|d| *d != "form").collect();
+            let told: Vec<&str> =
+                super::deeds(flow).iter().copied().filter(|d| !matches!(*d, "form" | "answer")).collect();
             assert!(told.iter().all(|d| known.contains(d)), "{flow:?} does {known:?}, the table says {told:?}");
             assert_eq!(told.len(), known.len(), "{flow:?} does {known:?}, the table says {told:?}");
         }

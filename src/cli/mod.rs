@@ -2,11 +2,13 @@
 //!
 //! The window is handed in by `main`, so that this room and `ui` need not know each other.
 
+mod answer;
 mod desk;
 mod doctor;
 mod first_light;
 mod has;
 pub mod headless;
+mod login;
 mod open;
 mod out;
 mod play;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::desk;
 use super::headless::Headless;
 use super::out::{Ended, Out};
@@ -16,6 +17,7 @@ use crate::dialect::{FlowWish, Wish};
 use crate::engine::{Command, SessionSpec};
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
+use crate::model::rich;
 use crate::model::{Environment, Fact, Kind, Record, Report, SessionId, SteppedClock};
 use crate::projection::{Entry, EntryState, Finding, SessionView, Verdict, What};
 
@@ -56,6 +58,7 @@ impl Stage<'_> {
             token: None,
             kept,
             form,
+            login: scenario.login.clone().map(|l| l.0),
             ..SessionSpec::default()
         };
         let reader = Reader::attach(&self.headless.writer().opened())?;
@@ -204,6 +207,7 @@ impl Player<'_> {
                 Some(form) => Wish::Flow(FlowWish::Say { tracing, text: text.clone(), form: *form }),
                 None => Wish::Text { tracing, text: text.clone(), attributes: Vec::new(), attachments: Vec::new() },
             }),
+            Step::Answer(answer) => self.answer(answer),
             Step::Fate { word, part } => self.fate(word, part),
             Step::Order(order) => self.headless.order(order),
             Step::Jump(time) => self.stepped().and_then(|clock| {
@@ -255,6 +259,44 @@ impl Player<'_> {
     fn say(&mut self, text: &str) -> Result<(), Report> {
         let text = text.to_owned();
         self.send(|tracing| Wish::Text { tracing, text, attributes: Vec::new(), attachments: Vec::new() })?;
+        self.delivered()
+    }
+
+    /// Answers the newest picker or form of its kind, as soon as one is offered; the server must take it.
+    fn answer(&mut self, answer: &Answer) -> Result<(), Report> {
+        let kind = answer.kind();
+        let found = self.headless.until(self.limit, |h| {
+            let view = h.view(self.session)?;
+            let offered = |entry: &Arc<Entry>| match &entry.what {
+                What::Message(m) if m.side != Side::Guest => {
+                    let offer = rich::offer(m).filter(|o| o.word() == kind)?;
+                    Some((rich::id_of(m).to_owned(), answer.to(&offer, entry.at)))
+                }
+                _ => None,
+            };
+            view.conversation.entries.iter().rev().find_map(offered)
+        });
+        let none = || Report::new("no-offer", format!("No {kind} was offered"), "There is nothing to answer.");
+        match (found.ok_or_else(none)?, &answer.fails) {
+            ((to, Ok(picked)), None) => {
+                let way = answer.way();
+                self.send(|tracing| Wish::Pick { tracing, to, way, picked })?;
+                self.delivered()
+            }
+            ((_, Ok(_)), Some(part)) => {
+                let what = format!("It was to fail with “{part}”.");
+                Err(Report::new("fits", "The answer fits the offer", what))
+            }
+            ((_, Err(faults)), Some(part)) if faults.iter().any(|f| f.contains(part.as_str())) => Ok(()),
+            ((_, Err(faults)), _) => {
+                let report = Report::new("not-offered", "The answer does not fit the offer", "Nothing was sent.");
+                Err(faults.into_iter().fold(report, |report, fault| report.detail(fault)))
+            }
+        }
+    }
+
+    /// Waits until the server has the last message.
+    fn delivered(&self) -> Result<(), Report> {
         match self.last_fate()? {
             Some(Delivery::Delivered) => Ok(()),
             Some(Delivery::Refused { code, text }) => {

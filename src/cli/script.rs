@@ -38,6 +38,7 @@ use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
 use super::has;
+use super::login::AnyLogin;
 use super::step::Step;
 use crate::model::agents::AgentForm;
 use crate::model::flows::GuestForm;
@@ -138,6 +139,8 @@ pub struct Scenario {
     /// The dialect, by its name.
     pub flow: DialectId,
     pub form: GuestForm,
+    /// The guest signs in with this as the session is opened.
+    pub login: Option<AnyLogin>,
     /// Goes on with what an earlier scenario's session kept last.
     pub resume: bool,
     /// Members of the environment that are otherwise for this scenario. `{api}` and `{queue}` are filled in.
@@ -207,7 +210,8 @@ pub fn parse_script_knowing(text: &str, file: &str, knowledge: &Knowledge) -> Re
     let script: Script = serde_saphyr::from_str(text).map_err(|e| malformed("script", file, &e))?;
     for (_, scenario) in &script.scenarios.0 {
         for step in &scenario.steps {
-            let outcome = has::check(scenario.flow, &step.value)
+            let outcome = has::login(scenario)
+                .and_then(|()| has::check(scenario.flow, &step.value))
                 .and_then(|()| check_cause(&step.value, knowledge))
                 .and_then(|()| check_agent(&step.value, scenario));
             outcome.map_err(|why| refused("script", file, &place(&step.referenced), &why))?;
@@ -330,7 +334,11 @@ scenarios:
             ("scenarios:\n  A:\n    - state: endde\n", "line 3, column", "endde"),
             ("scenarios:\n  A:\n    - say: x\n    - why: no-such-cause\n", "line 4, column 7", "no-such-cause"),
             ("scenarios:\n  A:\n    - why: session-expird\n", "line 3, column 7", "session-expired"),
-            ("scenarios:\n  A:\n    - clock: nosuch expire\n", "line 3, column 7", "guest-jwt, session-idle, link:ID"),
+            (
+                "scenarios:\n  A:\n    - clock: nosuch expire\n",
+                "line 3, column 7",
+                "guest-jwt, guest-auth, session-idle, link:ID",
+            ),
             ("scenarios:\n  A:\n    - clock: 'link: refresh'\n", "line 3, column 7", "link:ID"),
             (
                 "scenarios:\n  A:\n    - do: heartbeat\n",

@@ -7,8 +7,10 @@ use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::answer::Answer;
 use super::desk::{AgentStep, EndsStep};
 use super::duration_secs;
+use super::login::AnyLogin;
 use super::script::{Pattern, Text};
 use crate::capture::Filter;
 use crate::dialect::{FlowWish, Wish};
@@ -29,6 +31,8 @@ pub enum Step {
         text: String,
         form: Option<SendForm>,
     },
+    /// An answer to the newest picker or form; the server must take it.
+    Answer(Answer),
     /// What becomes of the last message: `delivered`, `refused`, `not-sent`, `unconfirmed`, and a part of why.
     Fate {
         word: String,
@@ -69,8 +73,8 @@ const STATES: [&str; 8] =
 const LONGEST_PASS: Duration = Duration::from_secs(72 * 3600);
 
 /// Names of all steps, for whoever mistypes one.
-const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, fate, order, pass, jump, do, profile, \
-                     request, clock, state, record, count, why, agent, agent2, ends, point";
+const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, answer, sign-in, fate, order, pass, \
+                     jump, do, profile, request, clock, state, record, count, why, agent, agent2, ends, point";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -80,6 +84,7 @@ impl fmt::Display for Step {
             Self::Matching(pattern) => write!(f, "waitForReplyMatching: {}", pattern.source),
             Self::Send { text, form: None } => write!(f, "send: {text}"),
             Self::Send { text, form: Some(form) } => write!(f, "send: {text}, {}", form.title()),
+            Self::Answer(answer) => write!(f, "answer: {}", answer.kind()),
             Self::Fate { word, part } => write!(f, "fate: {word} {part}"),
             Self::Order(order) => write!(f, "order: {}", order_text(order)),
             Self::Agent(0, step) => write!(f, "agent: {step}"),
@@ -123,6 +128,14 @@ impl<'de> Deserialize<'de> for Step {
                     "send" => {
                         let Send { text: Text(text), form } = map.next_value()?;
                         Step::Send { text, form }
+                    }
+                    "answer" => {
+                        let answer: Answer = map.next_value()?;
+                        Step::Answer(answer.check()?)
+                    }
+                    "sign-in" => {
+                        let AnyLogin(login) = map.next_value()?;
+                        Step::Do(Box::new(Wish::SignIn(login)), "sign-in".into())
                     }
                     "order" => {
                         let order: Value = map.next_value()?;
@@ -281,11 +294,12 @@ fn wish(name: &str) -> Result<Wish, String> {
         "leave" => Wish::Leave { code: 1000, reason: "closed by the user".into() },
         "history" => Wish::History { all: true },
         "start-new" => Wish::StartNew,
+        "sign-out" => Wish::SignOut,
         "refresh" => Wish::Flow(FlowWish::Refresh { form: None }),
         "heartbeat" => Wish::Flow(FlowWish::Heartbeat),
         "check-queue" => Wish::Flow(FlowWish::CheckQueue),
         other => {
-            let known = "connect, leave, history, start-new, refresh, heartbeat, check-queue";
+            let known = "connect, leave, history, start-new, sign-out, refresh, heartbeat, check-queue";
             return Err(format!("do: “{other}” is none of {known}"));
         }
     })

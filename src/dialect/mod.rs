@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 
 use crate::model::agents::SubscribeBy;
 use crate::model::flows::{RefreshForm, SendForm};
+use crate::model::login::Login;
+use crate::model::rich::{Picked, Way};
 use crate::model::{DialectId, Fact, Flags, Happening, Now, Record, Report, Secret, SecretKind, Wall};
 
 pub mod agent;
@@ -252,6 +254,14 @@ pub enum Wish {
         text: String,
         payload: String,
     },
+    /// Answer a picker or a form. What it holds was checked against the offer by whoever wishes.
+    Pick {
+        tracing: String,
+        /// The message that made the offer; may be empty, where nothing names it.
+        to: String,
+        way: Way,
+        picked: Picked,
+    },
     Typing {
         tracing: String,
     },
@@ -263,6 +273,10 @@ pub enum Wish {
     },
     /// Leave a read-only conversation: close the session and configure a new one on the same socket.
     StartNew,
+    /// Sign the guest in: at once where the session is configured, else as it is opened.
+    SignIn(Login),
+    /// Revoke the sign-in.
+    SignOut,
     /// Close the socket.
     Leave {
         code: u16,

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use crate::dialect::Wish;
 use crate::model::agents::AgentForm;
 use crate::model::flows::GuestForm;
+use crate::model::login::Login;
 use crate::model::{DialectId, Environment, Secret, SessionId};
 use crate::sandbox;
 
@@ -27,6 +28,8 @@ pub struct SessionSpec {
     pub kept: Option<String>,
     /// What an unverified flow is made with.
     pub form: GuestForm,
+    /// The guest signs in with this.
+    pub login: Option<Login>,
     /// What an agent's session is made with.
     pub agent: AgentForm,
 }

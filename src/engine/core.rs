@@ -293,6 +293,7 @@ impl Core {
             hosts: hosts.clone(),
             token,
             form: spec.form,
+            login: spec.login,
             agent: spec.agent,
             shared: self.shared.clone(),
             bases,

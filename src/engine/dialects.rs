@@ -12,6 +12,7 @@ use crate::dialect::web_messaging::{self, WebMessaging};
 use crate::model::agents::AgentForm;
 use crate::model::environment::{Limits, socket_address};
 use crate::model::flows::{GuestForm, OauthUse};
+use crate::model::login::Login;
 use crate::model::{DialectId, Environment, Hosts, Report, Secret};
 
 /// What a dialect is made from.
@@ -22,6 +23,7 @@ pub struct Making {
     /// The token, or whatever else an earlier session kept, to resume with.
     pub token: Option<Secret<String>>,
     pub form: GuestForm,
+    pub login: Option<Login>,
     pub agent: AgentForm,
     pub shared: Shared,
     pub bases: Bases,
@@ -77,12 +79,12 @@ pub fn limits(dialect: DialectId, environment: &Environment) -> Limits {
 }
 
 pub fn make(making: Making) -> Box<dyn Dialect> {
-    let Making { id, environment, hosts, token, form, agent: desk, shared, bases } = making;
+    let Making { id, environment, hosts, token, form, login, agent: desk, shared, bases } = making;
     let seed = uuid::Uuid::new_v4().as_u64_pair().0;
     if id == DialectId::WebMessaging {
         let resumed = token.is_some();
         let token = token.unwrap_or_else(|| Secret::new(uuid::Uuid::new_v4().to_string()));
-        let config = web_messaging::Config { hosts, environment, token, resumed, seed };
+        let config = web_messaging::Config { hosts, environment, token, resumed, login, seed };
         return Box::new(WebMessaging::new(config));
     }
     if id == DialectId::Agent {

@@ -149,7 +149,8 @@ impl Tokens {
             let kind = match expiry.id.as_str() {
                 "guest-jwt" | "guest-token" | "signed-token" => SecretKind::Jwt,
                 "session-idle" | "session-token" => SecretKind::SessionToken,
-                "handshake-token" => SecretKind::AccessToken,
+                // That of a guest who has signed in is told from the one for history.
+                "handshake-token" | "guest-auth" => SecretKind::AccessToken,
                 _ => return,
             };
             expiry.token = self.0.get(&kind).cloned();

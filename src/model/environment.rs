@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::agents::Agents;
 use super::flows::Flows;
 use super::hosts::{Hosts, Region};
+use super::login::GuestAuth;
 use super::report::Report;
 use super::secret::Secret;
 use super::signing::KeyInfo;
@@ -84,6 +85,9 @@ pub struct Environment {
     /// How agents sign in and work. A ready line lists its users there, which are of no use here.
     #[serde(skip_serializing_if = "is_default", deserialize_with = "agents_or_users")]
     pub agents: Agents,
+    /// How guests sign in.
+    #[serde(skip_serializing_if = "is_default")]
+    pub guest_auth: GuestAuth,
     /// Of a ready line: the client of [`Agents::client_id`].
     #[serde(skip_serializing)]
     pub pkce_client_id: Option<String>,
@@ -179,6 +183,7 @@ impl Default for Environment {
             org: None,
             token_source: TokenSource::default(),
             agents: Agents::default(),
+            guest_auth: GuestAuth::default(),
             pkce_client_id: None,
             queues: IgnoredAny,
             flows: Flows::default(),

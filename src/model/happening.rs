@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::desk::{Snapshot, UserNews};
+use super::rich::{Chosen, DatePicker, FormOffer, ListPicker};
 use super::time::Wall;
 
 /// One thing that the conversation shows or that changes what it shows.
@@ -96,6 +97,8 @@ pub struct Message {
     pub from: Option<String>,
     pub text: Option<String>,
     pub parts: Vec<Part>,
+    /// The server says that the guest has signed in.
+    pub authenticated: bool,
     /// Custom attributes sent with it.
     pub attributes: Vec<(String, String)>,
 }
@@ -117,6 +120,12 @@ pub enum Part {
     Card(Card),
     Carousel(Vec<Card>),
     Attachment(Attachment),
+    /// Times to choose one of.
+    Date(DatePicker),
+    List(ListPicker),
+    Form(FormOffer),
+    /// The guest answered a picker or a form.
+    Chosen(Chosen),
     /// Kept and shown as received.
     Other {
         kind: String,

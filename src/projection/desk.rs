@@ -247,6 +247,7 @@ impl DeskFold {
                     from: None,
                     text: None,
                     parts: m.files.iter().cloned().map(crate::model::happening::Part::Attachment).collect(),
+                    authenticated: false,
                     attributes: Vec::new(),
                 };
                 seen.push((snapshot.conversation.clone(), ends::What::said(&message)));

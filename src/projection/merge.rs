@@ -35,6 +35,7 @@ pub(super) fn merge(kept: &mut Message, mut other: Message) {
     kept.at = kept.at.or(other.at);
     kept.from = kept.from.take().or(other.from);
     kept.text = kept.text.take().or(other.text);
+    kept.authenticated |= other.authenticated;
     if kept.parts.is_empty() {
         kept.parts = other.parts;
     }
@@ -63,6 +64,7 @@ pub(super) mod tests {
             from: None,
             text: Some("hello".into()),
             parts: Vec::new(),
+            authenticated: false,
             attributes: Vec::new(),
         }
     }

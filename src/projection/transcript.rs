@@ -254,6 +254,26 @@ fn body(m: &Message) -> String {
                 let mime = if a.mime.is_empty() { String::new() } else { format!(", {}", escape_inline(&a.mime)) };
                 line(format!("file: {}{mime}{size}", escape_inline(&a.name)));
             }
+            Part::Date(d) => {
+                line(format!("date picker: {}", escape_inline(&d.title)));
+                d.slots.iter().for_each(|s| line(format!("time offered: {}", escape_inline(&s.time))));
+            }
+            Part::List(l) => {
+                line(format!("list picker: {}", escape_inline(&l.prompt.title)));
+                let items = l.sections.iter().flat_map(|s| s.items.iter());
+                items.for_each(|i| line(format!("item offered: {}", choice(&i.title, &i.id))));
+            }
+            Part::Form(f) => {
+                line(format!("form: {}", escape_inline(&f.prompt.title)));
+                let fields = f.pages.iter().flat_map(|p| p.fields.iter());
+                fields.for_each(|f| line(format!("field of the form: {}", escape_inline(f.title()))));
+            }
+            Part::Chosen(c) => {
+                for (field, one) in &c.choices {
+                    let of = if field.is_empty() { &c.kind } else { field };
+                    line(format!("chose {}: {}", escape_inline(of), choice(&one.text, &one.payload)));
+                }
+            }
             Part::Other { kind, json } => {
                 line(format!("{}: {}", escape_inline(kind), escape_inline(&json.to_string())))
             }

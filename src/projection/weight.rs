@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::conversation::What;
 use crate::model::Message;
 use crate::model::happening::{AttachmentState, Card, CardAction, Part, Presence};
+use crate::model::rich::{Choice, DatePicker, Field, Item, ListPicker, Prompt, Section};
 
 /// What each entry weighs beside its texts.
 const FRAME: usize = 400;
@@ -79,7 +80,46 @@ fn part(part: &Part) -> usize {
         Part::Card(c) => card(c),
         Part::Carousel(cards) => cards.iter().map(card).sum(),
         Part::Attachment(a) => a.id.len() + a.name.len() + a.mime.len() + len(&a.url) + a.media_type.len() + 100,
+        Part::Date(d) => date(d),
+        Part::List(l) => list(l),
+        Part::Form(f) => {
+            let fields = f.pages.iter().flat_map(|p| p.fields.iter()).map(field).sum::<usize>();
+            let pages = f.pages.iter().map(|p| 72 + p.title.len() + p.subtitle.len()).sum::<usize>();
+            f.canned.len() + prompt(&f.prompt) + prompt(&f.reply) + prompt(&f.introduction) + pages + fields
+        }
+        Part::Chosen(c) => {
+            let one = |(field, c): &(String, Choice)| 72 + field.len() + c.text.len() + c.payload.len();
+            c.kind.len() + len(&c.to) + c.choices.iter().map(one).sum::<usize>()
+        }
         Part::Other { kind, json } => kind.len() + value(json),
+    }
+}
+
+fn prompt(p: &Prompt) -> usize {
+    72 + p.title.len() + p.subtitle.len() + len(&p.image)
+}
+
+fn date(d: &DatePicker) -> usize {
+    let slots = d.slots.iter().map(|s| 56 + s.time.len()).sum::<usize>();
+    180 + d.id.len() + d.title.len() + d.subtitle.len() + len(&d.image) + d.format.len() + slots
+}
+
+fn item(i: &Item) -> usize {
+    96 + i.id.len() + i.title.len() + i.subtitle.len() + len(&i.image)
+}
+
+fn list(l: &ListPicker) -> usize {
+    let section = |s: &Section| 56 + s.title.len() + s.items.iter().map(item).sum::<usize>();
+    l.id.len() + prompt(&l.prompt) + prompt(&l.reply) + l.sections.iter().map(section).sum::<usize>()
+}
+
+fn field(f: &Field) -> usize {
+    match f {
+        Field::Input { id, title, subtitle, hint, .. } => 104 + id.len() + title.len() + subtitle.len() + hint.len(),
+        Field::Date(d) => date(d),
+        Field::List(l) => list(l),
+        Field::Wheel { id, items } => 56 + id.len() + items.iter().map(item).sum::<usize>(),
+        Field::Other(kind) => 32 + kind.len(),
     }
 }
 

@@ -61,6 +61,14 @@ pub struct Deployment {
     pub idle_secs: u32,
     /// A connection so old is closed with 1001. As above.
     pub connection_secs: u32,
+    /// Guests may sign in.
+    pub auth_enabled: bool,
+    /// A guest's session may become that of one who has signed in.
+    pub auth_allow_session_upgrade: bool,
+    /// Life of the JWT of a guest who has signed in. The vendor's is not known.
+    pub auth_jwt_secs: u32,
+    /// Each refresh gives another refresh token, and ends the one that it was for.
+    pub auth_refresh_rotates: bool,
     #[serde(default)]
     pub partner: Partner,
 }
@@ -85,6 +93,10 @@ impl Deployment {
             link_secs: 600,
             idle_secs: 600,
             connection_secs: 7200,
+            auth_enabled: true,
+            auth_allow_session_upgrade: true,
+            auth_jwt_secs: 900,
+            auth_refresh_rotates: false,
             partner: Partner::default(),
         }
     }
@@ -145,6 +157,10 @@ change! {
         link_secs: u32,
         idle_secs: u32,
         connection_secs: u32,
+        auth_enabled: bool,
+        auth_allow_session_upgrade: bool,
+        auth_jwt_secs: u32,
+        auth_refresh_rotates: bool,
         partner: Partner,
     }
 }

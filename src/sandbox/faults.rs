@@ -14,6 +14,10 @@ pub struct Faults {
     pub refuse_code: u16,
     pub refuse_text: String,
     pub rate_limit_sends: u32,
+    /// configureAuthenticatedSession is refused.
+    pub refuse_guest_auth: u32,
+    pub guest_auth_code: u16,
+    pub guest_auth_text: String,
     pub retry_after: u32,
     pub duplicate: u32,
     /// Frames still to be held back before they are sent in reverse.
@@ -145,6 +149,7 @@ impl Faults {
         let counted = [
             self.refuse_sends,
             self.rate_limit_sends,
+            self.refuse_guest_auth,
             self.duplicate,
             self.reorder,
             self.malformed,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::attach;
 use super::frame::{self, Envelope};
 use super::limits::{MINUTE, SECOND, Window};
+use super::members;
 use super::platform;
 use super::request::{self, Common};
 use super::speech;
@@ -92,9 +93,7 @@ fn act(state: &mut State, action: Option<&str>, r: &Request) -> Result<(), No> {
         Some("getAttachment") => attach::refresh(state, r),
         Some("deleteAttachment") => attach::delete(state, r),
         Some("closeSession") => close(state, r),
-        Some("configureAuthenticatedSession") => {
-            Err(No::Error(401, "Session authentication failed: this deployment has no authentication".to_owned()))
-        }
+        Some("configureAuthenticatedSession") => members::configure(state, r),
         Some(other) => Err(No::bad(format!("Unknown action: {other}"))),
     }
 }
@@ -115,7 +114,7 @@ pub(super) fn session_of(state: &State, r: &Request) -> Result<u32, No> {
     Ok(id)
 }
 
-fn deployment_of(state: &State, given: Option<&str>) -> Result<(), No> {
+pub(super) fn deployment_of(state: &State, given: Option<&str>) -> Result<(), No> {
     match given {
         None | Some("") => Err(No::missing("deploymentId")),
         Some(id) if id == state.me.deployment_id && state.deployment.active => Ok(()),
@@ -125,22 +124,21 @@ fn deployment_of(state: &State, given: Option<&str>) -> Result<(), No> {
 
 fn configure(state: &mut State, r: &Request) -> Result<(), No> {
     let want: request::Configure = request::read(r.value).map_err(No::bad)?;
-    let Some(token) = r.token.filter(|t| !t.is_empty()) else { return Err(No::missing("token")) };
-    if token.len() > 256 {
-        return Err(No::bad("token is longer than 256 bytes"));
-    }
+    let token = token_of(r)?;
     let known = state.find_session(token);
+    if let Some(id) = known {
+        count_configure(state, id, r.now)?;
+    }
     if let Some(session) = known.and_then(|id| state.sessions.get_mut(&id)) {
-        let limit = state.limits.configures_per_minute;
-        session
-            .configures
-            .take(limit, MINUTE, r.now.mono)
-            .map_err(|wait| No::TooMany(wait, "Configure rate too high for this session"))?;
         if want.deployment_id.as_deref().is_some_and(|d| !d.is_empty() && d != session.deployment_id) {
             return Err(No::bad("The token belongs to a session of another deployment than deploymentId names"));
         }
     }
     deployment_of(state, want.deployment_id.as_deref())?;
+    if known.and_then(|id| state.sessions.get(&id)).is_some_and(|s| s.member.is_some()) {
+        let text = "Cannot downgrade an authenticated session to a guest session";
+        return Err(No::Error(4017, text.to_owned()));
+    }
     let start_new = want.start_new.unwrap_or(false);
     let mut cleared = false;
     let (id, new_session) = match known {
@@ -162,8 +160,33 @@ fn configure(state: &mut State, r: &Request) -> Result<(), No> {
             (state.open_session(token, &deployment, configures, r.now), true)
         }
     };
+    configured(state, id, new_session, cleared, r);
+    Ok(())
+}
+
+/// The token that every configure needs.
+pub(super) fn token_of<'a>(r: &Request<'a>) -> Result<&'a str, No> {
+    let token = r.token.filter(|t| !t.is_empty()).ok_or_else(|| No::missing("token"))?;
+    if token.len() > 256 {
+        return Err(No::bad("token is longer than 256 bytes"));
+    }
+    Ok(token)
+}
+
+/// Counts a configure against the session's rate.
+pub(super) fn count_configure(state: &mut State, id: u32, now: Now) -> Result<(), No> {
+    let limit = state.limits.configures_per_minute;
+    let Some(session) = state.sessions.get_mut(&id) else { return Ok(()) };
+    session
+        .configures
+        .take(limit, MINUTE, now.mono)
+        .map_err(|wait| No::TooMany(wait, "Configure rate too high for this session"))
+}
+
+/// Makes the connection one of the session's, and answers.
+pub(super) fn configured(state: &mut State, id: u32, new_session: bool, cleared: bool, r: &Request) {
     attach_conn(state, r.conn, id, r.now);
-    let Some(session) = state.sessions.get(&id) else { return Ok(()) };
+    let Some(session) = state.sessions.get(&id) else { return };
     let body = frame::SessionResponse {
         connected: true,
         new_session,
@@ -176,11 +199,10 @@ fn configure(state: &mut State, r: &Request) -> Result<(), No> {
         expiration_date: state.told_secs(session.ends()),
     };
     state.post_kind(r.conn, &frame::response("SessionResponse", body, r.tracing_id), true, r.now);
-    Ok(())
 }
 
 /// Ends a session whose token starts anew. True where it was alive. Its other connections are told and closed.
-fn replace(state: &mut State, id: u32, r: &Request, configures: &mut Window) -> bool {
+pub(super) fn replace(state: &mut State, id: u32, r: &Request, configures: &mut Window) -> bool {
     let Some(session) = state.sessions.get_mut(&id) else { return false };
     *configures = std::mem::take(&mut session.configures);
     let alive = !session.expired && !session.read_only && !session.closed;

@@ -22,6 +22,11 @@ pub(super) fn opaque(parts: usize) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
+/// Enough of a name that a client gave to know it again.
+pub(super) fn short(name: &str) -> String {
+    name.chars().take(40).collect()
+}
+
 /// Metadata of a message: its correlation id.
 pub(super) fn correlation() -> BTreeMap<String, String> {
     BTreeMap::from([("correlationId".to_owned(), uuid())])

@@ -43,6 +43,11 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
             f.refuse_code = code;
             f.refuse_text = text.unwrap_or_else(|| "Refused by order".to_owned());
         }
+        Order::RefuseGuestAuth { count, code, text } => {
+            f.refuse_guest_auth = count;
+            f.guest_auth_code = code;
+            f.guest_auth_text = text.unwrap_or_else(|| "Session authentication failed".to_owned());
+        }
         Order::RateLimitSends { count, retry_after } => {
             f.rate_limit_sends = count;
             f.retry_after = retry_after;

@@ -39,8 +39,8 @@ use super::platform::{PlatformChange, WrapupPrompt};
 pub enum Order {
     /// Forget all faults and sessions, close their connections, and set the deployment and limits as at the start.
     Reset,
-    /// Let a token die: `"oauth"`, `"jwt"`, `"session-token"` or `"guest-token"` for all of a kind, or one by its id
-    /// in the status, or those of a user by id or e-mail address.
+    /// Let a token die: `"oauth"`, `"jwt"`, `"session-token"`, `"guest-token"`, `"guest-auth"` or `"guest-refresh"`
+    /// for all of a kind, or one by its id in the status, or those of a user by id or e-mail address.
     ExpireToken {
         token: String,
         /// Now where left out.
@@ -57,6 +57,13 @@ pub enum Order {
     },
     /// Answer the next `count` guest messages with this error code.
     RefuseSends {
+        count: u32,
+        code: u16,
+        #[serde(default)]
+        text: Option<String>,
+    },
+    /// Answer the next `count` sign-ins on a socket (configureAuthenticatedSession) with this error code.
+    RefuseGuestAuth {
         count: u32,
         code: u16,
         #[serde(default)]
@@ -307,6 +314,7 @@ impl Order {
     pub fn check(&self) -> Result<(), String> {
         let count = match self {
             Self::RefuseSends { count, .. }
+            | Self::RefuseGuestAuth { count, .. }
             | Self::RateLimitSends { count, .. }
             | Self::Duplicate { count }
             | Self::Reorder { count }

@@ -12,6 +12,7 @@ use super::deployment::DisconnectMode;
 use super::frame::Entity;
 use super::picture;
 use super::platform;
+use super::rich::{self, Offer};
 use super::state::State;
 use crate::model::Now;
 
@@ -21,8 +22,9 @@ pub(super) const PAUSE: Duration = Duration::from_millis(350);
 /// Longest part of a guest's text that is said back, so that the answer is never refused for its length.
 const QUOTE: usize = 3000;
 
-const HELP: &str = "Words that do something here: quick (quick replies), card, carousel, file, attributes, agent (a \
-                    person's message), bye (ends the conversation), help. Everything else is said back.";
+const HELP: &str = "Words that do something here: quick (quick replies), card, carousel, date, list, form, file, \
+                    attributes, agent (a person's message), bye (ends the conversation), help. Everything else is \
+                    said back.";
 
 /// What a guest said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,19 +43,8 @@ pub(super) enum Said {
 
 impl Said {
     pub(super) fn of(text: Option<&str>, content: &[Value]) -> Self {
-        let word = |v: &Value| v.as_str().unwrap_or_default().to_owned();
-        for part in content {
-            if let Some(b) = part.get("buttonResponse") {
-                return Self::Button { kind: word(&b["type"]), text: word(&b["text"]), payload: word(&b["payload"]) };
-            }
-            if part["contentType"] == "Form" {
-                let fields = part["form"]["response"].as_array().map_or(0, Vec::len);
-                return Self::Button {
-                    kind: "Form".to_owned(),
-                    text: format!("{fields} answers"),
-                    payload: String::new(),
-                };
-            }
+        if let Some((kind, text, payload)) = rich::chosen(content) {
+            return Self::Button { kind, text, payload };
         }
         match text {
             Some(text) => Self::Text(text.to_owned()),
@@ -76,6 +67,8 @@ pub(super) enum Step {
         text: String,
         content: Vec<Value>,
     },
+    /// A picker or a form.
+    Offer(Offer),
     /// A picture and a text, both real.
     SendFile,
     /// Tells the custom attributes that it knows of.
@@ -112,6 +105,9 @@ pub(super) fn answer(said: &Said, first: bool) -> Vec<Step> {
                     card("First card", "a"), card("Second card", "b"), card("Third card", "c"),
                 ] } })],
             }),
+            "date" => steps.push(Step::Offer(Offer::Date)),
+            "list" => steps.push(Step::Offer(Offer::List)),
+            "form" => steps.push(Step::Offer(Offer::Form)),
             "file" => steps.push(Step::SendFile),
             "attributes" => steps.push(Step::TellAttributes),
             "agent" => steps.push(Step::SayAsAgent("A person speaks now.".to_owned())),
@@ -166,11 +162,10 @@ pub(super) fn perform(state: &mut State, session: u32, step: &Step, now: Now) {
         Step::Type => state.push_typing(session, now),
         Step::Say(text) => say(state, session, text, Entity::Bot, now),
         Step::SayAsAgent(text) => say(state, session, text, Entity::Human, now),
-        Step::Rich { text, content } => {
-            let mut message = state.outbound("Structured", now);
-            message.text = Some(text.clone());
-            message.content = Some(content.clone());
-            state.push_outbound(session, message, now);
+        Step::Rich { text, content } => structured(state, session, text, content.clone(), now),
+        Step::Offer(offer) => {
+            let (text, content) = offer.message(state, now);
+            structured(state, session, text, content, now);
         }
         Step::SendFile => {
             for (name, mime, bytes) in [
@@ -199,6 +194,13 @@ pub(super) fn perform(state: &mut State, session: u32, step: &Step, now: Now) {
             }
         }
     }
+}
+
+fn structured(state: &mut State, session: u32, text: &str, content: Vec<Value>, now: Now) {
+    let mut message = state.outbound("Structured", now);
+    message.text = Some(text.to_owned());
+    message.content = Some(content);
+    state.push_outbound(session, message, now);
 }
 
 /// A text to the guest.
@@ -230,7 +232,8 @@ mod tests {
 
     #[test]
     fn every_word_of_the_help_does_something() {
-        for word in ["quick", "card", "carousel", "file", "attributes", "agent", "bye", "help"] {
+        for word in ["quick", "card", "carousel", "date", "list", "form", "file", "attributes", "agent", "bye", "help"]
+        {
             assert!(HELP.contains(word));
             let echo = Step::Say(format!("You said: {word}"));
             assert!(!answer(&said(&format!(" {} ", word.to_uppercase())), false).contains(&echo), "{word}");

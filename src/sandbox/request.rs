@@ -22,6 +22,22 @@ pub(super) struct Configure {
     pub(super) start_new: Option<bool>,
 }
 
+/// Bears a token, so it has no `Debug`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ConfigureAuthenticated {
+    pub(super) deployment_id: Option<String>,
+    pub(super) start_new: Option<bool>,
+    pub(super) data: Option<SignIn>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SignIn {
+    /// The platform's JWT, not the identity provider's code.
+    pub(super) code: Option<String>,
+}
+
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(super) struct Send {

@@ -21,7 +21,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::guard::{self, Origin};
 use super::shared::Shared;
-use super::{api, control, descriptors, flows, oauth, platform, socket, storage};
+use super::{api, control, descriptors, flows, member_calls, oauth, platform, socket, storage};
 
 /// How long a client may take to send the head of a request. So long may a kept connection rest, too: longer than
 /// any heartbeat's interval, or it would be closed in the moment in which it is used again.
@@ -124,6 +124,7 @@ fn routes(shared: &Arc<Shared>) -> Router {
         .route("/control", get(control::status).post(control::order))
         .merge(oauth::routes())
         .merge(flows::routes())
+        .merge(member_calls::routes())
         .merge(platform::routes())
         .fallback(api::not_found)
         .method_not_allowed_fallback(api::not_allowed)

@@ -13,6 +13,7 @@ use super::outbound::is_typing;
 use super::partner::Said;
 use super::platform;
 use super::request::{self, GuestChannel, GuestMessage};
+use super::rich;
 use super::state::State;
 
 /// Custom attributes kept per session. Ours: a sandbox must not grow without end.
@@ -103,6 +104,7 @@ fn take_message(state: &mut State, id: u32, message: GuestMessage, r: &Request) 
             Some(_) => {}
         }
     }
+    rich::check(state, id, &content, message.metadata.as_ref())?;
     for part in &mut content {
         attach::refer(state, id, part, r.now);
     }
@@ -189,8 +191,11 @@ fn inbound(
 }
 
 /// Sends a guest's message back to every connection of the session; only the sender's frame bears its tracing id.
-fn send_back(state: &mut State, id: u32, message: Structured, r: &Request) {
+fn send_back(state: &mut State, id: u32, mut message: Structured, r: &Request) {
     state.slide(id, r.now);
+    if state.sessions.get(&id).is_some_and(|s| s.member.is_some()) {
+        message.metadata.get_or_insert_default().insert("authenticated".to_owned(), "true".to_owned());
+    }
     if !Faults::spend(&mut state.faults.drop_echo) {
         for conn in state.conns_of(id) {
             let tracing_id = r.tracing_id.filter(|_| conn == r.conn);

@@ -16,6 +16,7 @@ use super::files::Files;
 use super::flows::Flows;
 use super::frame::Structured;
 use super::limits::Window;
+use super::members::Members;
 use super::oauth::SignIns;
 use super::partner::Said;
 use super::platform::{self, Platform};
@@ -113,6 +114,8 @@ pub(super) struct Conn {
 pub(super) struct Session {
     /// The guest's identity.
     pub(super) token: Secret<String>,
+    /// Who has signed in, by its number among the members.
+    pub(super) member: Option<u32>,
     pub(super) deployment_id: String,
     pub(super) opened: Mono,
     pub(super) expires: Wall,
@@ -160,6 +163,7 @@ pub(super) struct State {
     pub(super) flows: Flows,
     pub(super) sign_ins: SignIns,
     pub(super) platform: Platform,
+    pub(super) members: Members,
     /// Sessions whose partner is not at work yet.
     pub(super) born: Vec<(u32, mpsc::Receiver<Said>)>,
     /// Connections cut off because they did not read.
@@ -190,6 +194,7 @@ impl State {
             files: Files::default(),
             tokens: Tokens::default(),
             flows: Flows::new(oauth_secs),
+            members: Members::default(),
             sign_ins: SignIns::new(),
             born: Vec::new(),
             cut_off: 0,
@@ -356,6 +361,7 @@ impl State {
         let life = Duration::from_secs(self.deployment.session_secs.into());
         let session = Session {
             token: Secret::from(token),
+            member: None,
             deployment_id: deployment_id.to_owned(),
             opened: now.mono,
             expires: now.wall + life,
@@ -378,6 +384,16 @@ impl State {
         self.born.push((number, said));
         self.ends_within(life, now);
         number
+    }
+
+    /// Another session token leads to this session from now on.
+    pub(super) fn rename_session(&mut self, id: u32, token: &str) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let old = std::mem::replace(&mut session.token, Secret::from(token));
+        if let Some(ids) = self.by_token.get_mut(&self.hasher.hash_one(old.expose().as_str())) {
+            ids.retain(|i| *i != id);
+        }
+        self.by_token.entry(self.hasher.hash_one(token)).or_default().push(id);
     }
 
     /// Forgets a session with its files and tokens. Its connections stay, without one.
@@ -461,6 +477,7 @@ impl State {
         self.platform.reset();
         self.files = Files::default();
         self.tokens = Tokens::default();
+        self.members = Members::default();
         self.sign_ins = SignIns::new();
         self.limits = Limits::default();
         self.deployment = Deployment::new(self.session_ttl_secs);

@@ -51,6 +51,9 @@ pub struct GuestStatus {
     pub messages: u64,
     /// Names of its custom attributes.
     pub attributes: Vec<String>,
+    /// Who has signed in, as the identity provider calls them.
+    #[serde(default)]
+    pub member: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -72,7 +75,7 @@ pub struct ConnStatus {
 pub struct TokenStatus {
     /// `oauth-1`, `jwt-2`.
     pub id: String,
-    /// `oauth`, `jwt`, `session-token` or `guest-token`.
+    /// `oauth`, `jwt`, `session-token`, `guest-token`, `guest-auth` or `guest-refresh`.
     pub kind: String,
     /// The session of a JWT, the guest of a guest token.
     pub session: Option<String>,
@@ -120,6 +123,7 @@ impl Status {
             connections: s.conns.iter().map(|c| conn_id(*c)).collect(),
             messages: s.history.len() as u64 + s.forgotten,
             attributes: s.attributes.keys().cloned().collect(),
+            member: s.member.and_then(|n| state.members.get(n)).map(|m| m.subject.clone()),
         });
         let connections = state.conns.iter().map(|(id, c)| ConnStatus {
             id: conn_id(*id),
@@ -140,6 +144,10 @@ impl Status {
             kind: t.holder.kind().to_owned(),
             session: match t.holder {
                 Holder::Client | Holder::User(_) | Holder::Conversation(_) => None,
+                Holder::Member(member) | Holder::Renewal(member) => {
+                    let own = state.sessions.iter().find(|(_, s)| s.member == Some(member));
+                    own.map(|(id, _)| session_id(*id))
+                }
                 Holder::Resource(id) => Some(resource_id(id)),
                 Holder::Guest(id) => Some(session_id(id)),
             },

@@ -53,7 +53,7 @@ pub(super) async fn config(Shares(shared): Shares<Arc<Shared>>, Path(id): Path<S
             "apiEndpoint": state.me.http(),
             "status": if d.active { "Active" } else { "Inactive" },
             "headlessMode": { "enabled": false },
-            "auth": { "enabled": false, "allowSessionUpgrade": false },
+            "auth": { "enabled": d.auth_enabled, "allowSessionUpgrade": d.auth_allow_session_upgrade },
             "journeyEvents": { "enabled": false },
             "messenger": {
                 "enabled": true,

@@ -33,6 +33,10 @@ pub(super) enum Holder {
     Conversation(u32),
     /// A guest that is a resource of its own.
     Resource(u32),
+    /// A guest who has signed in, by its number among the members.
+    Member(u32),
+    /// The same, for renewing the sign-in.
+    Renewal(u32),
 }
 
 impl Holder {
@@ -42,6 +46,8 @@ impl Holder {
             Self::Guest(_) => "jwt",
             Self::Conversation(_) => "session-token",
             Self::Resource(_) => "guest-token",
+            Self::Member(_) => "guest-auth",
+            Self::Renewal(_) => "guest-refresh",
         }
     }
 }
@@ -217,8 +223,15 @@ impl Tokens {
     }
 
     pub(super) fn forget_session(&mut self, session: u32) {
-        let gone: Vec<u32> =
-            self.all.iter().filter(|(_, t)| t.holder == Holder::Guest(session)).map(|(n, _)| *n).collect();
+        self.forget(|holder| holder == Holder::Guest(session));
+    }
+
+    pub(super) fn forget_member(&mut self, member: u32) {
+        self.forget(|holder| matches!(holder, Holder::Member(n) | Holder::Renewal(n) if n == member));
+    }
+
+    fn forget(&mut self, of: impl Fn(Holder) -> bool) {
+        let gone: Vec<u32> = self.all.iter().filter(|(_, t)| of(t.holder)).map(|(n, _)| *n).collect();
         for number in gone {
             self.remove(number);
         }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::composer::{Action, Form};
+use crate::model::rich::Draft;
 
 /// Sessions whose drafts are kept, and bytes of one draft. What is longer is not stored.
 const SESSIONS: usize = 60;
@@ -33,7 +34,10 @@ impl Drafts {
             }
             return changed;
         }
+        let picks = form.picks.iter().map(|(to, d)| (to.clone(), masked_pick(d, mask))).collect();
         let masked = Form {
+            picks,
+            pick: form.pick.clone(),
             text: mask(&form.text),
             payload: mask(&form.payload),
             path: mask(&form.path),
@@ -42,7 +46,7 @@ impl Drafts {
             attachments: Vec::new(),
             ..*form
         };
-        if masked.text.len() + masked.payload.len() + masked.attribute_bytes() > BYTES {
+        if masked.text.len() + masked.payload.len() + masked.attribute_bytes() + masked.pick_bytes() > BYTES {
             return false;
         }
         if forms.and_then(|f| f.get(&action)) == Some(&masked) {
@@ -59,6 +63,10 @@ impl Drafts {
     pub fn of(&self, key: &str) -> BTreeMap<Action, Form> {
         self.0.get(key).cloned().unwrap_or_default()
     }
+}
+
+fn masked_pick(draft: &Draft, mask: &dyn Fn(&str) -> String) -> Draft {
+    Draft(draft.0.iter().map(|(field, all)| (field.clone(), all.iter().map(|v| mask(v)).collect())).collect())
 }
 
 #[cfg(test)]

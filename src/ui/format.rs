@@ -13,6 +13,21 @@ pub fn day_and_time(at: Wall, utc: bool) -> String {
     zoned(at, utc).map_or_else(|| at.rfc3339(), |z| z.strftime("%Y-%m-%d %H:%M").to_string())
 }
 
+/// A day as people say it: `Sunday, 1 February 2026`.
+pub fn day(at: Wall, utc: bool) -> String {
+    zoned(at, utc).map_or_else(|| at.rfc3339(), |z| z.strftime("%A, %-d %B %Y").to_string())
+}
+
+/// Hour and minute: `13:26`.
+pub fn minute(at: Wall, utc: bool) -> String {
+    zoned(at, utc).map_or_else(|| "??:??".into(), |z| z.strftime("%H:%M").to_string())
+}
+
+/// A day in UTC as it is typed: `2026-02-01`.
+pub fn day_of(at: Wall) -> String {
+    zoned(at, true).map_or_else(|| at.rfc3339(), |z| z.strftime("%Y-%m-%d").to_string())
+}
+
 /// A capture for a list: when it was begun, where its name tells that, else its name.
 pub fn capture(file: &std::path::Path, utc: bool) -> String {
     let name = file.file_stem().unwrap_or(file.as_os_str()).to_string_lossy();

@@ -11,7 +11,7 @@ use super::theme::{font, radius, space, tokens};
 use super::widgets::{Icon, Tone, icon_button, paint_ring};
 use crate::dialect::Wish;
 use crate::model::fact::SessionState;
-use crate::model::{SessionId, UNVERIFIED};
+use crate::model::{DialectId, SessionId, UNVERIFIED};
 use crate::projection::{ClockPhase, ClockView, SessionView};
 
 /// Height of a session's row.
@@ -250,6 +250,15 @@ fn session_items(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut 
         }
         if ui.button("Start a new conversation").clicked() {
             acts.wish(view.id, Wish::StartNew);
+        }
+        if view.dialect() == DialectId::WebMessaging {
+            let signed_in = view.clocks.iter().any(|c| c.fact.id == "guest-auth");
+            if ui.button("Sign the guest in…").clicked() {
+                acts.push(Act::Open(Box::new(Dialog::sign_in(view.id))));
+            }
+            if signed_in && ui.button("Log the guest out").clicked() {
+                acts.wish(view.id, Wish::SignOut);
+            }
         }
         let mut reconnect = scene.book.reconnect.contains(&view.id);
         if ui.checkbox(&mut reconnect, "Reconnect by itself").on_hover_text(Cmd::Reconnect.entry().tip).clicked() {

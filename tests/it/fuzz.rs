@@ -117,6 +117,7 @@ fn machine() -> WebMessaging {
         environment: Environment { deployment_id: "d".into(), ..Environment::default() },
         token: Secret::from("7f0c3a52-3a55-4f2e-9b6d-2a8f2b7c1d10"),
         resumed: false,
+        login: None,
         seed: 7,
     })
 }

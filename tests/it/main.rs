@@ -28,6 +28,7 @@ mod ui_flows;
 mod ui_forms;
 mod ui_gallery;
 mod ui_guard;
+mod ui_guests;
 mod ui_inspector;
 mod ui_live;
 mod ui_look;

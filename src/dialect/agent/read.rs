@@ -61,6 +61,7 @@ fn asked(head: &HttpRequest, record: &Record, out: &mut Vec<Happening>) {
                 from: None,
                 text: text_of(&body, "textBody"),
                 parts: Vec::new(),
+                authenticated: false,
                 attributes: Vec::new(),
             };
             out.push(within(conversation, Happening::Said(Box::new(said))));

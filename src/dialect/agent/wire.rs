@@ -186,6 +186,7 @@ pub fn message(m: &Value) -> Option<(Option<String>, Message)> {
         from: m.get("createdBy").and_then(|u| text_of(u, "name")),
         text,
         parts,
+        authenticated: false,
         attributes: Vec::new(),
     };
     Some((text_of(m, "conversationId"), said))

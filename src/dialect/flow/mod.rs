@@ -342,6 +342,7 @@ pub fn refuse(wish: &Wish, saying: &str, out: &mut Vec<Action>) {
     match wish {
         Wish::Text { tracing, .. }
         | Wish::Answer { tracing, .. }
+        | Wish::Pick { tracing, .. }
         | Wish::Typing { tracing }
         | Wish::Join { tracing }
         | Wish::Clear { tracing }

@@ -104,6 +104,7 @@ fn said(
         from: None,
         text: Some(text.to_owned()),
         parts,
+        authenticated: false,
         attributes: Vec::new(),
     }))
 }

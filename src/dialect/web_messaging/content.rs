@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::offers;
 use super::wire::inbound::{self, Content, Message as Wire};
 use super::wire::lenient::{Audit, Audited, Str};
 use crate::model::happening::{Attachment, Card, CardAction, Part};
@@ -15,7 +16,9 @@ pub(super) fn parts(m: &Wire<'_>) -> Vec<Part> {
         // Content that is no list.
         return vec![other("content", odd)];
     }
-    pieces.iter().map(|(text, piece)| part(text, piece)).collect()
+    let mut parts = pieces.iter().map(|(text, piece)| part(text, piece)).collect();
+    offers::join_answers(&mut parts, &pieces, m.metadata.parent_message.filled());
+    parts
 }
 
 /// The parts of a normalised message that came by another way, from its `content`.
@@ -46,6 +49,9 @@ fn part(text: &str, c: &Content<'_>) -> Part {
         },
         "Card" if c.card.present => Part::Card(card(&c.card)),
         "Carousel" if c.carousel.present => Part::Carousel(c.carousel.cards.items.iter().map(card).collect()),
+        "DatePicker" if c.date_picker.present => Part::Date(offers::date(&c.date_picker)),
+        "ListPicker" if c.list_picker.present => Part::List(offers::list(&c.list_picker)),
+        "Form" if c.form.present => offers::form(&c.form),
         _ => other(kind, text),
     }
 }

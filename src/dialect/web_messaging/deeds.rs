@@ -1,6 +1,7 @@
 //! What a person does to a clock of the strip.
 
 use super::attachments::LINK;
+use super::auth::GUEST_AUTH;
 use super::guest_jwt::GUEST_JWT;
 use super::idle::SESSION_IDLE;
 use super::{Cx, WebMessaging};
@@ -11,6 +12,7 @@ impl WebMessaging {
     pub(super) fn clock_deed(&mut self, cx: &mut Cx<'_>, id: &str, deed: ClockDeed) {
         let done = match (id, deed) {
             (GUEST_JWT, deed) => self.jwt_deed(cx, deed),
+            (GUEST_AUTH, deed) => self.auth_deed(cx, deed),
             (SESSION_IDLE, ClockDeed::Refresh) => {
                 self.wish_echo(cx);
                 true

@@ -314,6 +314,15 @@ impl WebMessaging {
             Some(_) => self.requests.take(tracing, |_| true),
             None => self.requests.take(None, |a| matches!(a, Ask::Configure { .. })),
         };
+        if let Some(Ask::Configure { auth: Some(number), start_new, step_up }) = asked
+            && live
+            && self.auth_refused(cx, (code, &text), number, (start_new, step_up))
+        {
+            return flags;
+        }
+        if live && needs_login(code, &text) {
+            self.sign_in_is_over(cx);
+        }
         let configuring = matches!(asked, Some(Ask::Configure { .. }));
         if live && self.refused_for_good(cx, code, &text, configuring) {
             if let Some(ask) = asked {
@@ -340,7 +349,9 @@ impl WebMessaging {
             return;
         }
         match tracing.and_then(|t| self.requests.take(Some(t), |_| true)) {
-            Some(Ask::Configure { start_new }) if live => self.configure_later(cx, start_new, after, text),
+            Some(Ask::Configure { start_new, step_up: false, .. }) if live => {
+                self.configure_later(cx, start_new, after, text);
+            }
             asked => {
                 let secs = after.as_secs();
                 let what = match &asked {
@@ -359,7 +370,7 @@ impl WebMessaging {
 }
 
 /// The server wants a new sign-in, rather than saying that a feature is off. Its words are the only sign.
-fn needs_login(code: i32, text: &str) -> bool {
+pub(super) fn needs_login(code: i32, text: &str) -> bool {
     code == 403 && (text.starts_with("Session authentication failed") || text.starts_with("Try to authenticate again"))
 }
 

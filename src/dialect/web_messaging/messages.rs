@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::offers;
 use super::wire::inbound::Message;
 use super::wire::outbound::{Asked, Channel, Custom, Id, Metadata, Occasion, Piece, Pressed, Request, Say, Word};
 use super::{Cx, Socket, WebMessaging};
@@ -173,7 +174,7 @@ impl WebMessaging {
                     Button::QuickReplyAsText => ("Text", "", "QuickReply"),
                     Button::Postback => ("Structured", text.as_str(), "Button"),
                 };
-                let pressed = Pressed { kind: pressed, text: &text, payload: &payload };
+                let pressed = Pressed::new(pressed, &text, &payload);
                 let say = Say {
                     kind: Some(kind),
                     text: Some(shown),
@@ -181,6 +182,12 @@ impl WebMessaging {
                     ..Say::default()
                 };
                 self.say(cx, What::Message, &tracing, say, &[]);
+            }
+            Wish::Pick { ref tracing, .. } => {
+                if let Some((mut say, parent)) = offers::say(&wish) {
+                    say.metadata = parent.map(|p| Metadata { custom_message_id: tracing, parent: Some(p) });
+                    self.say(cx, What::Message, tracing, say, &[]);
+                }
             }
             Wish::Typing { tracing } => {
                 let typing = Occasion::Typing { typing: Word { kind: "On" } };
@@ -230,7 +237,7 @@ impl WebMessaging {
         }
         let text = say.text.filter(|t| !t.is_empty()).map(str::to_owned);
         if what == What::Message {
-            say.metadata = Some(Metadata { custom_message_id: tracing });
+            say.metadata.get_or_insert(Metadata { custom_message_id: tracing, parent: None });
         }
         request.message = Some(say);
         let frame = request.json();

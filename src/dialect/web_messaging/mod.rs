@@ -3,10 +3,12 @@
 //! [`WebMessaging`] is the machine; its parts live in files of their own, each with the piece of state that it owns:
 //! `session` (open, configure, end, reconnect), `frames` (what arrives), `messages` (what the guest says and what
 //! becomes of it), `requests` (everything else that is asked over the socket), `guest_jwt`, `history`, `attachments`,
-//! `idle` (clocks of the session and of the connection), `deeds` (what a person does to a clock).
+//! `idle` (clocks of the session and of the connection),
+//! `auth` (guests who sign in), `offers` (pickers and forms), `deeds` (what a person does to a clock).
 //! [`read()`] and [`line()`] tell records, and need no machine.
 
 mod attachments;
+mod auth;
 mod content;
 mod deeds;
 mod frames;
@@ -15,6 +17,7 @@ mod history;
 mod idle;
 mod line;
 mod messages;
+mod offers;
 mod read;
 mod requests;
 mod session;
@@ -34,6 +37,7 @@ use super::seeded::Seeded;
 use super::{Action, At, CallId, Dialect, Input, Seen, Wish};
 use crate::model::environment::secs;
 use crate::model::fact::{Delivery, DeliveryChange, End, Expiry, SessionState, StateChange};
+use crate::model::login::Login;
 use crate::model::{Environment, Fact, Flags, Hosts, Mono, Report, Secret, Wall};
 
 /// What a session is made of.
@@ -45,6 +49,8 @@ pub struct Config {
     pub token: Secret<String>,
     /// The token was used before: the server is expected to know it.
     pub resumed: bool,
+    /// The guest signs in with this as the session is opened.
+    pub login: Option<Login>,
     /// For tracing ids and for the jitter of waits.
     pub seed: u64,
 }
@@ -68,6 +74,7 @@ pub struct WebMessaging {
     history: history::History,
     attachments: attachments::Attachments,
     idle: idle::Idle,
+    auth: auth::Auth,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,7 +123,7 @@ impl Cx<'_> {
 
 impl WebMessaging {
     pub fn new(config: Config) -> Self {
-        let Config { hosts, environment: env, token, resumed, seed } = config;
+        let Config { hosts, environment: env, token, resumed, login, seed } = config;
         let mut chance = Seeded::new(seed);
         let timings = &env.timings;
         Self {
@@ -128,6 +135,7 @@ impl WebMessaging {
             history: history::History::new(&env, chance.number()),
             attachments: attachments::Attachments::default(),
             idle: idle::Idle::new(&env),
+            auth: auth::Auth::new(&env, login, chance.number()),
             state: SessionState::New,
             socket: Socket::None,
             conn: 0,
@@ -176,10 +184,15 @@ impl WebMessaging {
             Wish::StartNew => self.start_new(cx),
             Wish::Leave { code, reason } => self.leave(cx, code, reason),
             Wish::CloseSession { all_connections } => self.close_session(cx, all_connections, false),
+            Wish::SignIn(login) => self.sign_in(cx, login),
+            Wish::SignOut => self.sign_out(cx),
             Wish::SetReconnect(on) => self.set_reconnect(cx, on),
-            Wish::Text { .. } | Wish::Answer { .. } | Wish::Typing { .. } | Wish::Join { .. } | Wish::Clear { .. } => {
-                self.wish_to_say(cx, wish);
-            }
+            Wish::Text { .. }
+            | Wish::Answer { .. }
+            | Wish::Pick { .. }
+            | Wish::Typing { .. }
+            | Wish::Join { .. }
+            | Wish::Clear { .. } => self.wish_to_say(cx, wish),
             Wish::Raw { text } => self.raw(cx, text),
             Wish::Echo => self.wish_echo(cx),
             Wish::GetJwt => self.wish_jwt(cx),
@@ -207,6 +220,7 @@ impl WebMessaging {
         self.tick_history(cx);
         self.tick_attachments(cx);
         self.tick_idle(cx);
+        self.tick_auth(cx);
     }
 }
 
@@ -231,9 +245,16 @@ impl Dialect for WebMessaging {
             }
             Input::Lost { conn, .. } => self.lost(cx, conn),
             Input::Answer { call, status, retry_after, body } => {
+                if let Some(seen) = self.auth_answer(cx, call, status, retry_after, body) {
+                    return seen;
+                }
                 return self.answer(cx, call, status, retry_after, body);
             }
-            Input::CallFailed { call, report } => self.call_failed(cx, call, &report),
+            Input::CallFailed { call, report } => {
+                if !self.auth_call_failed(cx, call, &report) {
+                    self.call_failed(cx, call, &report);
+                }
+            }
             Input::Tick => self.tick(cx),
             // Neither is asked for.
             Input::Bearer(_) | Input::Signed { .. } | Input::NotSigned { .. } => {}
@@ -251,6 +272,7 @@ impl Dialect for WebMessaging {
             self.history.wait(at),
             self.attachments.wait(at),
             self.idle.wait(at, self.can_check()),
+            self.auth.wait(at),
         ]
         .into_iter()
         .flatten()

@@ -154,6 +154,7 @@ fn tell(m: &Wire<'_>, more: &Pairs<'_>, told: &Told, out: &mut Vec<Happening>) {
         from: name(m),
         text,
         parts,
+        authenticated: m.metadata.authenticated.is_true(),
         attributes: pairs.map(|(k, v)| (k.clone().into_owned(), v.clone().into_owned())).collect(),
     })));
 }

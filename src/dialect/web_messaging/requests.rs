@@ -12,8 +12,15 @@ use crate::model::{Flags, Mono, Report};
 /// What was asked.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Ask {
-    Configure { start_new: bool },
-    CloseSession { restart: bool },
+    /// `auth`: number of the JWT that it bears; `step_up`: on a session that is a guest's so far.
+    Configure {
+        start_new: bool,
+        auth: Option<u64>,
+        step_up: bool,
+    },
+    CloseSession {
+        restart: bool,
+    },
     Jwt,
     Configuration,
     Echo,
@@ -25,7 +32,8 @@ pub(super) enum Ask {
 impl Ask {
     pub fn action(&self) -> &'static str {
         match self {
-            Self::Configure { .. } => "configureSession",
+            Self::Configure { auth: None, .. } => "configureSession",
+            Self::Configure { .. } => "configureAuthenticatedSession",
             Self::CloseSession { .. } => "closeSession",
             Self::Jwt => "getJwt",
             Self::Configuration => "getConfiguration",

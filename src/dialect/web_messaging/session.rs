@@ -150,11 +150,15 @@ impl WebMessaging {
         }
     }
 
-    fn configure(&mut self, cx: &mut Cx<'_>, start_new: bool) {
+    pub(super) fn configure(&mut self, cx: &mut Cx<'_>, start_new: bool) {
         self.session.configure_at = None;
+        if self.auth.is_wanted() {
+            self.go(cx, SessionState::Configuring, "as a guest who has signed in");
+            return self.configure_with_jwt(cx, start_new, false);
+        }
         self.go(cx, SessionState::Configuring, "");
         let beyond = Request { start_new: Some(start_new), ..Request::default() };
-        self.ask(cx, Ask::Configure { start_new }, beyond);
+        self.ask(cx, Ask::Configure { start_new, auth: None, step_up: false }, beyond);
     }
 
     pub(super) fn start_new(&mut self, cx: &mut Cx<'_>) {
@@ -200,18 +204,26 @@ impl WebMessaging {
                 }
             }
             asked => {
+                if let Some(Ask::Configure { auth: Some(number), .. }) = asked {
+                    self.signed_in(number);
+                }
                 if asked.is_some() {
                     self.session.answered = tracing.map(str::to_owned);
                 }
                 // An answer that came too late to be awaited makes the request done all the same.
                 while self.requests.take(None, |a| matches!(a, Ask::Configure { .. })).is_some() {}
                 self.session.configure_at = None;
-                self.ready(cx, r, matches!(asked, Some(Ask::Configure { start_new: true })));
+                let stepped_up = matches!(asked, Some(Ask::Configure { step_up: true, .. }));
+                let started_new = matches!(asked, Some(Ask::Configure { start_new: true, .. }));
+                self.ready(cx, r, started_new, stepped_up);
+                if asked.is_some() && self.wants_step_up() && self.is_configured() {
+                    self.step_up(cx);
+                }
             }
         }
     }
 
-    fn ready(&mut self, cx: &mut Cx<'_>, r: &SessionResponse<'_>, started_new: bool) {
+    fn ready(&mut self, cx: &mut Cx<'_>, r: &SessionResponse<'_>, started_new: bool, stepped_up: bool) {
         let again = self.is_configured();
         let fresh = std::mem::take(&mut self.session.fresh);
         let resuming = std::mem::replace(&mut self.session.known, true) && fresh && !started_new;
@@ -226,11 +238,12 @@ impl WebMessaging {
         }
         self.idle.configured(cx, r.duration_seconds.value, r.expiration_date.value);
         let to = if r.read_only.is_true() { SessionState::ReadOnly } else { SessionState::Ready };
-        if again && to == self.state {
+        if again && to == self.state && !stepped_up {
             return;
         }
         let new = r.new_session.value;
         let mut why = match new {
+            _ if stepped_up => "the guest has signed in on this session".to_owned(),
             Some(true) if resuming => "the server does not know the old session and began a new one".to_owned(),
             Some(true) if self.env.auto_join => "new session; joining".to_owned(),
             Some(true) => "new session; join or say something to begin".to_owned(),
@@ -247,7 +260,7 @@ impl WebMessaging {
             }
         }
         self.go(cx, to, why);
-        if new == Some(true) && self.env.auto_join && self.state == SessionState::Ready {
+        if new == Some(true) && self.env.auto_join && self.state == SessionState::Ready && !stepped_up {
             let tracing = self.chance.uuid();
             self.join(cx, &tracing);
         }
@@ -285,6 +298,10 @@ impl WebMessaging {
             _ => return false,
         };
         let why = if matches!(end, End::NotConfigured { .. }) { "" } else { text };
+        if code == 4017 {
+            // The server will not have this token of a guest again.
+            self.unkeep(cx);
+        }
         self.end(cx, end, why);
         true
     }
@@ -432,6 +449,9 @@ impl WebMessaging {
         self.socket_gone(cx, &sentence);
         self.session_over(cx, &sentence);
         self.idle.ended(cx, &end);
+        if end == End::LoggedOut {
+            self.auth_over(cx, "server");
+        }
         // What the server will not know again need not be kept.
         if matches!(end, End::SignedInElsewhere | End::LoggedOut | End::Expired | End::Unknown) {
             self.unkeep(cx);
@@ -447,6 +467,7 @@ impl WebMessaging {
             self.ask_failed(cx, ask, why, None);
         }
         self.idle.disconnected(cx);
+        self.auth_disconnected();
     }
 
     fn unkeep(&mut self, cx: &mut Cx<'_>) {

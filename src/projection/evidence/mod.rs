@@ -33,7 +33,7 @@ const KIDS_KEPT: usize = 16;
 /// What follows a failure within this many microseconds speaks of it.
 const FOLLOWS: u64 = 2_000_000;
 /// Faults that dialects state after a failure that is a record of its own.
-const ECHOES: [&str; 9] = [
+const ECHOES: [&str; 12] = [
     "sign-in-failed",
     "no-session-token",
     "session-not-made",
@@ -43,6 +43,9 @@ const ECHOES: [&str; 9] = [
     "history-failed",
     "refused",
     "too-many-requests",
+    "not-signed-in-guest",
+    "step-up-refused",
+    "not-logged-out",
 ];
 
 /// What all sessions share.
@@ -309,7 +312,7 @@ impl Evidence {
             socket.error = Some((now, error.text.as_str().into()));
         }
         let found = gather::frame(self, scene, &error);
-        scene.conclude(Subject::Frame { code: error.code }, vec![record.reply_to], None, None, &found);
+        scene.conclude(Subject::Frame { code: error.code }, vec![record.reply_to], None, found.token, &found);
     }
 
     fn close(&mut self, scene: &mut Scene<'_>) {

@@ -51,7 +51,7 @@ const FILES: [(&str, &str); 8] = [
 const LARGEST: u64 = 1 << 20;
 
 /// The causes that the descriptions of the unverified flows list, so that a test can make each of them happen.
-pub const DESCRIBED: [&str; 47] = [
+pub const DESCRIBED: [&str; 57] = [
     "session-token-as-bearer",
     "idempotency-key-missing",
     "idempotency-key-too-old",
@@ -99,6 +99,16 @@ pub const DESCRIBED: [&str; 47] = [
     "signed-token-expired",
     "guest-token-flawed",
     "payload-too-large",
+    "downgrade-refused",
+    "login-needed",
+    "guest-auth-off",
+    "step-up-off",
+    "guest-auth-expired",
+    "guest-auth-refused",
+    "guest-code-used",
+    "guest-code-refused",
+    "guest-refresh-dead",
+    "guest-sign-in-again",
 ];
 
 /// Causes in the order of their files.

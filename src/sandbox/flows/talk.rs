@@ -77,6 +77,7 @@ pub(super) fn speak(state: &mut State, peer: Peer, mut steps: VecDeque<Step>, no
                 return;
             }
             Step::Say(text) | Step::SayAsAgent(text) | Step::Rich { text, .. } => say(state, peer, &text, now),
+            Step::Offer(_) => say(state, peer, "There are no pickers and forms on this socket.", now),
             Step::SendFile => say(state, peer, "There are no files on this socket.", now),
             Step::TellAttributes => {
                 let known = match peer {

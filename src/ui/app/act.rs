@@ -20,6 +20,12 @@ pub enum Act {
     Wish(SessionId, Wish),
     /// Send what the composer of this session holds.
     SendDraft(SessionId),
+    /// Answer the offer of this message in the composer.
+    Pick {
+        session: SessionId,
+        to: String,
+        what: crate::ui::composer::Pick,
+    },
     /// Put this text into the draft of the conversation in front.
     Insert(String),
     /// Show a session in the column that has the focus.
@@ -47,6 +53,7 @@ pub enum Act {
         name: String,
         token: Option<crate::model::Secret<String>>,
         kept: Option<String>,
+        login: Option<crate::model::login::Login>,
         connect: bool,
     },
     ChooseEnvironment(String),

@@ -28,6 +28,7 @@ impl App {
             Act::Engine(command) => self.engine(*command),
             Act::Wish(session, wish) => self.wish(session, wish),
             Act::SendDraft(session) => self.send_draft(session, ctx),
+            Act::Pick { session, to, what } => self.composer(session).pick(&to, what),
             Act::Insert(text) => {
                 if let Some(session) = self.focused_session() {
                     let form = self.composer(session).form_mut(Action::Text);
@@ -67,11 +68,19 @@ impl App {
                 self.show_records();
                 self.records.set_filter(text);
             }
-            Act::OpenSession { dialect, environment, form, agent, name, token, kept, connect } => {
+            Act::OpenSession { dialect, environment, form, agent, name, token, kept, login, connect } => {
                 self.back_to_live();
                 let name = if name.trim().is_empty() { self.next_name() } else { name };
-                let spec =
-                    SessionSpec { name, dialect, environment: *environment, token, kept, form: *form, agent: *agent };
+                let spec = SessionSpec {
+                    name,
+                    dialect,
+                    environment: *environment,
+                    token,
+                    kept,
+                    form: *form,
+                    login,
+                    agent: *agent,
+                };
                 self.open_spec(spec, connect);
             }
             Act::ChooseEnvironment(id) => self.settings.chosen = id,

@@ -329,12 +329,17 @@ fn one(
             .corner_radius(radius::NORMAL)
             .inner_margin(Margin::same(8))
             .outer_margin(Margin { top: 6, ..Margin::ZERO });
+        let room = ui.available_height() * 0.6;
         Panel::bottom(("composer", view.id.0))
             .frame(frame)
             .resizable(false)
             .show_separator_line(false)
-            .max_size(ui.available_height() * 0.6)
-            .show(ui, |ui| composer::paint(ui, composer, view, &limits, want, acts));
+            .max_size(room)
+            .show(ui, |ui| {
+                composer.utc = scene.settings.utc;
+                composer.room = room;
+                composer::paint(ui, composer, view, &limits, want, acts);
+            });
     }
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
         // With hardly any room left it shall be cut off, not lie over the composer.

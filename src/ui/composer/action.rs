@@ -1,11 +1,14 @@
 //! What the composer can do, and how a filled form becomes a wish.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::dialect::{Button, FlowWish, Wish};
 use crate::model::DialectId;
 use crate::model::environment::Limits;
 use crate::model::flows::{RefreshForm, SendForm};
+use crate::model::rich;
 
 /// One form of the composer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -15,6 +18,7 @@ pub enum Action {
     Text,
     QuickReply,
     Postback,
+    Pick,
     Typing,
     Join,
     Clear,
@@ -35,10 +39,11 @@ pub enum Action {
 }
 
 impl Action {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Text,
         Self::QuickReply,
         Self::Postback,
+        Self::Pick,
         Self::Attach,
         Self::Typing,
         Self::Join,
@@ -65,6 +70,7 @@ impl Action {
                 Self::Text,
                 Self::QuickReply,
                 Self::Postback,
+                Self::Pick,
                 Self::Attach,
                 Self::Typing,
                 Self::Join,
@@ -92,6 +98,7 @@ impl Action {
             Self::Text => "Text",
             Self::QuickReply => "Quick reply",
             Self::Postback => "Button postback",
+            Self::Pick => "Picker or form",
             Self::Typing => "Typing",
             Self::Join => "Join",
             Self::Clear => "Clear conversation",
@@ -118,6 +125,7 @@ impl Action {
             Self::Text => "onMessage with a text, attributes and uploaded files",
             Self::QuickReply => "onMessage with a ButtonResponse of type QuickReply",
             Self::Postback => "onMessage with a ButtonResponse of type Button, as a card's button sends it",
+            Self::Pick => "onMessage with what was chosen of a date picker, a list picker or a form",
             Self::Typing => "onMessage with a Typing event; the server expects at most one in 5 seconds",
             Self::Join => "onMessage with a Presence Join event, as clients with auto-start send it",
             Self::Clear => "onMessage with a Presence Clear event; the server may refuse it with 403",
@@ -172,7 +180,10 @@ impl Action {
 
     /// The form has fields whose content is worth keeping.
     pub fn has_draft(self) -> bool {
-        matches!(self, Self::Text | Self::QuickReply | Self::Postback | Self::Attach | Self::Raw | Self::Request)
+        matches!(
+            self,
+            Self::Text | Self::QuickReply | Self::Postback | Self::Pick | Self::Attach | Self::Raw | Self::Request
+        )
     }
 }
 
@@ -197,6 +208,11 @@ pub struct Form {
     /// Instead of the environment's.
     pub send_form: Option<SendForm>,
     pub refresh_form: Option<RefreshForm>,
+    /// What was chosen of pickers and forms and is not sent yet, by the id of the message that made the offer.
+    pub picks: BTreeMap<String, rich::Draft>,
+    /// The one that is being answered; the newest where none is named.
+    pub pick: String,
+    pub way: rich::Way,
     /// Ids of uploaded files to send with a text. They die with the session, so they are not stored.
     #[serde(skip)]
     pub attachments: Vec<String>,
@@ -208,12 +224,21 @@ impl Form {
         self.text.is_empty()
             && self.payload.is_empty()
             && self.path.is_empty()
+            && self.picks.values().all(rich::Draft::is_empty)
             && self.attributes.iter().all(|(k, v)| k.is_empty() && v.is_empty())
     }
 
     /// Bytes of UTF-8 of all keys and values, as the server counts them.
     pub fn attribute_bytes(&self) -> usize {
         self.attributes.iter().map(|(k, v)| k.len() + v.len()).sum()
+    }
+
+    /// Bytes of all that was chosen.
+    pub fn pick_bytes(&self) -> usize {
+        let of = |d: &rich::Draft| {
+            d.0.iter().map(|(f, all)| f.len() + all.iter().map(String::len).sum::<usize>()).sum::<usize>()
+        };
+        self.picks.iter().map(|(to, draft)| to.len() + of(draft)).sum()
     }
 
     /// Attributes that have a key. Rows without one are not sent.
@@ -252,6 +277,8 @@ impl Form {
                 let (text, payload) = (self.text.clone(), self.payload.clone());
                 Wish::Answer { tracing, button: Button::Postback, text, payload }
             }
+            // Read together with the offer.
+            Action::Pick => return Err("No picker and no form was offered yet."),
             Action::Typing => Wish::Typing { tracing },
             Action::Join => Wish::Join { tracing },
             Action::Clear => Wish::Clear { tracing },

@@ -3,7 +3,7 @@
 use egui::{Align, ComboBox, Frame, Layout, RichText, StrokeKind, TextEdit, Ui};
 
 use super::paint::{NEWLINE, send_button};
-use super::{Action, Composer};
+use super::{Action, Composer, pick};
 use crate::model::DialectId;
 use crate::model::environment::Limits;
 use crate::model::flows::{RefreshForm, SendForm};
@@ -76,6 +76,7 @@ pub(super) fn paint(
                 });
             });
         }
+        Action::Pick => line(ui, composer, view, acts, |ui, c, width| pick::paint(ui, c, view, width)),
         Action::Attach => {
             line(ui, composer, view, acts, |ui, c, width| {
                 ui.horizontal(|ui| {

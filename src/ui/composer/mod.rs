@@ -3,15 +3,18 @@
 mod action;
 mod forms;
 mod paint;
+mod pick;
 
 pub use action::{Action, Form};
 pub use paint::paint;
+pub use pick::{Pick, is_answered, offers, rich_days, slot_tip};
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::dialect::Wish;
-use crate::model::Report;
 use crate::model::fact::{Delivery, SessionState};
+use crate::model::{Report, rich};
 use crate::projection::{Entry, EntryState, SessionView, What};
 
 /// The composer of one session.
@@ -31,6 +34,13 @@ pub struct Composer {
     /// Actions whose drafts come from an earlier session, perhaps of the same name only: said until they are sent or
     /// discarded.
     restored: BTreeSet<Action>,
+    /// The message whose offer is answered, as it was painted last.
+    target: Option<Arc<Entry>>,
+    /// Times are written in UTC.
+    pub utc: bool,
+    /// How high the composer may become, and where it begins.
+    pub room: f32,
+    top: f32,
     empty: Form,
 }
 
@@ -58,10 +68,19 @@ impl Composer {
 
     /// The draft of this action was written in an earlier session.
     pub fn is_restored(&self, action: Action) -> bool {
-        self.restored.contains(&action) && !self.form(action).is_empty()
+        let is_left = match (action, self.target_id()) {
+            // Drafts of other offers are no matter of the one in view.
+            (Action::Pick, Some(id)) => self.form(action).picks.get(id).is_some_and(|draft| !draft.is_empty()),
+            _ => !self.form(action).is_empty(),
+        };
+        self.restored.contains(&action) && is_left
     }
 
     pub fn discard(&mut self, action: Action) {
+        if let (Action::Pick, Some(id)) = (action, self.target_id().map(str::to_owned)) {
+            self.form_mut(action).picks.remove(&id);
+            return;
+        }
         self.restored.remove(&action);
         *self.form_mut(action) = Form::default();
     }
@@ -85,6 +104,45 @@ impl Composer {
         }
     }
 
+    /// The message whose offer is answered.
+    fn target_id(&self) -> Option<&str> {
+        match &self.target.as_deref()?.what {
+            What::Message(message) => Some(rich::id_of(message)),
+            _ => None,
+        }
+    }
+
+    /// A bubble was pressed that offers something: its answer is drafted here.
+    pub fn pick(&mut self, to: &str, what: Pick) {
+        self.action = Action::Pick;
+        self.failed = None;
+        let form = self.form_mut(Action::Pick);
+        to.clone_into(&mut form.pick);
+        match what {
+            Pick::Open => {}
+            Pick::Slot(time) => form.picks.entry(to.to_owned()).or_default().set("", time),
+            Pick::Item(section, id) => form.picks.entry(to.to_owned()).or_default().toggle("", &section, &id),
+        }
+    }
+
+    /// The answer to the offer in view, or all that it lacks.
+    fn picked(&self, form: &Form, tracing: String) -> Result<Wish, Report> {
+        let none = || Report::new("nothing-to-send", "Nothing was sent", "No picker and no form was offered yet.");
+        let Some(What::Message(message)) = self.target.as_deref().map(|e| &e.what) else { return Err(none()) };
+        let offer = rich::offer(message).ok_or_else(none)?;
+        let to = rich::id_of(message).to_owned();
+        let draft = form.picks.get(&to).cloned().unwrap_or_default();
+        let way = if matches!(offer, rich::Offer::Date(_)) { form.way } else { rich::Way::default() };
+        match offer.answer(&draft, |at| pick::label(at, self.utc)) {
+            Ok(picked) => Ok(Wish::Pick { tracing, to, way, picked }),
+            Err(faults) => {
+                let title = "The answer does not fit the offer; nothing was sent";
+                let report = Report::new("not-offered", title, faults.join(" "));
+                Err(report.remedy("Choose what is offered; a raw frame can say anything else."))
+            }
+        }
+    }
+
     /// Tries to send what the form holds. The draft is cleared only when the wish was accepted; it comes back when
     /// it turns out that it never left or was refused.
     pub fn send(&mut self, tracing: String, give: impl FnOnce(Wish) -> Result<(), Report>) -> Outcome {
@@ -95,8 +153,19 @@ impl Composer {
             self.reading = true;
             return Outcome::Read(form.path.trim().to_owned());
         }
-        let refused = match form.wish(action, tracing.clone()) {
-            Err(why) => Report::new("nothing-to-send", "Nothing was sent", why),
+        let wish = match action {
+            Action::Pick => self.picked(&form, tracing.clone()),
+            _ => {
+                let nothing = |why| Report::new("nothing-to-send", "Nothing was sent", why);
+                form.wish(action, tracing.clone()).map_err(nothing)
+            }
+        };
+        let answered = match &wish {
+            Ok(Wish::Pick { to, .. }) => Some(to.clone()),
+            _ => None,
+        };
+        let refused = match wish {
+            Err(report) => report,
             Ok(wish) => match give(wish) {
                 Err(report) => report,
                 Ok(()) => {
@@ -106,7 +175,12 @@ impl Composer {
                         // Attributes stay for the next message, as they would on a real page.
                         let attributes = form.attributes.clone();
                         let (as_text, send_form) = (form.as_text, form.send_form);
-                        let kept = Form { attributes, as_text, send_form, ..Form::default() };
+                        let mut kept = Form { attributes, as_text, send_form, ..Form::default() };
+                        if let Some(to) = &answered {
+                            // Other offers have drafts of their own.
+                            kept = Form { pick: to.clone(), picks: form.picks.clone(), way: form.way, ..kept };
+                            kept.picks.remove(to);
+                        }
                         // What has no fate to follow stays: it can be sent again, or changed.
                         if matches!(action, Action::Request | Action::SyncProfile) {
                             return Outcome::Taken;
@@ -155,7 +229,12 @@ impl Composer {
         }));
         if let Some(InFlight { action, form, .. }) = self.in_flight.take() {
             let now = self.forms.entry(action).or_default();
-            if now.text.is_empty() && now.payload.is_empty() {
+            if action == Action::Pick {
+                for (to, draft) in form.picks {
+                    now.picks.entry(to).or_insert(draft);
+                }
+                now.pick = form.pick;
+            } else if now.text.is_empty() && now.payload.is_empty() {
                 *now = form;
             }
             self.touched = true;
@@ -175,7 +254,6 @@ mod tests {
     use super::*;
     use crate::model::Wall;
     use crate::model::happening::{Message, Side, Source};
-    use std::sync::Arc;
 
     #[test]
     fn a_draft_of_an_earlier_session_says_so_until_it_is_sent_or_discarded() {
@@ -208,6 +286,7 @@ mod tests {
             from: None,
             text: Some("hello".into()),
             parts: vec![],
+            authenticated: false,
             attributes: vec![],
         };
         let mut view = SessionView::default();

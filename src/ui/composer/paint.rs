@@ -18,6 +18,10 @@ pub(super) const NEWLINE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NO
 /// Paints the composer of a session. `focus` puts the keyboard into its first field.
 pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &Limits, focus: bool, acts: &mut Acts) {
     composer.settle(view);
+    composer.top = ui.cursor().top();
+    if composer.action == Action::Pick {
+        composer.target = super::pick::target(composer, view);
+    }
     let dialect = view.start.as_ref().map(|s| s.dialect).unwrap_or_default();
     let actions = Action::of(dialect);
     if !actions.contains(&composer.action) {

@@ -9,7 +9,7 @@ use crate::dialect::Wish;
 use crate::model::Message;
 use crate::model::fact::Delivery;
 use crate::model::happening::{AttachmentState, Side};
-use crate::projection::{Entry, EntryState, SessionView};
+use crate::projection::{Entry, EntryState, SessionView, What};
 use crate::ui::app::{Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, radius, space, tokens};
@@ -109,6 +109,11 @@ fn head(ui: &mut Ui, who: &str, side: Side, entry: &Entry, scene: &Scene<'_>) {
                 .color(t.text.weak),
         )
         .on_hover_text(format::full_time(entry.at, scene.settings.utc));
+        if matches!(&entry.what, What::Message(m) if m.authenticated) {
+            ui.label(RichText::new("signed in").small().color(t.text.weak)).on_hover_text(
+                "The server says with this message that the guest has signed in (metadata.authenticated).",
+            );
+        }
         if entry.cleared {
             ui.label(RichText::new("cleared").small().color(t.text.weak))
                 .on_hover_text("Said before the guest cleared the conversation.");

@@ -5,6 +5,7 @@ mod column;
 mod lines;
 mod list;
 mod names;
+mod offers;
 mod parts;
 
 pub use column::{paint as paint_column, session_head as paint_session_head, thread as paint_thread};

@@ -3,9 +3,11 @@
 use egui::{CollapsingHeader, Frame, Label, Margin, RichText, Ui};
 
 use super::lines::mark;
+use super::offers;
 use crate::dialect::{Button, Wish};
 use crate::model::Message;
 use crate::model::happening::{Attachment, Card, CardAction, Part};
+use crate::model::rich::Offer;
 use crate::projection::SessionView;
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
@@ -22,6 +24,10 @@ pub(super) fn paint(ui: &mut Ui, message: &Message, view: &SessionView, scene: &
             Part::Card(one) => card(ui, one, view, live, acts),
             Part::Carousel(cards) => carousel(ui, cards, view, live, acts),
             Part::Attachment(file) => attachment(ui, file, view, live, acts),
+            Part::Date(d) => offers::paint(ui, message, &Offer::Date(d), view, scene, acts),
+            Part::List(l) => offers::paint(ui, message, &Offer::List(l), view, scene, acts),
+            Part::Form(f) => offers::paint(ui, message, &Offer::Form(f), view, scene, acts),
+            Part::Chosen(chosen) => offers::chosen(ui, chosen, scene.settings.utc),
             Part::Other { kind, json } => other(ui, kind, json),
         });
     }

@@ -6,7 +6,7 @@ use super::environment_agents::{self, AgentsForm};
 use super::environment_ca::CaFile;
 use super::environment_flows::{self, FlowsForm};
 use super::secret_field::SecretField;
-use super::{Dialog, environment_token, field, field_of, text, under};
+use super::{Dialog, environment_guest, environment_token, field, field_of, text, under};
 use crate::model::environment::pasted_key;
 use crate::model::hosts::REGIONS;
 use crate::model::{Environment, KeyState, Region, Report};
@@ -141,6 +141,7 @@ impl Form {
         self.agents.paint(ui, e, scene);
         self.keys(ui, scene, acts);
         self.behaviour(ui);
+        environment_guest::paint(ui, &mut self.environment.guest_auth);
         self.flows.paint(ui, &mut self.environment.flows);
         self.numbers(ui);
         if let Some(report) = self.problem(scene.settings).filter(|_| !self.environment.name.is_empty()) {

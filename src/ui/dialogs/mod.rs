@@ -7,12 +7,14 @@ mod environment_agents;
 mod environment_ca;
 mod environment_flows;
 mod environment_form;
+mod environment_guest;
 mod environment_token;
 mod environments;
 mod export;
 mod final_report;
 mod flow_form;
 mod help;
+mod login;
 mod order_forms;
 mod path;
 mod sandbox;
@@ -42,6 +44,7 @@ use environments::Environments;
 use export::Export;
 use final_report::FinalReport;
 use help::Help;
+use login::SignIn;
 use session::{NewSession, Note, Rename};
 use signing_keys::SigningKeys;
 
@@ -53,6 +56,7 @@ pub enum Dialog {
     Settings,
     Environments(Box<Environments>),
     NewSession(Box<NewSession>),
+    SignIn(Box<SignIn>),
     Rename(Rename),
     Note(Note),
     Export(Export),
@@ -94,6 +98,10 @@ impl Dialog {
 
     pub fn new_session(environment: &str, name: String) -> Self {
         Self::NewSession(Box::new(NewSession::new(environment, name)))
+    }
+
+    pub fn sign_in(session: SessionId) -> Self {
+        Self::SignIn(Box::new(SignIn::new(session)))
     }
 
     pub fn rename(session: SessionId, name: String) -> Self {
@@ -144,7 +152,7 @@ impl Dialog {
 
     /// It speaks of a session of the capture that is shown.
     pub fn is_about_session(&self) -> bool {
-        matches!(self, Self::Rename(_) | Self::Note(_) | Self::Export(_) | Self::FinalReport(_))
+        matches!(self, Self::SignIn(_) | Self::Rename(_) | Self::Note(_) | Self::Export(_) | Self::FinalReport(_))
     }
 
     /// The keyring has the secret that was typed into the form.
@@ -161,6 +169,7 @@ impl Dialog {
             Self::Settings => "Settings",
             Self::Environments(_) => "Environments",
             Self::NewSession(_) => "New session",
+            Self::SignIn(_) => "Sign the guest in",
             Self::Rename(_) => "Rename session",
             Self::Note(_) => "Note",
             Self::Export(_) => "Export",
@@ -203,7 +212,7 @@ pub fn paint(
         Dialog::Help(_) | Dialog::Palette(_) | Dialog::Keys(_) | Dialog::Environments(_) | Dialog::AuditLog(_)
     );
     // What grows and shrinks while it is filled in keeps its head where it is.
-    let hangs = matches!(dialog, Dialog::Palette(_) | Dialog::NewSession(_));
+    let hangs = matches!(dialog, Dialog::Palette(_) | Dialog::NewSession(_) | Dialog::SignIn(_));
     frame(ctx, title, width, Shape { bare, scrolls, hangs }, |ui| match dialog {
         Dialog::Palette(palette) => palette.paint(ui, scene, acts),
         Dialog::Keys(filter) => {
@@ -218,6 +227,7 @@ pub fn paint(
         }
         Dialog::Environments(dialog) => dialog.paint(ui, scene, acts),
         Dialog::NewSession(dialog) => dialog.paint(ui, scene, acts),
+        Dialog::SignIn(dialog) => dialog.paint(ui, scene, acts),
         Dialog::Rename(dialog) => dialog.paint(ui, acts),
         Dialog::Note(dialog) => dialog.paint(ui, acts),
         Dialog::Export(dialog) => dialog.paint(ui, scene, acts),

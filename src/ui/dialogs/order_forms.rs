@@ -92,7 +92,11 @@ pub const FORMS: &[OrderForm] = &[
         "Expire token",
         "Tokens die now, or in some seconds.",
         &[
-            f("token", "Token", K::Word(&["jwt", "oauth", "session-token", "guest-token"])),
+            f(
+                "token",
+                "Token",
+                K::Word(&["jwt", "oauth", "session-token", "guest-token", "guest-auth", "guest-refresh"]),
+            ),
             f("in_seconds", "In seconds", K::MaybeNumber),
         ],
     ),
@@ -124,6 +128,17 @@ pub const FORMS: &[OrderForm] = &[
         "Rate limit",
         "The next messages are answered with 429.",
         &[COUNT, f("retry_after", "Retry after, seconds", K::Number(3, 0, 3600))],
+    ),
+    order(
+        "Answers",
+        "refuse_guest_auth",
+        "Refuse sign-ins",
+        "The next guests who sign in on a socket are refused with this code.",
+        &[
+            COUNT,
+            f("code", "Code", K::Number(403, 0, 65_535)),
+            f("text", "Text", K::Optional("Session authentication failed")),
+        ],
     ),
     order("Answers", "drop_echo", "Drop echoes", "The next messages get no echo.", &[COUNT]),
     order(
@@ -428,6 +443,10 @@ pub const FORMS: &[OrderForm] = &[
             f("session_secs", "Session life, seconds", K::MaybeNumber),
             f("link_secs", "Link life, seconds", K::MaybeNumber),
             f("idle_secs", "Idle close after, seconds", K::MaybeNumber),
+            f("auth_enabled", "Guests may sign in", K::Maybe),
+            f("auth_allow_session_upgrade", "Session upgrade allowed", K::Maybe),
+            f("auth_jwt_secs", "Sign-in's life, seconds", K::MaybeNumber),
+            f("auth_refresh_rotates", "Refresh tokens rotate", K::Maybe),
             f("partner", "Who answers", K::Word(&["", "auto", "bot", "agents"])),
         ],
     ),

@@ -254,6 +254,7 @@ pub fn at_work(f: &Faults) -> Vec<String> {
     };
     count(f.refuse_sends, format!("next {} messages refused with {}", f.refuse_sends, f.refuse_code));
     count(f.rate_limit_sends, format!("next {} messages answered with 429", f.rate_limit_sends));
+    count(f.refuse_guest_auth, format!("next {} sign-ins refused with {}", f.refuse_guest_auth, f.guest_auth_code));
     count(f.drop_echo, format!("next {} echoes dropped", f.drop_echo));
     count(f.duplicate, format!("next {} frames doubled", f.duplicate));
     count(f.reorder, format!("{} frames held for reordering", f.reorder));

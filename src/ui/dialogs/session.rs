@@ -3,6 +3,7 @@
 use egui::{ComboBox, Key, Modifiers, TextEdit, Ui};
 
 use super::flow_form::{self, FlowForm};
+use super::login::LoginForm;
 use super::{field, field_of, field_width, hint, text, under};
 use crate::dialect::guest_resource::KEPT;
 use crate::engine::Command;
@@ -29,6 +30,9 @@ pub struct NewSession {
     agent: AgentForm,
     token: Token,
     given: Masked,
+    /// The guest signs in.
+    authenticated: bool,
+    login: LoginForm,
     /// Key of the kept session to resume.
     kept: String,
     connect: bool,
@@ -61,6 +65,8 @@ impl NewSession {
             agent: AgentForm { on_queue: true, ..AgentForm::default() },
             token: Token::Fresh,
             given: Masked::default(),
+            authenticated: false,
+            login: LoginForm::default(),
             kept: String::new(),
             connect: true,
         }
@@ -151,6 +157,7 @@ impl NewSession {
             self.choose_agent(ui, scene);
         } else if self.dialect.is_verified() {
             self.choose_token(ui, scene);
+            self.choose_guest(ui, scene);
         } else {
             flow_form::unverified(ui, self.dialect, acts);
             if let Some(environment) = self.chosen(scene).cloned() {
@@ -217,6 +224,19 @@ impl NewSession {
         }
     }
 
+    /// Who the guest is to the server.
+    fn choose_guest(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        if self.dialect != DialectId::WebMessaging {
+            return;
+        }
+        field(ui, "Guest", |ui| {
+            segmented(ui, "Guest", &mut self.authenticated, &[(false, "anonymous"), (true, "authenticated")]);
+        });
+        if let Some(environment) = self.chosen(scene).filter(|_| self.authenticated) {
+            self.login.paint(ui, environment);
+        }
+    }
+
     /// A guest resource goes on with the session that was kept, unless a new guest is wanted.
     fn choose_resume(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
         field(ui, "Guest", |ui| {
@@ -239,6 +259,8 @@ impl NewSession {
                     Token::Given => !self.given.0.trim().is_empty(),
                     Token::Kept => !self.kept.is_empty(),
                 };
+                let signs_in = self.authenticated && self.dialect == DialectId::WebMessaging;
+                let ready = ready && (!signs_in || self.login.is_ready());
                 ui.add_enabled_ui(ready, |ui| {
                     if button(ui, None, "Open session", Weight::Primary).clicked() {
                         let kept = self.kept.clone();
@@ -251,6 +273,7 @@ impl NewSession {
                             name: self.name.trim().to_owned(),
                             token: (self.token == Token::Given).then(|| Secret::from(self.given.0.trim())),
                             kept: (self.token == Token::Kept).then_some(kept),
+                            login: signs_in.then(|| self.login.login()),
                             connect: self.connect,
                         });
                         done = true;

@@ -1,5 +1,6 @@
 //! Playbooks: this arrives, so that must be done. Each action is told in a short line, see [`tell`].
 
+mod auth;
 mod clocks;
 mod fixture;
 mod history;
@@ -19,6 +20,7 @@ use serde_json::{Value, json};
 use super::{Config, WebMessaging};
 use crate::dialect::{Action, At, CallId, Dialect, Input, Seen, Wish};
 use crate::model::fact::{Delivery, SessionState};
+use crate::model::login::Login;
 use crate::model::{Environment, Fact, Hosts, Mono, Now, Report, Secret, Wall};
 
 /// When every playbook begins: seconds since the epoch on the server's clock, which is half an hour ahead of ours.
@@ -54,6 +56,8 @@ pub struct Play {
     pub last: std::collections::HashMap<String, String>,
     pub call: CallId,
     pub headers: Vec<(String, String)>,
+    /// Of the newest call, where it is JSON.
+    pub body: Value,
     pub seen: Seen,
     /// Pings are answered at once and not told.
     pub pongs: bool,
@@ -70,9 +74,18 @@ impl Play {
     }
 
     pub fn made(resumed: bool, change: impl FnOnce(&mut Environment)) -> Self {
+        Self::built(resumed, None, change)
+    }
+
+    /// A guest who signs in with this.
+    pub fn signing_in(login: Option<Login>, change: impl FnOnce(&mut Environment)) -> Self {
+        Self::built(false, login, change)
+    }
+
+    fn built(resumed: bool, login: Option<Login>, change: impl FnOnce(&mut Environment)) -> Self {
         let mut environment = environment();
         change(&mut environment);
-        let config = Config { hosts: hosts(), environment, token: Secret::from(TOKEN), resumed, seed: 1 };
+        let config = Config { hosts: hosts(), environment, token: Secret::from(TOKEN), resumed, login, seed: 1 };
         Self {
             machine: WebMessaging::new(config),
             micros: 0,
@@ -80,6 +93,7 @@ impl Play {
             last: Default::default(),
             call: CallId(0),
             headers: Vec::new(),
+            body: Value::Null,
             seen: Seen::default(),
             pongs: true,
             conn: 0,
@@ -121,6 +135,7 @@ impl Play {
                 Action::Call { call, request } => {
                     self.call = *call;
                     self.headers.clone_from(&request.headers);
+                    self.body = serde_json::from_slice(&request.body).unwrap_or_default();
                 }
                 Action::Open { conn, .. } => self.conn = *conn,
                 _ => {}

@@ -8,7 +8,7 @@ use crate::dialect::{line, read};
 use crate::model::fact::{Expiry, ExpiryEvent};
 use crate::model::happening::{AttachmentState, Card, CardAction, Part, Presence, Side, Source};
 use crate::model::record::{HttpRequest, HttpResponse};
-use crate::model::{DialectId, Direction, Draft, Happening, Kind, Message, SessionId};
+use crate::model::{DialectId, Direction, Draft, Flags, Happening, Kind, Message, SessionId};
 
 fn told(direction: Direction, frame: Value) -> Vec<Happening> {
     let mut out = Vec::new();
@@ -98,11 +98,80 @@ fn rich_content_is_read_piece_by_piece() {
     };
     assert_eq!(parts[2], Part::Carousel(vec![card]));
     assert!(matches!(&parts[3], Part::Attachment(a) if a.id == "b" && a.size == Some(3) && a.name == "f"));
-    for (n, kind, whole) in
-        [(4, "DatePicker", &content[4]), (5, "Hologram", &content[5]), (6, "Card", &content[6]), (7, "", &content[7])]
-    {
+    for (n, kind, whole) in [(5, "Hologram", &content[5]), (6, "Card", &content[6]), (7, "", &content[7])] {
         assert_eq!(parts[n], Part::Other { kind: kind.into(), json: whole.clone() });
     }
+}
+
+#[test]
+fn pickers_and_forms_are_offers() {
+    let content = json!([
+        {"contentType":"DatePicker","datePicker":{"title":"Slots","subtitle":"s","imageUrl":"i",
+            "dateMinimum":"2026-02-01T00:00:00.000Z","dateMaximum":"soon",
+            "availableTimes":[{"dateTime":"2026-02-01T10:00:00.000Z","duration":1800},{"dateTime":"odd"}]}},
+        {"contentType":"ListPicker","listPicker":{"id":"l","receivedMessage":{"title":"Choose","header":"h"},
+            "replyMessage":{"subtitle":"Chosen"},
+            "sections":[{"title":"A","multipleSelection":true,"items":[{"id":"1","title":"One","subtitle":"x"}]}]}},
+        {"contentType":"Form","form":{"cannedResponseId":"c","introduction":{"title":"Hi","buttonText":"Go"},
+            "showSummary":true,"formPages":[{"title":"P","subtitle":"","pageComponents":[
+                {"formComponentType":"Input","input":{"id":"n","title":"Name","isRequired":true,"isMultipleLine":false,
+                    "keyboardType":"Email","autoCompleteType":"Name"}},
+                {"formComponentType":"WheelPicker","wheelPicker":{"id":"w","items":[{"id":"1","title":"One","value":1}]}},
+                {"formComponentType":"Slider"}]}]}},
+        {"contentType":"ListPicker","listPicker":{"sections":"none"}},
+    ]);
+    let frame = push(json!({"id":"i","type":"Structured","direction":"Outbound","content":content}));
+    // The last one is broken, and the rest is not odd.
+    let mut p = Play::ready();
+    p.arrives(frame.clone());
+    assert!(p.seen.flags.has(Flags::MALFORMED) && !p.seen.flags.has(Flags::UNKNOWN));
+    let out = told(Direction::Received, frame);
+    let parts = &said(&out).parts;
+    let Part::Date(date) = &parts[0] else { panic!("{parts:?}") };
+    assert_eq!((date.slots.len(), date.slots[0].secs, date.slots[1].at), (2, Some(1800), None));
+    assert!(date.min.is_some() && date.max.is_none());
+    let Part::List(list) = &parts[1] else { panic!("{parts:?}") };
+    assert_eq!((list.prompt.title.as_str(), list.reply.subtitle.as_str()), ("Choose", "Chosen"));
+    assert!(list.sections[0].multiple && list.sections[0].items[0].title == "One");
+    let Part::Form(form) = &parts[2] else { panic!("{parts:?}") };
+    let titles: Vec<_> = form.pages[0].fields.iter().map(|f| (f.title(), f.is_required())).collect();
+    assert_eq!(titles, [("Name", true), ("w", false), ("Slider", false)]);
+    assert!(matches!(&parts[3], Part::Other { kind, .. } if kind == "ListPicker"));
+}
+
+#[test]
+fn an_answer_to_a_picker_names_what_it_answers() {
+    let button = |kind: &str, payload: &str, to: Option<&str>| {
+        let mut b = json!({"type":kind,"text":payload.to_uppercase(),"payload":payload});
+        if let Some(to) = to {
+            b["originatingMessageId"] = to.into();
+        }
+        json!({"contentType":"ButtonResponse","buttonResponse":b})
+    };
+    let chosen = |content, parent: Option<&str>| {
+        let metadata = parent.map(|p| json!({"parentMessageId":p,"authenticated":"true"})).unwrap_or(json!({}));
+        let body = json!({"id":"i","type":"Structured","direction":"Inbound","content":content,"metadata":metadata});
+        let out = told(Direction::Received, push(body));
+        assert_eq!(said(&out).authenticated, parent.is_some());
+        match &said(&out).parts[..] {
+            [Part::Chosen(c)] => c.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let web = chosen(json!([button("DatePicker", "t", None)]), Some("m1"));
+    assert_eq!((web.kind.as_str(), web.to.as_deref(), web.choices.len()), ("DatePicker", Some("m1"), 1));
+    let sdk = chosen(json!([button("DatePicker", "t", Some("m2"))]), None);
+    assert_eq!(sdk.to.as_deref(), Some("m2"));
+    let list =
+        chosen(json!([button("ListPicker", "a", Some("m3")), button("ListPicker", "b", Some("m3"))]), Some("m3"));
+    assert_eq!(list.choices.iter().map(|(_, c)| c.payload.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    let response = json!([{"id":"n","component":{"contentType":"ButtonResponse",
+        "buttonResponse":{"type":"Form","text":"Ada","payload":"Ada"}}}]);
+    let form =
+        json!([{"contentType":"Form","form":{"originatingMessageId":"m4","cannedResponseId":"c","response":response}}]);
+    let form = chosen(form, None);
+    assert_eq!((form.kind.as_str(), form.to.as_deref()), ("Form", Some("m4")));
+    assert_eq!((form.choices[0].0.as_str(), form.choices[0].1.text.as_str()), ("n", "Ada"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::dialect::Button;
+use crate::model::rich::{Choice, Picked, Way};
 use crate::model::{Flags, SecretKind};
 
 #[test]
@@ -85,6 +86,55 @@ fn buttons_are_pressed_in_all_three_forms() {
     assert_eq!(press(Button::QuickReply), form("Structured", "Yes", "QuickReply"));
     assert_eq!(press(Button::QuickReplyAsText), form("Text", "", "QuickReply"));
     assert_eq!(press(Button::Postback), form("Structured", "Yes", "Button"));
+}
+
+#[test]
+fn pickers_and_forms_are_answered_as_the_vendors_clients_do() {
+    let choice = |text: &str, payload: &str| Choice { text: text.into(), payload: payload.into() };
+    let sent = |way, picked| {
+        let mut p = Play::ready();
+        p.wish(Wish::Pick { tracing: "m1".into(), to: "o1".into(), way, picked });
+        let text = p.actions.iter().find_map(|a| match a {
+            Action::Text { text, .. } => Some(serde_json::from_str::<Value>(text).unwrap()["message"].clone()),
+            _ => None,
+        });
+        p.did("m1 sent");
+        text.unwrap()
+    };
+    let button = |kind: &str, text: &str, payload: &str, named: bool| {
+        let mut b = json!({"type":kind,"text":text,"payload":payload});
+        if named {
+            b["originatingMessageId"] = "o1".into();
+        }
+        json!({"contentType":"ButtonResponse","buttonResponse":b})
+    };
+    let metadata = json!({"customMessageId":"m1","parentMessageId":"o1"});
+    let date = || Picked::Date(choice("Ten", "2026-02-01T10:00:00.000Z"));
+    let content = |named| json!([button("DatePicker", "Ten", "2026-02-01T10:00:00.000Z", named)]);
+    assert_eq!(sent(Way::Messenger, date()), json!({"type":"Structured","content":content(false),"metadata":metadata}));
+    assert_eq!(
+        sent(Way::Sdk, date()),
+        json!({"type":"Structured","text":"Ten","content":content(true),"metadata":{"customMessageId":"m1"}})
+    );
+    let list = Picked::List { text: "Mine".into(), chosen: vec![choice("A", "a"), choice("B", "b")] };
+    let content = json!([button("ListPicker", "A", "a", true), button("ListPicker", "B", "b", true)]);
+    assert_eq!(
+        sent(Way::Messenger, list),
+        json!({"type":"Structured","text":"Mine","content":content,"metadata":metadata})
+    );
+    let response = vec![("n".to_owned(), choice("Ada", "Ada"))];
+    let form = Picked::Form { text: String::new(), canned: "c".into(), response };
+    let value = json!({"id":"n","component":{"contentType":"ButtonResponse","buttonResponse":{"type":"Form","text":"Ada","payload":"Ada"}}});
+    let content =
+        json!([{"contentType":"Form","form":{"originatingMessageId":"o1","cannedResponseId":"c","response":[value]}}]);
+    assert_eq!(
+        sent(Way::Messenger, form),
+        json!({"type":"Structured","text":"","content":content,"metadata":{"customMessageId":"m1"}})
+    );
+    // As any other message, not before the session is ready.
+    let mut p = Play::new();
+    p.wish(Wish::Pick { tracing: "m1".into(), to: String::new(), way: Way::Messenger, picked: date() });
+    p.does(&["m1 not sent: the session is new"]);
 }
 
 #[test]

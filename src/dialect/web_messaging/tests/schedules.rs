@@ -88,6 +88,7 @@ impl Run {
             environment: env,
             token: Secret::from(TOKEN),
             resumed: chance.up_to(5) == 0,
+            login: None,
             seed: chance.number(),
         };
         Self {

@@ -177,9 +177,110 @@ shape! {
         carousel: Carousel<'a> = "carousel",
         // Kept as they are: shown as received.
         generic: Raw<'a> = "template" | "generic",
-        date_picker: Raw<'a> = "datePicker",
-        list_picker: Raw<'a> = "listPicker",
-        form: Raw<'a> = "form",
+        date_picker: DatePicker<'a> = "datePicker",
+        list_picker: ListPicker<'a> = "listPicker",
+        form: Form<'a> = "form",
+    }
+
+    DatePicker {
+        id: Str<'a> = "id",
+        title: Str<'a> = "title",
+        subtitle: Str<'a> = "subtitle",
+        image: Str<'a> = "imageUrl",
+        min: Str<'a> = "dateMinimum",
+        max: Str<'a> = "dateMaximum",
+        times: List<AvailableTime<'a>> = "availableTimes",
+        format: Str<'a> = "dateDisplayFormat",
+        location: Raw<'a> = "location",
+    }
+
+    AvailableTime {
+        time: Str<'a> = "dateTime",
+        /// Seconds.
+        duration: Int = "duration",
+    }
+
+    ListPicker {
+        id: Str<'a> = "id",
+        received: Prompt<'a> = "receivedMessage",
+        reply: Prompt<'a> = "replyMessage",
+        sections: List<ListSection<'a>> = "sections",
+    }
+
+    ListSection {
+        title: Str<'a> = "title",
+        multiple: Bool = "multipleSelection",
+        items: List<ListItem<'a>> = "items",
+    }
+
+    /// Of a list picker or of a wheel.
+    ListItem {
+        id: Str<'a> = "id",
+        title: Str<'a> = "title",
+        subtitle: Str<'a> = "subtitle",
+        image: Str<'a> = "imageUrl",
+        value: Raw<'a> = "value",
+    }
+
+    Prompt {
+        header: Raw<'a> = "header",
+        title: Str<'a> = "title",
+        subtitle: Str<'a> = "subtitle",
+        button: Raw<'a> = "buttonLabel" | "buttonText",
+        image: Str<'a> = "imageUrl",
+    }
+
+    /// An offer has pages, an answer a response.
+    Form {
+        canned: Str<'a> = "cannedResponseId",
+        originating_message: Str<'a> = "originatingMessageId",
+        received: Prompt<'a> = "receivedMessage",
+        reply: Prompt<'a> = "replyMessage",
+        introduction: Prompt<'a> = "introduction",
+        pages: List<FormPage<'a>> = "formPages",
+        summary: Bool = "showSummary",
+        response: List<FormResponse<'a>> = "response",
+        id: Raw<'a> = "id",
+    }
+
+    FormPage {
+        title: Str<'a> = "title",
+        subtitle: Str<'a> = "subtitle",
+        components: List<PageComponent<'a>> = "pageComponents",
+    }
+
+    PageComponent {
+        kind: Str<'a> = "formComponentType",
+        date_picker: DatePicker<'a> = "datePicker",
+        list_picker: ListPicker<'a> = "listPicker",
+        wheel_picker: WheelPicker<'a> = "wheelPicker",
+        input: Input<'a> = "input",
+    }
+
+    WheelPicker {
+        id: Str<'a> = "id",
+        items: List<ListItem<'a>> = "items",
+    }
+
+    Input {
+        id: Str<'a> = "id",
+        title: Str<'a> = "title",
+        subtitle: Str<'a> = "subtitle",
+        hint: Str<'a> = "placeholderText",
+        required: Bool = "isRequired",
+        multiline: Bool = "isMultipleLine",
+        keyboard: Raw<'a> = "keyboardType",
+        auto_complete: Raw<'a> = "autoCompleteType",
+    }
+
+    FormResponse {
+        id: Str<'a> = "id",
+        component: FormComponent<'a> = "component",
+    }
+
+    FormComponent {
+        kind: Str<'a> = "contentType",
+        button_response: ButtonResponse<'a> = "buttonResponse",
     }
 
     Attachment {
@@ -206,7 +307,7 @@ shape! {
         kind: Str<'a> = "type",
         text: Str<'a> = "text",
         payload: Str<'a> = "payload",
-        originating_message: Raw<'a> = "originatingMessageId",
+        originating_message: Str<'a> = "originatingMessageId",
         message_type: Raw<'a> = "messageType",
     }
 
@@ -253,6 +354,10 @@ pub struct Metadata<'a> {
     pub custom_message_id: Str<'a>,
     pub duration_seconds: Int,
     pub expiration_date: Int,
+    /// The message that an answer to a picker is for.
+    pub parent_message: Str<'a>,
+    /// The guest has signed in.
+    pub authenticated: Bool,
     wrong: bool,
 }
 
@@ -262,6 +367,7 @@ impl Audited for Metadata<'_> {
         self.duration_seconds.audit(audit);
         self.expiration_date.audit(audit);
         self.read_only.audit(audit);
+        self.authenticated.audit(audit);
     }
 }
 
@@ -278,6 +384,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Metadata<'a> {
                 while let Some(key) = map.next_key::<Str<'de>>()? {
                     match key.or_empty() {
                         "readOnly" => m.read_only = map.next_value()?,
+                        "parentMessageId" => m.parent_message = map.next_value()?,
+                        "authenticated" => m.authenticated = map.next_value()?,
                         "customMessageId" => m.custom_message_id = map.next_value()?,
                         "durationSeconds" => m.duration_seconds = map.next_value()?,
                         "expirationDate" => m.expiration_date = map.next_value()?,

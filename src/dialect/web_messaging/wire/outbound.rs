@@ -6,6 +6,7 @@ use std::fmt;
 
 use super::inbound::ChannelMetadata;
 use super::lenient::{Audit, Audited, Bool, Int, Raw, Str, otherwise_wrong, shape};
+use crate::model::rich::Choice;
 
 /// Any request. Members that are none are left out.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -17,6 +18,8 @@ pub struct Request<'a> {
     pub deployment_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_new: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<Data<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub close_all_connections: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -43,6 +46,18 @@ impl Request<'_> {
     }
 }
 
+/// Of configureAuthenticatedSession. The `code` is the platform's JWT.
+#[derive(Clone, Serialize)]
+pub struct Data<'a> {
+    pub code: &'a str,
+}
+
+impl fmt::Debug for Data<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Data(…)")
+    }
+}
+
 /// The `message` of onMessage and echo.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Say<'a> {
@@ -65,6 +80,15 @@ pub struct Say<'a> {
 #[serde(rename_all = "camelCase")]
 pub struct Metadata<'a> {
     pub custom_message_id: &'a str,
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent<'a>>,
+}
+
+/// Names the message that an answer is for.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Parent<'a> {
+    pub parent_message_id: &'a str,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -76,6 +100,9 @@ pub enum Piece<'a> {
     #[serde(rename_all = "camelCase")]
     ButtonResponse {
         button_response: Pressed<'a>,
+    },
+    Form {
+        form: FormAnswer<'a>,
     },
 }
 
@@ -90,6 +117,45 @@ pub struct Pressed<'a> {
     pub kind: &'static str,
     pub text: &'a str,
     pub payload: &'a str,
+    /// The message that made the offer.
+    #[serde(rename = "originatingMessageId", skip_serializing_if = "Option::is_none")]
+    pub to: Option<&'a str>,
+}
+
+impl<'a> Pressed<'a> {
+    pub fn new(kind: &'static str, text: &'a str, payload: &'a str) -> Self {
+        Self { kind, text, payload, to: None }
+    }
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FormAnswer<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub originating_message_id: Option<&'a str>,
+    pub canned_response_id: &'a str,
+    pub response: Vec<FormValue<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct FormValue<'a> {
+    pub id: &'a str,
+    pub component: Valued<'a>,
+}
+
+/// The value of a field, in the form of a button.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Valued<'a> {
+    content_type: &'static str,
+    button_response: Pressed<'a>,
+}
+
+impl<'a> Valued<'a> {
+    pub fn of(choice: &'a Choice) -> Self {
+        let button_response = Pressed::new("Form", &choice.text, &choice.payload);
+        Self { content_type: "ButtonResponse", button_response }
+    }
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -134,6 +200,7 @@ shape! {
         file_name: Str<'a> = "fileName",
         file_type: Str<'a> = "fileType",
         file_size: Int = "fileSize",
+        data: Raw<'a> = "data",
         message: super::inbound::Message<'a> = "message",
         channel: AskedChannel<'a> = "channel",
     }

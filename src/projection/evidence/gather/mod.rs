@@ -112,6 +112,14 @@ pub fn frame(own: &Evidence, scene: &Scene<'_>, error: &FrameError) -> Gathered 
         g.number("limit.message_bytes", f64::from(start.limits.message_bytes), 0);
     }
     socket(&mut g, own, scene);
+    // It is the JWT of a guest who has signed in that such a frame is about, not what the socket was opened with.
+    if error.code == 401
+        && let Some(known) = own.tokens.newest(&["guest-auth"], record.at)
+    {
+        let span = Span { sent: scene.now(), end: scene.now() };
+        token(&mut g, "token", own, scene.common, known.name, span, known_skew(scene.view));
+        g.token = Some(known.name);
+    }
     g
 }
 

@@ -262,6 +262,17 @@ const TABLE: &[Case] = &[
     ("platform-error", WebMessaging, |s| { socket_message(s); s.frame_error(5000, "unexpected"); }),
     ("frames-too-fast", WebMessaging, |s| { socket_message(s); for _ in 0..5 { s.sent(json!({"action": "onMessage", "message": {"type": "Text", "text": "x"}})); } s.frame_error(429, "too many"); }),
     ("frames-limited", WebMessaging, |s| { socket_message(s); s.frame_error(4029, "too many"); }),
+    // Guests who sign in
+    ("guest-auth-off", WebMessaging, |s| { socket_message(s); s.frame_error(403, "Authentication is not enabled for this deployment"); }),
+    ("guest-auth-off", WebMessaging, |s| { s.request_with("POST", "/api/v2/webdeployments/token/oauthcodegrantjwtexchange", &[], json!({}), "sign-in").error(403, "bad.request", "Authentication is not enabled for this deployment"); }),
+    ("step-up-off", WebMessaging, |s| { socket_message(s); s.frame_error(403, "Session upgrade is not allowed for this deployment"); }),
+    ("guest-auth-expired", WebMessaging, |s| { s.token("guest-auth", "[jwt#1]", ExpiryEvent::Started, 60); socket_message(s); s.wait(65_000).frame_error(401, "User is unauthorized"); }),
+    ("guest-auth-refused", WebMessaging, |s| { s.token("guest-auth", "[jwt#1]", ExpiryEvent::Started, 60); socket_message(s); s.wait(5_000).frame_error(401, "User is unauthorized"); }),
+    ("guest-not-authenticated", WebMessaging, |s| { s.token("guest-auth", "[jwt#1]", ExpiryEvent::Started, 60).token("guest-auth", "[jwt#1]", ExpiryEvent::Corrupted, 60); socket_message(s); s.frame_error(401, "User is unauthorized"); }),
+    ("guest-code-used", WebMessaging, |s| { s.request_with("POST", "/api/v2/webdeployments/token/oauthcodegrantjwtexchange", &[], json!({}), "sign-in").error(400, "bad.request", "invalid_grant: the authorization code was used before"); }),
+    ("guest-code-refused", WebMessaging, |s| { s.request_with("POST", "/api/v2/webdeployments/token/oauthcodegrantjwtexchange", &[], json!({}), "sign-in").error(400, "bad.request", "invalid_grant: codeVerifier does not fit"); }),
+    ("guest-refresh-dead", WebMessaging, |s| { s.request_with("POST", "/api/v2/webdeployments/token/refresh", &[], json!({"refreshToken": "[refresh-token#1]"}), "sign-in refresh").error(401, "bad.request", "The supplied token has expired"); }),
+    ("guest-sign-in-again", WebMessaging, |s| { s.fault("guest-must-sign-in", "the guest has to sign in again: there is no refresh token."); }),
     ("guest-jwt-expired", WebMessaging, |s| { s.token("guest-jwt", "[jwt#1]", ExpiryEvent::Started, 60).wait(65_000).request_with("GET", "/api/v2/webmessaging/messages", &[("authorization", "Bearer [jwt#1]")], Value::Null, "history").error(401, "", "Unauthorized"); }),
     ("guest-jwt-refused", WebMessaging, |s| { s.token("guest-jwt", "[jwt#1]", ExpiryEvent::Started, 60).wait(5_000).request_with("GET", "/api/v2/webmessaging/messages", &[("authorization", "Bearer [jwt#1]")], Value::Null, "history").error(401, "", "Unauthorized"); }),
 ];
