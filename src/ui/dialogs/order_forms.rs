@@ -375,7 +375,7 @@ pub const FORMS: &[OrderForm] = &[
         "socket_closing",
         "Announce maintenance",
         "Notification sockets are told that they close, and then are closed.",
-        &[f("seconds", "In seconds", K::Number(0, 3600, 60))],
+        &[f("seconds", "In seconds", K::Number(60, 0, 3600))],
     ),
     order(
         "Notifications",
@@ -424,7 +424,7 @@ pub const FORMS: &[OrderForm] = &[
         "late_snapshots",
         "Delay snapshots",
         "The next states of conversations come late; newer ones overtake them.",
-        &[COUNT, f("millis", "Milliseconds", K::Number(0, 600_000, 2000))],
+        &[COUNT, f("millis", "Milliseconds", K::Number(2000, 0, 600_000))],
     ),
     order(
         "Deployment",
