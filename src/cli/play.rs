@@ -280,7 +280,7 @@ impl Player<'_> {
         match (found.ok_or_else(none)?, &answer.fails) {
             ((to, Ok(picked)), None) => {
                 let way = answer.way();
-                self.send(|tracing| Wish::Pick { tracing, to, way, picked })?;
+                self.send(|tracing| Wish::Pick { tracing, to, way, picked: Box::new(picked) })?;
                 self.delivered()
             }
             ((_, Ok(_)), Some(part)) => {

@@ -260,7 +260,7 @@ pub enum Wish {
         /// The message that made the offer; may be empty, where nothing names it.
         to: String,
         way: Way,
-        picked: Picked,
+        picked: Box<Picked>,
     },
     Typing {
         tracing: String,

@@ -129,10 +129,10 @@ fn configure(state: &mut State, r: &Request) -> Result<(), No> {
     if let Some(id) = known {
         count_configure(state, id, r.now)?;
     }
-    if let Some(session) = known.and_then(|id| state.sessions.get_mut(&id)) {
-        if want.deployment_id.as_deref().is_some_and(|d| !d.is_empty() && d != session.deployment_id) {
-            return Err(No::bad("The token belongs to a session of another deployment than deploymentId names"));
-        }
+    if let Some(session) = known.and_then(|id| state.sessions.get(&id))
+        && want.deployment_id.as_deref().is_some_and(|d| !d.is_empty() && d != session.deployment_id)
+    {
+        return Err(No::bad("The token belongs to a session of another deployment than deploymentId names"));
     }
     deployment_of(state, want.deployment_id.as_deref())?;
     if known.and_then(|id| state.sessions.get(&id)).is_some_and(|s| s.member.is_some()) {

@@ -466,7 +466,7 @@ fn played(scenario: &str) -> (Option<i32>, String) {
 #[test]
 fn a_script_that_asks_for_what_nobody_has_is_refused_before_anything_is_played() {
     for (step, part) in [
-        ("clock: nosuch expire", "it has guest-jwt, session-idle, link:ID"),
+        ("clock: nosuch expire", "it has guest-jwt, guest-auth, session-idle, link:ID"),
         ("do: heartbeat", "the flow web-messaging has no “heartbeat”"),
         ("profile: {a: 1}", "no “profile”"),
         ("send: {text: x, form: token-in-body}", "no “form”"),

@@ -145,13 +145,12 @@ impl WebMessaging {
         let Some(held) = self.auth.keeper.live(cx.at) else { return };
         let (number, token) = (held.number, held.token.clone());
         match self.auth.next.take() {
+            // The socket may have gone meanwhile: then the next one begins anew.
+            Some(Next::Configure { .. }) if self.socket != super::Socket::Open => {}
             Some(Next::Configure { start_new, step_up }) => {
-                // The socket may have gone meanwhile: then the next one begins anew.
-                if self.socket == super::Socket::Open && (step_up || !self.state.is_ended()) {
-                    let data = Some(Data { code: token.expose() });
-                    let beyond = Request { start_new: Some(start_new), data, ..Request::default() };
-                    self.ask(cx, Ask::Configure { start_new, auth: Some(number), step_up }, beyond);
-                }
+                let data = Some(Data { code: token.expose() });
+                let beyond = Request { start_new: Some(start_new), data, ..Request::default() };
+                self.ask(cx, Ask::Configure { start_new, auth: Some(number), step_up }, beyond);
             }
             Some(Next::Revoke { again }) => {
                 let authorization = ("Authorization".to_owned(), format!("bearer {}", token.expose()));

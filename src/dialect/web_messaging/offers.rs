@@ -132,7 +132,7 @@ pub(super) fn say(wish: &Wish) -> Option<(Say<'_>, Option<Parent<'_>>)> {
     let piece = |pressed| Piece::ButtonResponse { button_response: pressed };
     let structured = |text, content| Say { kind: Some("Structured"), text, content, ..Say::default() };
     let parent = named.map(|parent_message_id| Parent { parent_message_id });
-    Some(match picked {
+    Some(match picked.as_ref() {
         Picked::Date(choice) if *way == Way::Sdk => {
             (structured(Some(choice.text.as_str()), vec![piece(press_of("DatePicker", choice, named))]), None)
         }

@@ -359,6 +359,10 @@ impl EndsFold {
         let (Some(session), Some(conversation)) = (session, conversation) else { return };
         let paired = self.place_of(ends, session, &conversation);
         if let Some(place) = paired {
+            // Where ids join the two, the id of this one comes, too.
+            if self.at(ends, place).is_some_and(|p| p.proof.is_certain()) {
+                return;
+            }
             self.merge_alike(of_guest, of_agent);
             return self.with(ends, place, |p| p.proof.same_texts += 1);
         }
@@ -387,6 +391,10 @@ impl EndsFold {
     fn place_of(&self, ends: &Ends, guest: SessionId, conversation: &str) -> Option<usize> {
         let found = ends.pairs.iter().rposition(|p| p.guest == guest && p.conversation == conversation)?;
         Some(found + self.dropped)
+    }
+
+    fn at<'a>(&self, ends: &'a Ends, place: usize) -> Option<&'a Arc<Pair>> {
+        place.checked_sub(self.dropped).and_then(|at| ends.pairs.get(at))
     }
 
     fn with(&self, ends: &mut Arc<Ends>, place: usize, deed: impl FnOnce(&mut Pair)) {
@@ -499,7 +507,7 @@ impl EndsFold {
 
     /// Both halves of this journey are shown already.
     fn shown_joint(&self, ends: &Ends, place: usize, number: u64) -> bool {
-        let pair = place.checked_sub(self.dropped).and_then(|at| ends.pairs.get(at));
+        let pair = self.at(ends, place);
         pair.and_then(|p| p.journeys.binary_search_by_key(&number, |j| j.number).ok().and_then(|n| p.journeys.get(n)))
             .is_some_and(|j| j.guest.is_some() && !j.agents.is_empty())
     }

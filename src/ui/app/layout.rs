@@ -329,7 +329,9 @@ fn one(
             .corner_radius(radius::NORMAL)
             .inner_margin(Margin::same(8))
             .outer_margin(Margin { top: 6, ..Margin::ZERO });
-        let room = ui.available_height() * 0.6;
+        // In a low window the answer to a picker needs more than its share.
+        let height = ui.available_height();
+        let room = (height * 0.6).max((height - 24.0).min(140.0));
         Panel::bottom(("composer", view.id.0))
             .frame(frame)
             .resizable(false)

@@ -134,7 +134,7 @@ impl Composer {
         let draft = form.picks.get(&to).cloned().unwrap_or_default();
         let way = if matches!(offer, rich::Offer::Date(_)) { form.way } else { rich::Way::default() };
         match offer.answer(&draft, |at| pick::label(at, self.utc)) {
-            Ok(picked) => Ok(Wish::Pick { tracing, to, way, picked }),
+            Ok(picked) => Ok(Wish::Pick { tracing, to, way, picked: Box::new(picked) }),
             Err(faults) => {
                 let title = "The answer does not fit the offer; nothing was sent";
                 let report = Report::new("not-offered", title, faults.join(" "));

@@ -251,7 +251,7 @@ fn field(ui: &mut Ui, field: &Field, draft: &mut Draft) {
             }
             Field::Date(date) => {
                 let mut text = draft.first(id).to_owned();
-                let bound = |at: Option<Wall>| at.map(|at| format::day_of(at)).unwrap_or_else(|| "…".to_owned());
+                let bound = |at: Option<Wall>| at.map_or_else(|| "…".to_owned(), format::day_of);
                 let hint = match (date.min, date.max) {
                     (None, None) => "2026-01-31".to_owned(),
                     (min, max) => format!("{} to {}", bound(min), bound(max)),

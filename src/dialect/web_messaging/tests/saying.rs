@@ -93,7 +93,7 @@ fn pickers_and_forms_are_answered_as_the_vendors_clients_do() {
     let choice = |text: &str, payload: &str| Choice { text: text.into(), payload: payload.into() };
     let sent = |way, picked| {
         let mut p = Play::ready();
-        p.wish(Wish::Pick { tracing: "m1".into(), to: "o1".into(), way, picked });
+        p.wish(Wish::Pick { tracing: "m1".into(), to: "o1".into(), way, picked: Box::new(picked) });
         let text = p.actions.iter().find_map(|a| match a {
             Action::Text { text, .. } => Some(serde_json::from_str::<Value>(text).unwrap()["message"].clone()),
             _ => None,
@@ -133,7 +133,7 @@ fn pickers_and_forms_are_answered_as_the_vendors_clients_do() {
     );
     // As any other message, not before the session is ready.
     let mut p = Play::new();
-    p.wish(Wish::Pick { tracing: "m1".into(), to: String::new(), way: Way::Messenger, picked: date() });
+    p.wish(Wish::Pick { tracing: "m1".into(), to: String::new(), way: Way::Messenger, picked: Box::new(date()) });
     p.does(&["m1 not sent: the session is new"]);
 }
 
