@@ -2,6 +2,7 @@
 //!
 //! The window is handed in by `main`, so that this room and `ui` need not know each other.
 
+mod desk;
 mod doctor;
 mod first_light;
 mod has;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::desk;
 use super::headless::Headless;
 use super::out::{Ended, Out};
 use super::script::{Connect, Scenario};
@@ -58,12 +59,18 @@ impl Stage<'_> {
             ..SessionSpec::default()
         };
         let reader = Reader::attach(&self.headless.writer().opened())?;
+        let mut agents = Vec::new();
+        for (n, form) in [&scenario.agent, &scenario.agent2].into_iter().flatten().enumerate() {
+            agents.push(desk::open(self.headless, &spec.environment, (n + 1, form), CONNECT)?);
+            writeln!(out, "  ok    agent {} ready", n + 1)?;
+        }
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
         let opened = self.opened(out, session, scenario.connect);
         let mut player = Player {
             headless: self.headless,
             clock: self.clock.clone(),
             session,
+            agents: agents.clone(),
             heard: HashSet::new(),
             limit: self.limit,
             reader,
@@ -77,6 +84,9 @@ impl Stage<'_> {
         let result = opened.and_then(|()| scenario.steps.iter().try_for_each(|step| player.step(out, &step.value)));
         // Each scenario has its own session; a failed one is closed as well.
         player.headless.end(session)?;
+        for agent in agents {
+            player.headless.end(agent)?;
+        }
         result?;
         // What was refused so late that no step has told it.
         player.look()?;
@@ -138,6 +148,7 @@ struct Player<'a> {
     headless: &'a Headless,
     clock: Option<Arc<SteppedClock>>,
     session: SessionId,
+    agents: Vec<SessionId>,
     /// Keys of the replies that an earlier step took or passed over.
     heard: HashSet<String>,
     limit: Duration,
@@ -204,6 +215,11 @@ impl Player<'_> {
             Step::Record(filter) => self.record(filter),
             Step::Count(n, filter) => self.count(*n, filter),
             Step::Why(cause) => self.why(cause),
+            Step::Agent(which, step) => {
+                let (headless, limit) = (self.headless, self.limit);
+                desk::AtDesk { headless, agents: &self.agents, which: *which, limit }.take(step)
+            }
+            Step::Ends(step) => desk::ends(self.headless, self.session, step, self.limit),
             // Told by the caller.
             Step::Pass(_) | Step::Point(_) => Ok(()),
         }
@@ -344,7 +360,7 @@ impl Player<'_> {
             match record.kind {
                 Kind::HttpRequest => self.calls += 1,
                 Kind::HttpResponse | Kind::HttpFailed => self.calls -= 1,
-                Kind::Fault if record.session == self.session => {
+                Kind::Fault if record.session == self.session || self.agents.contains(&record.session) => {
                     if let Some(Fact::Fault(report)) = record.fact()
                         && REFUSALS.contains(&report.code.as_str())
                     {
@@ -435,7 +451,7 @@ impl Player<'_> {
     }
 
     fn is_mine(&self, record: &Record) -> bool {
-        record.session == self.session || record.session == SessionId::NONE
+        record.session == self.session || record.session == SessionId::NONE || self.agents.contains(&record.session)
     }
 
     /// Something that failed is explained by this cause before all others.

@@ -39,6 +39,7 @@ use serde_saphyr::{Location, Spanned};
 
 use super::has;
 use super::step::Step;
+use crate::model::agents::AgentForm;
 use crate::model::flows::GuestForm;
 use crate::model::{DialectId, Environment, Report};
 use crate::projection::knowledge::Knowledge;
@@ -143,6 +144,9 @@ pub struct Scenario {
     pub settings: Option<Value>,
     /// Whether the session is opened at the begin, and what is waited for then.
     pub connect: Connect,
+    /// Agents of the scenario, who sign in before the guest comes. `{}` is enough for the sandbox's first one.
+    pub agent: Option<AgentForm>,
+    pub agent2: Option<AgentForm>,
     pub steps: Vec<Spanned<Step>>,
 }
 
@@ -203,11 +207,23 @@ pub fn parse_script_knowing(text: &str, file: &str, knowledge: &Knowledge) -> Re
     let script: Script = serde_saphyr::from_str(text).map_err(|e| malformed("script", file, &e))?;
     for (_, scenario) in &script.scenarios.0 {
         for step in &scenario.steps {
-            let outcome = has::check(scenario.flow, &step.value).and_then(|()| check_cause(&step.value, knowledge));
+            let outcome = has::check(scenario.flow, &step.value)
+                .and_then(|()| check_cause(&step.value, knowledge))
+                .and_then(|()| check_agent(&step.value, scenario));
             outcome.map_err(|why| refused("script", file, &place(&step.referenced), &why))?;
         }
     }
     Ok(script)
+}
+
+fn check_agent(step: &Step, scenario: &Scenario) -> Result<(), String> {
+    match step {
+        Step::Agent(0, _) | Step::Ends(_) if scenario.agent.is_none() => {
+            Err("the scenario has no agent: give it “agent: {on_queue: true, auto_answer: true}”".to_owned())
+        }
+        Step::Agent(1, _) if scenario.agent2.is_none() => Err("the scenario has no agent2".to_owned()),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a cause that nobody knows, and offers those whose names are like it.

@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::desk::{AgentStep, EndsStep};
 use super::duration_secs;
 use super::script::{Pattern, Text};
 use crate::capture::Filter;
@@ -52,6 +53,10 @@ pub enum Step {
     Count(usize, Box<Filter>),
     /// Something that failed is explained by this cause, before all others. The explanation is printed.
     Why(String),
+    /// What an agent of the scenario does or hears: its place, and what.
+    Agent(usize, AgentStep),
+    /// What both ends of the guest's conversation must come to.
+    Ends(EndsStep),
     /// Printed, to tell what follows.
     Point(String),
 }
@@ -65,7 +70,7 @@ const LONGEST_PASS: Duration = Duration::from_secs(72 * 3600);
 
 /// Names of all steps, for whoever mistypes one.
 const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, fate, order, pass, jump, do, profile, \
-                     request, clock, state, record, count, why, point";
+                     request, clock, state, record, count, why, agent, agent2, ends, point";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,7 +81,10 @@ impl fmt::Display for Step {
             Self::Send { text, form: None } => write!(f, "send: {text}"),
             Self::Send { text, form: Some(form) } => write!(f, "send: {text}, {}", form.title()),
             Self::Fate { word, part } => write!(f, "fate: {word} {part}"),
-            Self::Order(order) => write!(f, "order: {}", serde_json::to_string(order).unwrap_or_default()),
+            Self::Order(order) => write!(f, "order: {}", order_text(order)),
+            Self::Agent(0, step) => write!(f, "agent: {step}"),
+            Self::Agent(n, step) => write!(f, "agent{}: {step}", n + 1),
+            Self::Ends(step) => write!(f, "ends: {step}"),
             Self::Pass(time) => write!(f, "pass: {} s", time.as_secs()),
             Self::Jump(time) => write!(f, "jump: {} s", time.as_secs()),
             Self::Do(_, name) => write!(f, "do: {name}"),
@@ -87,6 +95,16 @@ impl fmt::Display for Step {
             Self::Point(text) => f.write_str(text),
         }
     }
+}
+
+/// As it is written in a script. A member of JSON by the name of a token would be taken for one, and be replaced.
+fn order_text(order: &Order) -> String {
+    let all = serde_json::to_value(order).unwrap_or_default();
+    let members = all.as_object().into_iter().flatten().filter(|(_, v)| !v.is_null());
+    let text = |v: &Value| v.as_str().map_or_else(|| v.to_string(), str::to_owned);
+    let mut parts: Vec<String> = members.map(|(name, v)| format!("{name} {}", text(v))).collect();
+    parts.sort_by_key(|p| !p.starts_with("do "));
+    parts.join(", ")
 }
 
 impl<'de> Deserialize<'de> for Step {
@@ -111,6 +129,8 @@ impl<'de> Deserialize<'de> for Step {
                         let order = Order::parse(&order.to_string());
                         Step::Order(Box::new(order.map_err(|e| de::Error::custom(format!("order: {e}")))?))
                     }
+                    "agent" => Step::Agent(0, map.next_value()?),
+                    "agent2" => Step::Agent(1, map.next_value()?),
                     "profile" => {
                         let Pairs(attributes) = map.next_value()?;
                         Step::Do(Box::new(Wish::Flow(FlowWish::SyncProfile { attributes })), "profile".into())
@@ -249,6 +269,7 @@ fn of_text(key: &str, value: String) -> Result<Step, String> {
             Step::Count(n, Filter::parse(&part).map(Box::new).map_err(|e| format!("count: {e}"))?)
         }
         "why" => Step::Why(value.trim().to_owned()),
+        "ends" => Step::Ends(EndsStep::parse(&value)?),
         "point" => Step::Point(value),
         other => return Err(format!("unknown step “{other}”; known are {KNOWN}")),
     })

@@ -276,13 +276,17 @@ impl Participant {
         matches!(self.state, Stage::Coming | Stage::Alerting | Stage::Connected | Stage::Parked)
     }
 
-    /// It ended, owes a wrap-up and has none.
-    pub fn owes_wrapup(&self) -> bool {
+    /// It ended, and a wrap-up can still be made of it.
+    pub fn can_wrap_up(&self) -> bool {
         self.state == Stage::Ended
             && self.connected.is_some()
-            && self.wrapup_required == Some(true)
             && self.wrapup.is_none()
             && self.wrapup_skipped != Some(true)
+    }
+
+    /// It ended, owes a wrap-up and has none.
+    pub fn owes_wrapup(&self) -> bool {
+        self.can_wrap_up() && self.wrapup_required == Some(true)
     }
 
     fn take(&mut self, told: &Self, asked: bool, fresh: &mut Vec<String>) {

@@ -1,12 +1,15 @@
 //! An embedded server on the loopback interface that speaks the server's side of every dialect, with faults on
 //! demand. Written from the protocol facts alone: it never imports a dialect.
 //!
-//! One listener serves all: the guest's socket at `/v1`, the token endpoint, the API with the sockets of its other
-//! flows, the page where people sign in, the deployment's public files, uploads and downloads, a token broker (`/broker`), a CRM (`/crm`), and
-//! `/control`, where it takes [`Order`]s and tells its [`Status`].
+//! One listener serves all: the guest's socket at `/v1`, the token endpoint, the page where people sign in, the API
+//! with the sockets of its other flows, notification sockets at `/channels`, the deployment's public files, uploads
+//! and downloads, a token broker (`/broker`), a CRM (`/crm`), and `/control`, where it takes [`Order`]s and tells its
+//! [`Status`].
 //!
 //! Who reads this for the first time: `server` accepts and guards, `socket` turns a request into a connection,
-//! `guest` does what clients of web messaging ask, `flows` holds what other clients do, `state` holds everything behind one lock (in `shared`), `partner` answers.
+//! `guest` does what clients of web messaging ask, `flows` holds what other clients do, `oauth` lets people in,
+//! `platform` is what agents see, where a guest's conversation is led to one of them, `state` holds everything behind
+//! one lock (in `shared`), `partner` answers where no agent does.
 
 mod api;
 mod attach;
@@ -151,7 +154,7 @@ impl std::fmt::Debug for Ready {
 /// A running sandbox. Dropping it stops it.
 pub struct Sandbox {
     shared: Arc<Shared>,
-    ready: Ready,
+    ready: Box<Ready>,
     ended: mpsc::Receiver<()>,
 }
 
@@ -216,12 +219,12 @@ impl Sandbox {
         let (shared, ended) = Shared::new(state, clock, options.allow_origins);
         shared.spawn(Arc::clone(&shared).sweep());
         shared.spawn(server::serve(listener, tls.map(|tls| tls.acceptor), Arc::clone(&shared)));
-        Ok(Self { shared, ready, ended })
+        Ok(Self { shared, ready: Box::new(ready), ended })
     }
 
     /// Where everything is. Holds the client secret.
     pub fn ready(&self) -> Ready {
-        self.ready.clone()
+        Ready::clone(&self.ready)
     }
 
     /// The environment that leads to it; its client secret apart.

@@ -78,6 +78,9 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
                 Listener::Peer(peer) => state.tell(peer, &text, now),
             }
         }
+        Order::Say { session: Some(name), .. } | Order::Typing { session: Some(name) } if name.starts_with('n') => {
+            return Err(format!("session: nobody talks on a notification channel such as {}", shown(&name)));
+        }
         Order::Say { session, text } => match listener(state, session.as_deref())? {
             Listener::Session(id) => partner::say(state, id, &text, Entity::Human, now),
             Listener::Peer(peer) => flows::say(state, peer, &text, now),
@@ -218,7 +221,7 @@ fn listener(state: &State, session: Option<&str>) -> Result<Listener, String> {
     newest.map(|(_, listener)| listener).ok_or_else(|| "session: there is none yet".to_owned())
 }
 
-/// The contact or guest of a name such as `x1` or `g2`; none for that of a session.
+/// The contact, guest or channel of a name such as `x1`, `g2` or `n3`; none for that of a session.
 fn peer(state: &State, name: &str) -> Result<Option<Peer>, String> {
     let (peer, known) = match name.chars().next() {
         Some('x') => {
@@ -228,6 +231,10 @@ fn peer(state: &State, name: &str) -> Result<Option<Peer>, String> {
         Some('g') => {
             let id = numbered(name, 'g', "session")?;
             (Peer::Guest(id), state.flows.guests.at(id).is_some())
+        }
+        Some('n') => {
+            let id = numbered(name, 'n', "session")?;
+            (Peer::Channel(id), state.platform.channels.at(id).is_some())
         }
         _ => return Ok(None),
     };

@@ -14,10 +14,12 @@
 //! {"do": "slow_requests", "count": 1, "millis": 800, "before": true}
 //! {"do": "set_sign_in", "redirect_uris": ["http://localhost:8400/callback"]}
 //! {"do": "set_client", "scopes": ["guest:create", "guest:read"]}
+//! {"do": "set_queue", "queue": "Sandbox sales", "alerting_timeout_ms": 5000, "wrapup_prompt": "MANDATORY"}
+//! {"do": "lose_message", "count": 1, "way": "outbound"}
 //! ```
 //!
 //! Sessions and connections go by the short ids of the status: `s1` of web messaging, `x2` of external contacts, `g3`
-//! of guests that are resources, `c4`. Where `session` is left out, an order that breaks something means all, and one
+//! of guests that are resources, `n5` of notification channels, `c4`. Where `session` is left out, an order that breaks something means all, and one
 //! that says something means the newest.
 //! Lifetimes go by the clock that the sandbox was given; pauses (`delay`, `hold_session_response`, the partner's
 //! typing) by the computer's own.

@@ -103,10 +103,15 @@ pub(super) fn accept(
     let Some(on_upgrade) = request.extensions_mut().remove::<OnUpgrade>() else {
         return (StatusCode::UPGRADE_REQUIRED, "This connection cannot be upgraded").into_response();
     };
+    // A connection from here on: what is told once the answer is out must not be missed.
+    let opened = shared.act(|state, now| open(state, origin, admitted, now));
     let task = Arc::clone(shared);
     shared.spawn(async move {
-        if let Ok(upgraded) = on_upgrade.await {
-            serve(task, upgraded, origin, admitted).await;
+        match (on_upgrade.await, opened) {
+            (Ok(upgraded), Some(opened)) => serve(task, upgraded, opened).await,
+            // Ended before any frame.
+            (Ok(_), None) | (Err(_), None) => {}
+            (Err(_), Some((conn, ..))) => task.act(|state, _| state.forget_conn(conn)),
         }
         drop(permit);
     });
@@ -166,9 +171,7 @@ fn open(state: &mut State, origin: Option<String>, admitted: Admitted, now: Now)
     }
 }
 
-async fn serve(shared: Arc<Shared>, upgraded: Upgraded, origin: Option<String>, admitted: Admitted) {
-    let opened = shared.act(|state, now| open(state, origin, admitted, now));
-    let Some((conn, items, stop)) = opened else { return };
+async fn serve(shared: Arc<Shared>, upgraded: Upgraded, (conn, items, stop): Opened) {
     let (read, write) = tokio::io::split(TokioIo::new(upgraded));
     let (pongs_in, pongs) = mpsc::channel(8);
     let mut reading = std::pin::pin!(read_all(&shared, conn, WireReader::new(read, LARGEST), pongs_in));

@@ -68,12 +68,14 @@ fn the_sandbox_tells_when_it_is_ready_and_ends_on_both_signals() {
             "deployment_id",
             "client_id",
             "client_secret",
-            "queue_id",
             "pkce_client_id",
+            "queue_id",
         ] {
             assert!(ready[key].as_str().is_some_and(|v| !v.is_empty()), "{key} in {ready}");
         }
-        assert!(ready["queues"].is_array() && ready["agents"][0]["email"].is_string(), "{ready}");
+        for list in ["agents", "queues"] {
+            assert!(ready[list].as_array().is_some_and(|l| !l.is_empty()), "{list} in {ready}");
+        }
         assert_eq!(ready.as_object().unwrap().len(), 13, "no ca_pem without --tls");
         assert!(ready["guest_socket"].as_str().unwrap().starts_with("ws://127.0.0.1:"));
         interrupt(&child, signal);

@@ -23,6 +23,7 @@ mod stepped_clock;
 mod support;
 mod ui_app;
 mod ui_around;
+mod ui_desk;
 mod ui_flows;
 mod ui_forms;
 mod ui_gallery;

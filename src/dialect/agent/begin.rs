@@ -12,6 +12,17 @@ pub(super) struct Begin {
     lists: u8,
     /// The desk was ready once.
     began: bool,
+    /// A change of presence must lead to news of the routing status by then, or both are read.
+    look: Option<Mono>,
+}
+
+/// How long such news may take.
+const NEWS: Duration = Duration::from_secs(3);
+
+impl Begin {
+    pub fn wait(&self, now: Mono) -> Option<Duration> {
+        self.look.map(|due| due.since(now))
+    }
 }
 
 /// Both shapes of the list.
@@ -26,7 +37,7 @@ impl Agent {
             let why = "the environment names no API host".to_owned();
             return self.go(cx, SessionState::Ended(End::Invalid { why }), "");
         }
-        self.begin = Begin { began: self.begin.began, lists: 0 };
+        self.begin = Begin { began: self.begin.began, ..Begin::default() };
         self.go(cx, SessionState::Connecting, "signing in");
         self.begin(Job::Me, calls::me(&self.hosts));
     }
@@ -70,7 +81,20 @@ impl Agent {
         }
     }
 
+    /// Notifications may be missed; a presence that was set changes the routing status, which decides everything.
+    pub(super) fn look_at_me_soon(&mut self, cx: &mut Cx<'_>) {
+        self.begin.look = Some(cx.now() + NEWS);
+    }
+
+    pub(super) fn tick_begin(&mut self, cx: &mut Cx<'_>) {
+        if !self.state.is_ended() && self.begin.look.is_some_and(|due| due <= cx.now()) {
+            self.begin.look = None;
+            self.begin(Job::LookAtMe, calls::me(&self.hosts));
+        }
+    }
+
     pub(super) fn routing_told(&mut self, body: &Value) {
+        self.begin.look = None;
         if let Some(word) = wire::routing_of(body) {
             self.routing = word;
         }

@@ -16,6 +16,8 @@ use crate::model::flows::fill;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Job {
     Me,
+    /// Presence and routing status again.
+    LookAtMe,
     Presences,
     SetPresence,
     SetRouting,
@@ -77,7 +79,7 @@ impl Job {
     /// For the audit log.
     pub fn action(&self) -> &'static str {
         match self {
-            Self::Me => "user.read",
+            Self::Me | Self::LookAtMe => "user.read",
             Self::Presences => "presence.list",
             Self::SetPresence => "presence.set",
             Self::SetRouting => "routing.set",

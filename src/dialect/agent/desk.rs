@@ -37,6 +37,8 @@ struct Case {
     reading: bool,
     /// It is read again then, unless something is told of it before.
     confirm: Option<Mono>,
+    /// When a change of it was told last.
+    moved: Option<Mono>,
     /// Participant whose alert has a clock, and the one whose wrap-up has.
     alert: Option<String>,
     wrap: Option<String>,
@@ -56,6 +58,7 @@ impl Case {
             number,
             reading: false,
             confirm: None,
+            moved: None,
             alert: None,
             wrap: None,
             answered: None,
@@ -130,6 +133,9 @@ impl Agent {
             .any(|(p, before)| case.told.participant(&p.id).map(|k| k.state) != before);
         if told.asked || moved {
             case.confirm = None;
+        }
+        if moved {
+            case.moved = Some(cx.now());
         }
         for message in told.participants.iter().flat_map(|p| &p.messages) {
             if message.has_text() && fresh.contains(&message.id) {
@@ -471,7 +477,11 @@ impl Agent {
 
     /// The platform took it; a notification must follow.
     pub(super) fn done_there(&mut self, cx: &mut Cx<'_>, conversation: &str) {
-        self.desk.case(conversation).confirm = Some(cx.now() + CONFIRM);
+        let case = self.desk.case(conversation);
+        // The notification may overtake the answer.
+        if case.moved.is_none_or(|at| cx.now().since(at) > CONFIRM) {
+            case.confirm = Some(cx.now() + CONFIRM);
+        }
     }
 
     /// What the conversation says now tells why it was refused.

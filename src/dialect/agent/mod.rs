@@ -204,8 +204,13 @@ impl Agent {
         match job {
             Job::Me => self.known(cx, &json),
             Job::Presences => self.presences_known(cx, &json),
-            Job::SetPresence => {}
+            Job::SetPresence => self.look_at_me_soon(cx),
             Job::SetRouting => self.routing_told(&json),
+            Job::LookAtMe => {
+                if let Some(status) = json.get("routingStatus") {
+                    self.routing_told(status);
+                }
+            }
             Job::Queues | Job::JoinQueue | Job::Request | Job::Goodbye | Job::CheckToken | Job::Typing { .. } => {}
             Job::RevokeToken => self.revoked_by_us(cx),
             Job::Libraries => self.libraries_known(&json),
@@ -255,6 +260,7 @@ impl Agent {
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.tick_channel(cx);
+        self.tick_begin(cx);
         self.tick_desk(cx);
         self.tick_lookups(cx);
         self.tick_uploads(cx);
@@ -317,6 +323,7 @@ impl Dialect for Agent {
         let ended = self.state.is_ended();
         let own = [
             self.channel.wait(at).filter(|_| !ended),
+            self.begin.wait(now).filter(|_| !ended),
             self.desk.wait(now).filter(|_| !ended),
             self.lookups.wait(now).filter(|_| !ended && self.is_ready()),
             self.uploads.wait(now).filter(|_| !ended),

@@ -26,7 +26,7 @@ pub(in crate::sandbox) enum Later {
     Beat(u32),
     Frame(u32, String),
     /// Its end, as it was announced.
-    Close(u32),
+    Close(u32, u16, &'static str),
 }
 
 #[derive(Default)]
@@ -65,7 +65,7 @@ pub(in crate::sandbox) fn run(state: &mut State, now: Now) -> Option<Duration> {
             Some(Deed::Speak(peer, steps)) => talk::speak(state, peer, steps, now),
             Some(Deed::Platform(Later::Beat(conn))) => platform::beat(state, conn, now),
             Some(Deed::Platform(Later::Frame(conn, text))) => state.post(conn, &text, now),
-            Some(Deed::Platform(Later::Close(conn))) => state.close_conn(conn, 1001, "Closing for maintenance", now),
+            Some(Deed::Platform(Later::Close(conn, code, why))) => state.close_conn(conn, code, why, now),
             None => {}
         }
     }

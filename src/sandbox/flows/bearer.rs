@@ -46,7 +46,7 @@ pub(super) fn client(state: &mut State, headers: &HeaderMap, now: Now) -> Result
 }
 
 /// Counts a request against a limit of the client's.
-pub(super) fn rate(window: &mut Window, limit: u32, span: Duration, now: Now) -> Result<(), No> {
+pub(in crate::sandbox) fn rate(window: &mut Window, limit: u32, span: Duration, now: Now) -> Result<(), No> {
     window.take(limit, span, now.mono).map_err(|wait| {
         let text = format!("Rate limit exceeded the maximum [{limit}] requests within [{}] seconds", span.as_secs());
         let mut response = api::error(429, "too.many.requests", &text);

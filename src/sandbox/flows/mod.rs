@@ -35,6 +35,7 @@ use super::state::State;
 use crate::model::Now;
 
 pub(super) use agenda::{Later, run};
+pub(super) use bearer::rate;
 pub(super) use scope::Scopes;
 pub use status::{ContactStatus, ConversationStatus, CrmEvent, FlowStatus, ResourceStatus};
 pub use switches::{ContactRule, FlowChange, FlowSwitches, GuestTokenFlaw, LifetimeChange, Lifetimes, SendForm};

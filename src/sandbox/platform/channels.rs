@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
 use super::super::api;
-use super::super::flows::{Answer, No};
+use super::super::flows::{self, Answer, No};
 use super::super::ids;
 use super::super::limits::SECOND;
 use super::super::oauth::Client;
@@ -71,7 +71,9 @@ impl Channel {
 fn told(state: &State, id: &str, channel: &Channel) -> Value {
     let at = channel.expires.plus_micros(i64::from(state.faults.clock_skew_seconds) * 1_000_000);
     let expires = at.timestamp().map_or_else(|| at.rfc3339(), |t| format!("{t:.3}"));
-    json!({ "id": id, "connectUri": format!("ws://{}/channels/{id}", state.me.addr), "expires": expires })
+    // As secure as the rest.
+    let socket = state.me.http().replacen("http", "ws", 1);
+    json!({ "id": id, "connectUri": format!("{socket}/channels/{id}"), "expires": expires })
 }
 
 fn life(state: &State) -> Duration {
@@ -97,13 +99,8 @@ pub(super) fn create(call: &mut Call) -> Answer {
     let id = format!("streaming-5-{}", ids::opaque(1));
     let expires = now.wall + life(call.state);
     let p = &mut call.state.platform;
-    if let Some(user) = call.user.and_then(|n| p.at_mut(n))
-        && let Err(wait) = user.creations.take(BURST, SECOND, now.mono)
-    {
-        let text = format!("Rate limit exceeded the maximum [{BURST}] requests within [1] seconds");
-        let mut response = api::error(429, "too.many.requests", &text);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
-        return Err(response.into());
+    if let Some(user) = call.user.and_then(|n| p.at_mut(n)) {
+        flows::rate(&mut user.creations, BURST, SECOND, now)?;
     }
     let (who, through) = (call.user, call.client);
     let own = |c: &Channel| c.user == who && c.client == through;

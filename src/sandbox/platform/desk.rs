@@ -54,7 +54,17 @@ pub(super) fn own(call: &Call) -> Result<(u32, usize), No> {
     }
 }
 
-fn part_mut<'a>(state: &'a mut State, number: u32, place: usize) -> Option<&'a mut Participant> {
+/// As [`own`], with the communication that the path names as well.
+fn own_communication(call: &Call) -> Result<(u32, usize), No> {
+    let (number, place) = own(call)?;
+    let id = call.part("communication");
+    if of(call, number)?.participants.get(place).is_none_or(|p| p.communication != id) {
+        return Err(not_found("Communication", id));
+    }
+    Ok((number, place))
+}
+
+fn part_mut(state: &mut State, number: u32, place: usize) -> Option<&mut Participant> {
     state.platform.conversations.at_mut(number)?.at_mut(place)
 }
 
@@ -194,11 +204,7 @@ pub(super) fn leave(state: &mut State, number: u32, place: usize, kind: &'static
 
 /// `PATCH …/participants/{id}/communications/{id}`: the end without a wrap-up.
 pub(super) fn patch_communication(call: &mut Call) -> Answer {
-    let (number, place) = own(call)?;
-    let id = call.part("communication");
-    if of(call, number)?.participants.get(place).is_none_or(|p| p.communication != id) {
-        return Err(not_found("Communication", id));
-    }
+    let (number, place) = own_communication(call)?;
     let body = fields::object(call.body)?;
     let mut f = Fields::of(&body);
     let word = f.text("state").to_ascii_lowercase();
@@ -284,11 +290,7 @@ pub(super) fn wrapup_of(call: &mut Call) -> Answer {
 
 /// `POST …/participants/{id}/communications/{id}/wrapup`.
 pub(super) fn post_wrapup(call: &mut Call) -> Answer {
-    let (number, place) = own(call)?;
-    let id = call.part("communication");
-    if of(call, number)?.participants.get(place).is_none_or(|p| p.communication != id) {
-        return Err(not_found("Communication", id));
-    }
+    let (number, place) = own_communication(call)?;
     let body = fields::object(call.body)?;
     wrap_up(call, number, place, body.as_object().unwrap_or(&Map::new()))?;
     accepted()

@@ -3,15 +3,14 @@
 //! Assumed: a ready-made answer goes as the text of its response; ids that a bulk look-up does not know are left out;
 //! a message cannot be sent while the conversation is parked.
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::{Value, json};
 
-use super::super::api;
 use super::super::attach;
 use super::super::faults::Faults;
 use super::super::flows::fields::{self, Fields};
-use super::super::flows::{Answer, No};
+use super::super::flows::{self, Answer, No};
 use super::super::frame::{Channel, Entity, Structured};
 use super::super::ids;
 use super::super::limits::MINUTE;
@@ -162,13 +161,8 @@ pub(super) fn typing(call: &mut Call) -> Answer {
     let duration = if f.at("typing.duration").is_some() { f.whole("typing.duration", 1..=60_000) } else { None };
     f.done()?;
     let most = call.state.platform.switches.typing_per_minute;
-    if let Some(c) = call.state.platform.conversations.at_mut(number)
-        && let Err(wait) = c.typing.take(most, MINUTE, call.now.mono)
-    {
-        let text = format!("Rate limit exceeded the maximum [{most}] requests within [60] seconds");
-        let mut response = api::error(429, "too.many.requests", &text);
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait));
-        return Err(response.into());
+    if let Some(c) = call.state.platform.conversations.at_mut(number) {
+        flows::rate(&mut c.typing, most, MINUTE, call.now)?;
     }
     let name = call.user.and_then(|n| call.state.platform.at(n)).map_or("Agent", |u| u.name);
     call.state.push_agent_typing(session, name, duration.unwrap_or(5000), call.now);

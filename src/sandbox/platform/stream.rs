@@ -21,6 +21,9 @@ use super::channels;
 use super::{notify, topics};
 use crate::model::Now;
 
+/// How much later than its cause the end of a token is told.
+const MOMENT: Duration = Duration::from_millis(50);
+
 /// `GET /channels/{id}`, without any authorization: who knows the id may listen.
 pub(super) async fn upgrade(
     Shares(shared): Shares<Arc<Shared>>,
@@ -134,7 +137,14 @@ pub(super) fn system(state: &mut State, conns: &[u32], topic: &str, body: &Value
     }
 }
 
-/// A user's token was revoked: its channels are told and gone.
+/// Closes a socket at `due`, or now where there is no room.
+pub(super) fn close_later(state: &mut State, due: Instant, conn: u32, (code, why): (u16, &'static str), now: Now) {
+    if !state.flows.later(due, Later::Close(conn, code, why)) {
+        state.close_conn(conn, code, why, now);
+    }
+}
+
+/// A user's token was revoked: its channels are told and gone. Assumed: a moment later than whoever did it.
 pub(in crate::sandbox) fn token_revoked(state: &mut State, holder: Holder, value: &str, now: Now) {
     let Holder::User(n) = holder else { return };
     let channels = state.platform.channels.iter().filter(|(.., c)| &*c.token == value);
@@ -150,9 +160,13 @@ pub(in crate::sandbox) fn token_revoked(state: &mut State, holder: Holder, value
             "userId": user, "oauthClientId": client, "reason": "user_tokens_revoked",
             "message": "The access token of this channel was revoked",
         });
-        system(state, &conns, &format!("v2.system.token_revoked.{id}"), &body, now);
+        let text = notify::frame(&format!("v2.system.token_revoked.{id}"), &body.to_string());
+        let due = Instant::now() + MOMENT;
         for conn in conns {
-            state.close_conn(conn, 1000, "Token was revoked", now);
+            if !state.flows.later(due, Later::Frame(conn, text.clone())) {
+                state.post(conn, &text, now);
+            }
+            close_later(state, due, conn, (1000, "Token was revoked"), now);
         }
         // Kept: an upgrade is answered with 401, not 404.
         if let Some(channel) = state.platform.channels.at_mut(number) {

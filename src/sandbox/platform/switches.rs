@@ -7,7 +7,6 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use super::super::change::change;
-use super::super::flows::Later;
 use super::super::state::{Peer, State};
 use super::{WrapupPrompt, stream};
 use crate::model::Now;
@@ -93,9 +92,7 @@ pub(in crate::sandbox) fn socket_closing(state: &mut State, seconds: u32, now: N
     stream::system(state, &conns, "v2.system.socket_closing", &body, now);
     let due = Instant::now() + Duration::from_secs(seconds.into());
     for conn in conns {
-        if !state.flows.later(due, Later::Close(conn)) {
-            state.close_conn(conn, 1001, "Closing for maintenance", now);
-        }
+        stream::close_later(state, due, conn, (1001, "Closing for maintenance"), now);
     }
 }
 

@@ -278,7 +278,9 @@ fn columns(
             if n == focus {
                 let line = Rect::from_min_size(rect.left_top() - vec2(0.0, 5.0), vec2(width, 2.0));
                 ui.painter().rect_filled(line, 0, t.accent);
-            } else if ui.input(|i| i.pointer.primary_pressed()) && ui.rect_contains_pointer(rect) {
+            } else if (ui.input(|i| i.pointer.primary_pressed()) && ui.rect_contains_pointer(rect))
+                || has_keyboard(ui, rect)
+            {
                 acts.push(Act::Focus(n));
             }
         }
@@ -289,6 +291,12 @@ fn columns(
         one(&mut inner, column, &mut work, view, want && n == focus, scene, acts);
     }
     ui.allocate_rect(room, egui::Sense::hover());
+}
+
+/// What has the keyboard lies in here.
+fn has_keyboard(ui: &Ui, rect: Rect) -> bool {
+    let focused = ui.memory(|m| m.focused()).and_then(|id| ui.ctx().read_response(id));
+    focused.is_some_and(|r| rect.contains(r.rect.center()))
 }
 
 fn one(

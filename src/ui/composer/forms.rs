@@ -25,7 +25,8 @@ pub(super) fn paint(
     let action = composer.action;
     match action {
         Action::Text => {
-            line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, "Message", width, 2, false, focus));
+            let name = if view.dialect() == DialectId::Agent { AGENT } else { "Message" };
+            line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, name, width, 2, false, focus));
             match view.start.as_ref().map(|s| s.dialect).unwrap_or_default() {
                 DialectId::WebMessaging => {
                     uploads(ui, composer, view);
@@ -124,12 +125,18 @@ fn flag(
     });
 }
 
+/// Name of the field in which an agent writes.
+const AGENT: &str = "Message of the agent";
+
 fn text_field(ui: &mut Ui, c: &mut Composer, name: &str, width: f32, rows: usize, mono: bool, focus: bool) {
     let action = c.action;
     let mut text = c.form(action).text.clone();
     let hint = match mono {
         true => "{\"action\":\"echo\", …}".to_owned(),
-        false => format!("Write as the guest ({} sends)", Cmd::Send.entry().key_text(ui.ctx())),
+        false => {
+            let who = if name == AGENT { "agent" } else { "guest" };
+            format!("Write as the {who} ({} sends)", Cmd::Send.entry().key_text(ui.ctx()))
+        }
     };
     let margin = ui.spacing().button_padding;
     let edit = TextEdit::multiline(&mut text)

@@ -35,6 +35,8 @@ struct Row {
     guest: String,
     agent: String,
     between: String,
+    /// The leg that follows at the other end.
+    then: String,
     side: Option<Side>,
     odd: Option<(String, String)>,
     label: String,
@@ -214,10 +216,12 @@ fn paint_row(ui: &mut Ui, row: &Row, place: (usize, usize), acts: &mut Acts) {
     let middle = (lanes.middle.0 + lanes.middle.1) / 2.0;
     let icon = if row.side == Some(Side::Guest) { Icon::ArrowRight } else { Icon::ArrowLeft };
     let ink = if row.odd.is_some() { t.amber.ink } else { t.text.weak };
-    let at = pos2(middle, rect.top() + 12.0);
-    icon.paint(ui.painter(), Rect::from_center_size(at, Vec2::splat(12.0)), ink);
-    let below = row.odd.as_ref().map_or(row.between.as_str(), |(word, _)| word.as_str());
-    ui.painter().text(pos2(middle, rect.bottom() - 11.0), Align2::CENTER_CENTER, below, font::small_data(), ink);
+    let (above, below) = (rect.top() + 13.0, rect.bottom() - 11.0);
+    let main = row.odd.as_ref().map_or(row.between.as_str(), |(word, _)| word.as_str());
+    let text = ui.painter().text(pos2(middle + 7.0, above), Align2::CENTER_CENTER, main, font::small_data(), ink);
+    let spot = pos2(text.left() - 9.0, above);
+    icon.paint(ui.painter(), Rect::from_center_size(spot, Vec2::splat(11.0)), ink);
+    ui.painter().text(pos2(middle, below), Align2::CENTER_CENTER, &row.then, font::small(), t.text.weak);
     if let Some((_, sentence)) = &row.odd {
         response.on_hover_text(sentence);
     } else {
@@ -268,6 +272,8 @@ fn of_journey(j: &Journey, odd: &[Oddity]) -> Row {
     let leg = |l: Leg| j.leg(l).map(|d| figures::span(d.as_micros() as u64));
     let (main, second) = if of_guest { (Leg::ToAgent, Leg::Text) } else { (Leg::ToGuest, Leg::AgentTaken) };
     let between = leg(main).unwrap_or_default();
+    let word = if of_guest { "text" } else { "taken" };
+    let then = leg(second).map(|took| format!("{word} {took}")).unwrap_or_default();
     let mine: Vec<&Oddity> = odd.iter().filter(|o| o.journey == j.number).collect();
     let odd = mine.first().map(|o| {
         let sentences: Vec<String> = mine.iter().map(|o| o.odd.sentence()).collect();
@@ -296,6 +302,7 @@ fn of_journey(j: &Journey, odd: &[Oddity]) -> Row {
         guest: lane(at_guest, j.guest.as_ref().and_then(|g| g.text.as_ref())),
         agent: lane(at_agent, j.agents.iter().find_map(|a| a.text.as_ref())),
         between,
+        then,
         side: j.side,
         odd,
         label,
@@ -310,6 +317,7 @@ fn of_event(e: &Event) -> Row {
         guest: if e.guest { text.clone() } else { String::new() },
         agent: if e.guest { String::new() } else { text.clone() },
         between: String::new(),
+        then: String::new(),
         side: None,
         odd: None,
         label: text,

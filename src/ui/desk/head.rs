@@ -93,7 +93,7 @@ pub fn paint(
             });
         }
         Stage::Ended => {
-            if let Some(mine) = mine.filter(|p| p.owes_wrapup()) {
+            if let Some(mine) = mine.filter(|p| p.can_wrap_up()) {
                 if let Some(clock) = clock("wrapup:") {
                     ui.horizontal(|ui| small_clock(ui, clock, view, scene, "wrap-up is made in"));
                 }

@@ -390,3 +390,25 @@ async fn the_status_tells_all_of_it_and_no_token() {
     let text = serde_json::to_string(&status).unwrap();
     assert!(!text.contains(&agent.token) && !text.contains(&id), "whoever has the channel's id may listen");
 }
+
+#[tokio::test]
+async fn a_notification_socket_is_closed_and_spoken_on_by_order() {
+    let rig = Rig::new().await;
+    let agent = Agent::sign_in(&rig, 0).await;
+    let (_, mut socket) = agent.listen(&rig, &["presence"]).await;
+    rig.order(json!({ "do": "send_frame", "session": "n1", "frame": { "topicName": "v2.novelty" } }));
+    assert_eq!(socket.next().await["topicName"], "v2.novelty");
+    let refused = |order: Value| rig.sandbox.order(sessionscope::sandbox::Order::parse(&order.to_string()).unwrap());
+    let say = refused(json!({ "do": "say", "session": "n1", "text": "x" })).unwrap_err();
+    assert!(format!("{say:?}").contains("nobody talks on a notification channel"));
+    for wrong in [
+        json!({ "do": "evict_channel", "channel": "n9" }),
+        json!({ "do": "set_queue", "queue": "Nowhere" }),
+        json!({ "do": "close", "session": "n9", "code": 1001 }),
+        json!({ "do": "set_permissions", "user": "Nobody", "without": [] }),
+    ] {
+        assert!(refused(wrong.clone()).is_err(), "{wrong}");
+    }
+    rig.order(json!({ "do": "close", "session": "n1", "code": 1011, "reason": "by order" }));
+    assert_eq!(socket.closed().await, (1011, "by order".to_owned()));
+}
