@@ -70,7 +70,7 @@ enum Slot {
     #[default]
     Empty,
     Starting,
-    On(Box<Sandbox>),
+    On(Sandbox),
     /// With the options of the next one, where one was asked for meanwhile.
     Stopping(Option<sandbox::Options>),
 }

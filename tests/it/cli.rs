@@ -70,7 +70,6 @@ fn the_sandbox_tells_when_it_is_ready_and_ends_on_both_signals() {
             "client_secret",
             "pkce_client_id",
             "queue_id",
-            "pkce_client_id",
         ] {
             assert!(ready[key].as_str().is_some_and(|v| !v.is_empty()), "{key} in {ready}");
         }

@@ -41,7 +41,7 @@ impl Core {
         let wanted = matches!(self.sandbox, Slot::Starting);
         match result {
             Ok(sandbox) => {
-                self.sandbox = Slot::On(Box::new(sandbox));
+                self.sandbox = Slot::On(sandbox);
                 if wanted { self.tell_running().await } else { self.stop_sandbox().await }
             }
             Err(report) => {
