@@ -98,9 +98,8 @@ impl Lookups {
 
     /// The next look-up, the one that has waited longest first.
     fn next(&mut self, now: Mono) -> Option<(String, Vec<String>)> {
-        let ready = |w: &&mut Waiting| !w.in_flight && !w.ids.is_empty() && w.due <= now;
-        let all = self.waiting.iter_mut().map(|(id, w)| (id, w));
-        let (id, w) = all.filter(|(_, w)| ready(&w)).min_by_key(|(_, w)| w.since)?;
+        let ready = |w: &Waiting| !w.in_flight && !w.ids.is_empty() && w.due <= now;
+        let (id, w) = self.waiting.iter_mut().filter(|(_, w)| ready(w)).min_by_key(|(_, w)| w.since)?;
         self.budget.try_spend(now).ok()?;
         let rest = w.ids.split_off(w.ids.len().min(self.size));
         let ids = std::mem::replace(&mut w.ids, rest);
