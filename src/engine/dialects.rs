@@ -75,6 +75,11 @@ pub fn limits(dialect: DialectId, environment: &Environment) -> Limits {
     if dialect == DialectId::GuestResource {
         limits.requests_per_minute = environment.flows.guest_resource.requests_per_minute;
     }
+    if dialect == DialectId::Agent {
+        // Of the user's token; the answers' headers correct it.
+        limits.requests_per_minute = 300;
+        limits.history_per_minute = environment.agents.lookups_per_minute;
+    }
     limits
 }
 

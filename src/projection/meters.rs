@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use crate::model::environment::Limits;
-use crate::model::record::HttpRequest;
+use crate::model::record::{HttpRequest, HttpResponse};
 use crate::model::{DialectId, Direction, Kind, Mono, Record};
 
 /// Counts of the sliding windows of a session.
@@ -29,11 +29,22 @@ pub struct Meter {
     pub window_secs: u32,
     /// Instants of the newest uses, oldest first, at most `limit + 1` of them.
     pub uses: Vec<Mono>,
+    /// What the server said of the window, which others may use as well.
+    told: Option<Level>,
+}
+
+/// A window as the server's rate headers tell it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Level {
+    count: u32,
+    at: Mono,
+    /// The window ends.
+    until: Mono,
 }
 
 impl Meter {
     fn new(name: &'static str, limit: u32, window_secs: u32) -> Self {
-        Self { name, limit, window_secs, uses: Vec::new() }
+        Self { name, limit, window_secs, uses: Vec::new(), told: None }
     }
 
     /// Uses within the window that ends now; more than the limit are told as one more.
@@ -41,7 +52,13 @@ impl Meter {
         if self.window_secs == 0 {
             return self.uses.len() as u32;
         }
-        self.uses.iter().filter(|at| self.leaves(**at) > now).count() as u32
+        let own = self.uses.iter().filter(|at| self.leaves(**at) > now).count() as u32;
+        // Until its window ends, the server knows of uses that are not ours.
+        let told = self.told.filter(|level| now < level.until).map(|level| {
+            let since = self.uses.iter().filter(|at| **at > level.at).count() as u32;
+            level.count.saturating_add(since)
+        });
+        own.max(told.unwrap_or(0))
     }
 
     /// How long until one more is within the limit; zero for now. For what is limited at once there is no such time:
@@ -91,6 +108,10 @@ impl Meters {
             DialectId::GuestResource if limits.requests_per_minute > 0 => {
                 return Self { meters: vec![requests], conn: 0, calls: true };
             }
+            DialectId::Agent => {
+                let lookups = Meter::new(LOOKUPS, limits.history_per_minute, 60);
+                return Self { meters: vec![requests, lookups], conn: 0, calls: true };
+            }
             _ => return Self::default(),
         }
         let meters = vec![
@@ -108,7 +129,13 @@ impl Meters {
     pub(super) fn count(&mut self, record: &Record, open: &mut Vec<u32>) {
         let at = record.at.mono;
         match (record.kind, record.direction) {
-            (Kind::HttpRequest, _) if self.calls => self.push("requests", at),
+            (Kind::HttpRequest, _) if self.calls => {
+                self.push("requests", at);
+                if self.get(LOOKUPS).is_some() && purpose(record).is_some_and(|p| p == LOOKUP) {
+                    self.push(LOOKUPS, at);
+                }
+            }
+            (Kind::HttpResponse, _) if self.get(LOOKUPS).is_some() => self.told(record),
             _ if self.calls || self.meters.is_empty() => {}
             (Kind::Text, Direction::Sent) => {
                 self.opened(record.conn, at, open);
@@ -145,6 +172,23 @@ impl Meters {
         }
     }
 
+    /// What the rate headers of an answer say; not every answer has them.
+    fn told(&mut self, record: &Record) {
+        let Some(head) = record.head_as::<HttpResponse>() else { return };
+        let number = |name: &str| -> Option<u32> {
+            head.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?.1.trim().parse().ok()
+        };
+        let (Some(count), Some(reset)) = (number("inin-ratelimit-count"), number("inin-ratelimit-reset")) else {
+            return;
+        };
+        let (at, allowed) = (record.at.mono, number("inin-ratelimit-allowed"));
+        let until = at + Duration::from_secs(u64::from(reset));
+        self.meter("requests", |m| {
+            m.limit = allowed.unwrap_or(m.limit);
+            m.told = Some(Level { count, at, until });
+        });
+    }
+
     fn opened(&mut self, conn: u32, at: Mono, open: &mut Vec<u32>) {
         if conn != 0 && !open.contains(&conn) && open.len() < MOST_USES {
             open.push(conn);
@@ -164,8 +208,16 @@ impl Meters {
 }
 
 fn is_history(request: &Record) -> bool {
-    request.head_as::<HttpRequest>().is_some_and(|h| h.purpose == "history")
+    purpose(request).is_some_and(|p| p == "history")
 }
+
+fn purpose(request: &Record) -> Option<String> {
+    request.head_as::<HttpRequest>().map(|h| h.purpose)
+}
+
+/// Bulk look-ups of message texts, which have a budget of their own.
+const LOOKUPS: &str = "look-ups";
+const LOOKUP: &str = "message texts";
 
 /// What a sent frame counts as.
 #[derive(Debug, PartialEq, Eq)]
@@ -254,6 +306,35 @@ mod tests {
         close.draft.kind = Kind::Close;
         meters.count(&close, &mut open);
         assert_eq!(meters.get("connections").unwrap().used(Mono(5)), 1);
+    }
+
+    #[test]
+    fn the_server_s_headers_correct_what_was_counted() {
+        let limits = Limits { requests_per_minute: 300, history_per_minute: 120, ..Limits::default() };
+        let (mut meters, mut open) = (Meters::of(DialectId::Agent, &limits), Vec::new());
+        let at = |secs: u64| Now { wall: Wall::from_secs(secs as i64), mono: Mono(secs * 1_000_000) };
+        let mut add = |meters: &mut Meters, secs: u64, draft: Draft| {
+            meters.count(&Record { seq: 1, draft: Draft { at: at(secs), ..draft } }, &mut open);
+        };
+        let request = |purpose: &str| {
+            let head = HttpRequest { purpose: purpose.into(), ..HttpRequest::default() };
+            Draft::new(at(0), SessionId(1), Kind::HttpRequest, Direction::Sent).head(&head)
+        };
+        let headers =
+            [("inin-ratelimit-count", "41"), ("inin-ratelimit-allowed", "180"), ("inin-ratelimit-reset", "50")];
+        let head = HttpResponse {
+            headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
+            ..HttpResponse::default()
+        };
+        add(&mut meters, 1, request("user"));
+        add(&mut meters, 2, request(LOOKUP));
+        let answer = Draft::new(at(0), SessionId(1), Kind::HttpResponse, Direction::Received).head(&head);
+        add(&mut meters, 3, answer);
+        add(&mut meters, 4, request("message"));
+        let used = |secs: u64, name: &str| meters.get(name).map(|m| (m.used(at(secs).mono), m.limit));
+        assert_eq!(used(5, "requests"), Some((42, 180)), "others use the same token");
+        assert_eq!(used(5, LOOKUPS), Some((1, 120)));
+        assert_eq!(used(54, "requests"), Some((3, 180)), "the server's window is over");
     }
 
     #[test]
