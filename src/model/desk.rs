@@ -243,8 +243,9 @@ impl Interaction {
         self.participants.iter().find(|p| p.id == id)
     }
 
+    /// The guest: whoever came back after an end is a new participant.
     pub fn customer(&self) -> Option<&Participant> {
-        self.participants.iter().find(|p| p.purpose == Purpose::Customer)
+        self.participants.iter().rfind(|p| p.purpose == Purpose::Customer)
     }
 
     /// The part that this user plays: the one that is active, not the first. After a new routing there are several.

@@ -63,7 +63,7 @@ impl Talk {
     }
 
     pub fn customer(&self) -> Option<&Participant> {
-        self.people.iter().find(|p| p.purpose == Purpose::Customer)
+        self.people.iter().rfind(|p| p.purpose == Purpose::Customer)
     }
 
     /// Name of the guest, or the beginning of the conversation's id.
