@@ -71,9 +71,7 @@ impl Channel {
 fn told(state: &State, id: &str, channel: &Channel) -> Value {
     let at = channel.expires.plus_micros(i64::from(state.faults.clock_skew_seconds) * 1_000_000);
     let expires = at.timestamp().map_or_else(|| at.rfc3339(), |t| format!("{t:.3}"));
-    // As secure as the rest.
-    let socket = state.me.http().replacen("http", "ws", 1);
-    json!({ "id": id, "connectUri": format!("{socket}/channels/{id}"), "expires": expires })
+    json!({ "id": id, "connectUri": format!("{}/channels/{id}", state.me.ws()), "expires": expires })
 }
 
 fn life(state: &State) -> Duration {
