@@ -39,7 +39,9 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
         let tight = ui.available_width() < 260.0;
         let text = match composer.action {
             Action::Text if dialect == DialectId::Agent => {
-                format!("{} of {} characters", form.text.chars().count(), limits.message_bytes)
+                let (count, word) = (form.text.chars().count(), if tight { "" } else { " characters" });
+                let of = if tight { "/" } else { " of " };
+                format!("{count}{of}{}{word}", limits.message_bytes)
             }
             Action::Text if tight => format!("{}/{}", form.text.len(), limits.message_bytes),
             Action::Text => format!("{} of {} bytes", form.text.len(), limits.message_bytes),

@@ -11,7 +11,7 @@ use crate::projection::ends::{Event, Journey, Leg, Legs, Oddity};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, radius, space, tokens};
-use crate::ui::widgets::{Icon, Tone, badge, disclosure, format as figures, text_toggle};
+use crate::ui::widgets::{Icon, Tone, badge, disclosure, format as figures, icon_toggle, text_toggle};
 
 const ROW: f32 = 40.0;
 
@@ -49,10 +49,14 @@ pub fn toggle(ui: &mut Ui, on: &mut bool, known: bool) {
         true => "Guest and agent of this conversation on one timeline",
         false => "The other end is not in this capture, or nothing joins the two yet",
     };
-    ui.add_enabled_ui(known, |ui| text_toggle(ui, Some(Icon::Columns), "Both ends", on))
-        .inner
-        .on_hover_text(tip)
-        .on_disabled_hover_text(tip);
+    let narrow = ui.available_width() < 300.0;
+    ui.add_enabled_ui(known, |ui| match narrow {
+        true => icon_toggle(ui, Icon::Columns, "Both ends", on),
+        false => text_toggle(ui, Some(Icon::Columns), "Both ends", on),
+    })
+    .inner
+    .on_hover_text(tip)
+    .on_disabled_hover_text(tip);
 }
 
 /// At a guest's session: the way to both ends, where there is another.
