@@ -1,9 +1,10 @@
 //! An agent's side of the vendor's Platform API: REST with a user's token, and one notification socket.
 //!
 //! [`Agent`] is the machine. Its parts live in files of their own, each with the piece of state that it owns: `begin`
-//! (sign in, who am I, go on queue), `channel` (the notification channel and its socket), `desk` (conversations and
-//! what is done in them), `lookups` (texts of messages, which no notification has), `uploads` (files). `calls` makes
-//! requests, `wire` reads answers, `verdict` says what a refusal means. [`read()`] tells records, and needs no machine.
+//! (sign in, who am I, go on queue), `channel` (the notification channel and its socket), `topics` (what it is
+//! subscribed to), `desk` (conversations and what is done in them), `lookups` (texts of messages, which no notification
+//! has), `uploads` (files). `calls` makes requests, `wire` reads answers, `verdict` says what a refusal means.
+//! [`read()`] tells records, and needs no machine.
 //!
 //! What a notification tells is a state, not a change; it may be old, and may come twice. So everything is folded by
 //! [`Interaction::take`], and after each interruption all is read anew by REST: what was missed is not told again.
@@ -17,6 +18,7 @@ mod lookups;
 mod read;
 #[cfg(test)]
 mod tests;
+mod topics;
 mod uploads;
 mod verdict;
 mod wire;

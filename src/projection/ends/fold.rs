@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::{AgentHalf, Ends, Event, GuestHalf, JOURNEYS, Journey, Moment, PAIRS, Pair, Proof};
+use super::halves::{at_agent, at_guest, earlier, evidence, same_id};
+use super::{Ends, Event, JOURNEYS, Journey, Moment, PAIRS, Pair, Proof};
 use crate::model::happening::{Side, Source};
 use crate::model::{Message, Now, SessionId, Wall};
 
@@ -13,12 +13,6 @@ use crate::model::{Message, Now, SessionId, Wall};
 const OPEN: usize = 20_000;
 /// Events of a lane that has no pair yet, and of a pair.
 const EVENTS: usize = 500;
-/// Equal texts at both ends count as one message where they were seen within this.
-const NEAR: Duration = Duration::from_secs(10);
-/// So many different texts make a pair likely.
-const LIKELY: usize = 2;
-/// Journeys of one text that are looked at.
-const SAME_TEXTS: usize = 8;
 
 /// Something that one end saw.
 #[derive(Clone, Debug)]
@@ -87,26 +81,26 @@ fn cut(text: &str) -> &str {
 
 #[derive(Clone, Debug, Default)]
 pub(in crate::projection) struct EndsFold {
-    open: BTreeMap<u64, Open>,
-    by_key: HashMap<u64, u64>,
-    by_tracing: HashMap<(SessionId, u64), u64>,
-    by_text: HashMap<(bool, u64), VecDeque<u64>>,
-    next: u64,
-    guests: HashMap<SessionId, Lane>,
-    talks: HashMap<String, Lane>,
+    pub(super) open: BTreeMap<u64, Open>,
+    pub(super) by_key: HashMap<u64, u64>,
+    pub(super) by_tracing: HashMap<(SessionId, u64), u64>,
+    pub(super) by_text: HashMap<(bool, u64), VecDeque<u64>>,
+    pub(super) next: u64,
+    pub(super) guests: HashMap<SessionId, Lane>,
+    pub(super) talks: HashMap<String, Lane>,
     /// Conversations whose id a guest's side was told.
-    told: HashMap<String, (SessionId, u64)>,
+    pub(super) told: HashMap<String, (SessionId, u64)>,
     /// Texts that were alike at two ends without a pair: by guest and conversation.
-    alike: HashMap<(SessionId, String), Vec<(u64, u64)>>,
+    pub(super) alike: HashMap<(SessionId, String), Vec<(u64, u64)>>,
     /// Pairs that are not shown any more: places are counted from the first there ever was.
-    dropped: usize,
+    pub(super) dropped: usize,
     /// Journeys that were merged away, with the pair that shows them.
-    merged: Vec<(usize, u64)>,
+    pub(super) merged: Vec<(usize, u64)>,
 }
 
 /// One end of one conversation.
 #[derive(Clone, Debug, Default)]
-struct Lane {
+pub(super) struct Lane {
     pair: Option<usize>,
     /// The first record of it.
     since: u64,
@@ -115,16 +109,16 @@ struct Lane {
 }
 
 #[derive(Clone, Debug)]
-struct Open {
-    journey: Arc<Journey>,
-    conversation: Option<String>,
-    tracings: Vec<(SessionId, u64)>,
-    pair: Option<usize>,
+pub(super) struct Open {
+    pub(super) journey: Arc<Journey>,
+    pub(super) conversation: Option<String>,
+    pub(super) tracings: Vec<(SessionId, u64)>,
+    pub(super) pair: Option<usize>,
     /// Its halves were put together because they are alike.
-    alike: bool,
+    pub(super) alike: bool,
 }
 
-fn hash(value: impl Hash) -> u64 {
+pub(super) fn hash(value: impl Hash) -> u64 {
     let mut h = DefaultHasher::new();
     value.hash(&mut h);
     h.finish()
@@ -270,7 +264,7 @@ impl EndsFold {
     }
 
     /// Two journeys turned out to be one: the first goes on.
-    fn merge(&mut self, kept: u64, gone: u64) {
+    pub(super) fn merge(&mut self, kept: u64, gone: u64) {
         let Some(other) = self.open.remove(&gone) else { return };
         self.merged.extend(other.pair.map(|place| (place, gone)));
         let Some(open) = self.open.get_mut(&kept) else { return };
@@ -314,90 +308,18 @@ impl EndsFold {
         }
     }
 
-    fn merge_alike(&mut self, a: u64, b: u64) {
-        if let Some(open) = self.open.get_mut(&a.min(b)) {
-            open.alike = true;
-        }
-        self.merge(a.min(b), a.max(b));
-    }
-
-    /// Equal texts at two ends, for servers that name a message differently at each.
-    fn likeness(&mut self, ends: &mut Arc<Ends>, number: u64, text: &str, at: Now) {
-        let Some(open) = self.open.get(&number) else { return };
-        let (guest, agent) = (open.journey.guest.is_some(), !open.journey.agents.is_empty());
-        let slot = (open.journey.is_of_guest(), hash(text));
-        let others: Vec<u64> = self.by_text.get(&slot).map(|q| q.iter().copied().collect()).unwrap_or_default();
-        let list = self.by_text.entry(slot).or_default();
-        if !list.contains(&number) {
-            list.push_back(number);
-            if list.len() > SAME_TEXTS {
-                list.pop_front();
-            }
-        }
-        if guest == agent {
-            return;
-        }
-        // Of all who said or heard the same lately: one at the other end, nobody else at this one.
-        let near = |other: &u64| {
-            let open = self.open.get(other).filter(|_| *other != number)?;
-            open.journey.end().filter(|end| at.mono.since(*end) <= NEAR)?;
-            let lane = (open.journey.guest.as_ref().map(|g| g.session), open.conversation.clone());
-            let opposite = lane.0.is_some() == agent && open.journey.agents.is_empty() == agent;
-            Some((*other, opposite, lane))
-        };
-        let near: Vec<_> = others.iter().filter_map(near).collect();
-        let mine = (open.journey.guest.as_ref().map(|g| g.session), open.conversation.clone());
-        let mut opposite = near.iter().filter(|(_, opposite, _)| *opposite);
-        let counterpart = opposite.next().filter(|(_, _, lane)| {
-            near.iter().all(|(_, is_opposite, other)| if *is_opposite { other == lane } else { *other == mine })
-        });
-        let counterpart = counterpart.map(|(other, ..)| *other);
-        let Some(other) = counterpart else { return };
-        let (of_guest, of_agent) = if guest { (number, other) } else { (other, number) };
-        let session = self.open.get(&of_guest).and_then(|o| o.journey.guest.as_ref()).map(|g| g.session);
-        let conversation = self.open.get(&of_agent).and_then(|o| o.conversation.clone());
-        let (Some(session), Some(conversation)) = (session, conversation) else { return };
-        let paired = self.place_of(ends, session, &conversation);
-        if let Some(place) = paired {
-            // Where ids join the two, the id of this one comes, too.
-            if self.at(ends, place).is_some_and(|p| p.proof.is_certain()) {
-                return;
-            }
-            self.merge_alike(of_guest, of_agent);
-            return self.with(ends, place, |p| p.proof.same_texts += 1);
-        }
-        let rival = |(s, c): &(SessionId, String)| (*s == session) != (*c == conversation);
-        if self.alike.keys().any(rival) {
-            // Somebody else said or heard the same: likeness proves nothing.
-            return;
-        }
-        let alike = self.alike.entry((session, conversation.clone())).or_default();
-        alike.push((of_guest, of_agent));
-        if alike.len() < LIKELY {
-            return;
-        }
-        let alike = std::mem::take(alike);
-        let place = self.pair(ends, session, &conversation, at);
-        let count = alike.len() as u32;
-        for (a, b) in alike {
-            self.merge_alike(a, b);
-            self.settle(ends, a.min(b), at);
-        }
-        self.with(ends, place, |p| p.proof.same_texts += count);
-    }
-
     // Pairs.
 
-    fn place_of(&self, ends: &Ends, guest: SessionId, conversation: &str) -> Option<usize> {
+    pub(super) fn place_of(&self, ends: &Ends, guest: SessionId, conversation: &str) -> Option<usize> {
         let found = ends.pairs.iter().rposition(|p| p.guest == guest && p.conversation == conversation)?;
         Some(found + self.dropped)
     }
 
-    fn at<'a>(&self, ends: &'a Ends, place: usize) -> Option<&'a Arc<Pair>> {
+    pub(super) fn at<'a>(&self, ends: &'a Ends, place: usize) -> Option<&'a Arc<Pair>> {
         place.checked_sub(self.dropped).and_then(|at| ends.pairs.get(at))
     }
 
-    fn with(&self, ends: &mut Arc<Ends>, place: usize, deed: impl FnOnce(&mut Pair)) {
+    pub(super) fn with(&self, ends: &mut Arc<Ends>, place: usize, deed: impl FnOnce(&mut Pair)) {
         let Some(at) = place.checked_sub(self.dropped) else { return };
         if let Some(pair) = Arc::make_mut(ends).pairs.get_mut(at) {
             deed(Arc::make_mut(pair));
@@ -405,7 +327,7 @@ impl EndsFold {
     }
 
     /// The pair of these ends, made where there is none.
-    fn pair(&mut self, ends: &mut Arc<Ends>, guest: SessionId, conversation: &str, at: Now) -> usize {
+    pub(super) fn pair(&mut self, ends: &mut Arc<Ends>, guest: SessionId, conversation: &str, at: Now) -> usize {
         if let Some(place) = self.place_of(ends, guest, conversation) {
             return place;
         }
@@ -471,7 +393,7 @@ impl EndsFold {
     }
 
     /// Puts a journey where it belongs, and shows it.
-    fn settle(&mut self, ends: &mut Arc<Ends>, number: u64, at: Now) {
+    pub(super) fn settle(&mut self, ends: &mut Arc<Ends>, number: u64, at: Now) {
         let Some(open) = self.open.get(&number) else { return };
         let guest = open.journey.guest.as_ref().map(|g| g.session);
         let conversation = open.conversation.clone();
@@ -572,84 +494,5 @@ impl EndsFold {
                 !list.is_empty()
             });
         }
-    }
-}
-
-fn earlier(a: Option<Moment>, b: Option<Moment>) -> Option<Moment> {
-    match (a, b) {
-        (Some(a), Some(b)) => Some(if b.seq < a.seq { b } else { a }),
-        (a, b) => a.or(b),
-    }
-}
-
-/// Both ends have told an id of it themselves: nothing was joined by likeness.
-fn same_id(j: &Journey) -> bool {
-    !j.keys.is_empty() && j.guest.as_ref().is_some_and(|g| g.seen.is_some() || g.by_history)
-}
-
-fn evidence(j: &Journey) -> (String, (u64, u64)) {
-    let guest = j.guest.as_ref().and_then(|g| g.seen.or(g.sent)).map_or(0, |m| m.seq);
-    let agent = j.agent().and_then(|a| a.seen.or(a.taken).or(a.sent)).map_or(0, |m| m.seq);
-    (j.keys.first().cloned().unwrap_or_default(), (guest, agent))
-}
-
-fn at_guest(j: &mut Journey, session: SessionId, moment: Moment, source: Source, text: Option<Arc<str>>) {
-    let half = j.guest.get_or_insert_with(|| GuestHalf { session, ..GuestHalf::default() });
-    match source {
-        Source::Outgoing => half.sent = Some(half.sent.unwrap_or(moment)),
-        Source::Live => {
-            if half.seen.is_some() && !half.by_history {
-                half.again += 1;
-            }
-            if half.seen.is_none() || half.by_history {
-                half.seen = Some(moment);
-            }
-            half.by_history = false;
-        }
-        Source::History => {
-            if half.seen.is_none() {
-                half.seen = Some(moment);
-                half.by_history = true;
-            }
-        }
-    }
-    // What the server says that it was wins over what we wished to say.
-    if source != Source::Outgoing || half.text.is_none() {
-        half.text = text.or(half.text.take());
-    }
-}
-
-fn at_agent(j: &mut Journey, session: SessionId, moment: Moment, source: Source, own: bool, text: Option<Arc<str>>) {
-    let place = j.agents.iter().position(|a| a.session == session);
-    let place = place.unwrap_or_else(|| {
-        j.agents.push(AgentHalf { session, ..AgentHalf::default() });
-        j.agents.len() - 1
-    });
-    let Some(half) = j.agents.get_mut(place) else { return };
-    match source {
-        Source::Outgoing => half.sent = Some(half.sent.unwrap_or(moment)),
-        // The answer to its sending: the platform took it.
-        Source::History if own => {
-            half.taken = half.taken.or(Some(moment));
-            half.fetched = half.fetched.or(Some(moment));
-        }
-        Source::Live => {
-            if half.seen.is_none() || half.by_rest {
-                half.seen = Some(half.seen.unwrap_or(moment));
-            }
-            half.by_rest = false;
-        }
-        Source::History => {
-            if half.seen.is_none() {
-                half.seen = Some(moment);
-                half.by_rest = true;
-            }
-            if text.is_some() {
-                half.fetched = half.fetched.or(Some(moment));
-            }
-        }
-    }
-    if source != Source::Outgoing || half.text.is_none() {
-        half.text = text.or(half.text.take());
     }
 }

@@ -9,7 +9,9 @@
 
 mod findings;
 mod fold;
+mod halves;
 mod journey;
+mod likeness;
 #[cfg(test)]
 mod tests;
 
