@@ -228,7 +228,7 @@ impl Interaction {
         for p in told.participants.iter().filter(|p| !p.id.is_empty()) {
             let room = self.participants.len() < MOST_PARTICIPANTS;
             match self.participants.iter_mut().find(|known| known.id == p.id) {
-                Some(known) => known.take(p, told.asked, &mut fresh),
+                Some(known) => known.take(p, (told.shape, told.asked), &mut fresh),
                 None if room => {
                     fresh.extend(p.messages.iter().map(|m| m.id.clone()));
                     self.participants.push(p.clone());
@@ -290,9 +290,12 @@ impl Participant {
         self.can_wrap_up() && self.wrapup_required == Some(true)
     }
 
-    fn take(&mut self, told: &Self, asked: bool, fresh: &mut Vec<String>) {
+    fn take(&mut self, told: &Self, (shape, asked): (Shape, bool), fresh: &mut Vec<String>) {
         let late = told.state < self.state && !(self.state == Stage::Parked && told.state == Stage::Connected);
-        if told.state > self.state || (asked && !late) {
+        // The media shape says “connected” of what is parked; a pushed telling of the other may be old.
+        let unparks = self.state == Stage::Parked && told.state == Stage::Connected;
+        let decides = asked && shape == Shape::Generic;
+        if told.state > self.state || (!late && (!unparks || decides) && asked) {
             self.state = told.state;
         }
         if self.purpose == Purpose::Unknown {
@@ -453,6 +456,9 @@ mod tests {
         c.take(&told(vec![part("a", Stage::Connected)]));
         assert_eq!(c.participants[0].state, Stage::Parked, "a pushed one may be old");
         c.take(&Snapshot { asked: true, ..told(vec![part("a", Stage::Connected)]) });
+        assert_eq!(c.participants[0].state, Stage::Parked, "the media shape says so of what is parked, too");
+        let generic = |p| Snapshot { asked: true, shape: Shape::Generic, ..told(vec![p]) };
+        c.take(&generic(part("a", Stage::Connected)));
         assert_eq!(c.participants[0].state, Stage::Connected);
         c.take(&told(vec![part("a", Stage::Ended)]));
         c.take(&Snapshot { asked: true, ..told(vec![part("a", Stage::Connected)]) });

@@ -79,3 +79,42 @@ fn a_draft_of_a_conversation_is_still_there_after_a_restart() {
     let text: String = stored.filter_map(|f| std::fs::read_to_string(f.path()).ok()).collect();
     assert!(text.contains("not sent yet"), "{text}");
 }
+
+#[test]
+fn the_palette_acts_on_the_pane_that_was_in_front() {
+    let home = Home::default();
+    let mut w = both(&home);
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").focus();
+    w.h.run_ok();
+    w.command("Close session");
+    w.until("the agent's is closed", |w| !w.sees("Session Agent 1") && w.sees("Session Guest 1"));
+    // What is left is shown once.
+    assert_eq!(w.h.query_all_by_role_and_label(Role::MultilineTextInput, "Message").count(), 1);
+    w.close();
+}
+
+#[test]
+fn a_file_of_the_agent_goes_with_a_message() {
+    let home = Home::default();
+    let mut w = both(&home);
+    let file = home.path("note.txt");
+    std::fs::write(&file, "A note of the agent.\n").unwrap();
+    let actions: Vec<_> = w.h.get_all_by_role_and_label(Role::ComboBox, "Action").collect();
+    actions[1].click();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::Button, "Attach a file").click_accesskit();
+    w.h.run_ok();
+    w.fill("Path of the file", &file.display().to_string());
+    w.press("Upload");
+    w.await_label("Agent · file");
+    w.await_label("File note.txt");
+    w.h.get_by_role_and_label(Role::CheckBox, "File note.txt").click();
+    w.h.run_ok();
+    say(&mut w, "Message of the agent", "See this");
+    w.until("the guest has both", |w| {
+        let labels = w.labels();
+        labels.iter().filter(|l| l.contains("note.txt")).count() >= 2
+            && labels.iter().filter(|l| l.contains("See this")).count() >= 2
+    });
+    w.close();
+}

@@ -9,7 +9,7 @@ use super::*;
 use crate::dialect::Target;
 use crate::dialect::budget::Budget;
 use crate::model::Wall;
-use crate::model::desk::{Participant, Purpose, Stage};
+use crate::model::desk::{Participant, Purpose, Shape, Stage};
 use crate::model::fact::{Expiry, ExpiryEvent};
 
 /// What was done must show within this, or the conversation is read again.
@@ -125,6 +125,11 @@ impl Agent {
             told.participants.iter().map(|p| case.told.participant(&p.id).map(|k| k.state)).collect()
         };
         let case = self.desk.case(&told.conversation);
+        // A pushed telling may be old: whether it is still parked, the conversation itself says.
+        let parked = |p: &Participant| case.told.participant(&p.id).is_some_and(|k| k.state == Stage::Parked);
+        let unparked = !told.asked
+            && told.shape == Shape::Generic
+            && told.participants.iter().any(|p| p.state == Stage::Connected && parked(p));
         let fresh = case.told.take(told);
         let moved = told
             .participants
@@ -145,7 +150,7 @@ impl Agent {
         let case = self.desk.case(&told.conversation);
         let mine = case.told.of_user(&me).cloned();
         let lacks = mine.as_ref().is_some_and(|p| p.stage_is_live() && p.communication.is_none());
-        if lacks && !case.reading {
+        if (lacks || unparked) && !case.reading {
             self.read_one(&told.conversation, true);
         }
         self.clocks(cx, &told.conversation, mine.as_ref());

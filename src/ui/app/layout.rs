@@ -49,16 +49,22 @@ impl App {
 
     /// Columns show sessions that are there; the first one that is made is shown by itself.
     fn settle_columns(&mut self, board: &crate::projection::Board) {
-        let first = self.book.listed(board).first().map(|s| s.id);
         for column in &mut self.columns {
             if column.session.is_some_and(|id| self.book.list().closed.contains(&id)) {
                 column.session = None;
             }
         }
+        let others: Vec<SessionId> = self.columns.iter().skip(1).filter_map(|c| c.session).collect();
+        let first = self.book.listed(board).iter().map(|s| s.id).find(|id| !others.contains(id));
         if let Some(column) = self.columns.first_mut()
             && column.session.is_none()
         {
             column.session = first;
+        }
+        // One session is shown once.
+        if self.columns.len() > 1 && self.columns.first().is_some_and(|c| c.session.is_none()) && !others.is_empty() {
+            self.columns.remove(0);
+            self.settings.panes.split = self.columns.len() > 1;
         }
         self.focus = self.focus.min(self.columns.len().saturating_sub(1));
     }
@@ -296,7 +302,8 @@ fn columns(
 /// What has the keyboard lies in here.
 fn has_keyboard(ui: &Ui, rect: Rect) -> bool {
     let focused = ui.memory(|m| m.focused()).and_then(|id| ui.ctx().read_response(id));
-    focused.is_some_and(|r| rect.contains(r.rect.center()))
+    // Dialogs and menus lie over the columns, in layers of their own.
+    focused.is_some_and(|r| r.layer_id == ui.layer_id() && rect.contains(r.rect.center()))
 }
 
 fn one(

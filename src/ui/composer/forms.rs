@@ -32,6 +32,7 @@ pub(super) fn paint(
                     uploads(ui, composer, view);
                     attributes(ui, composer, limits);
                 }
+                DialectId::Agent => uploads(ui, composer, view),
                 DialectId::SessionToken => send_form(ui, composer),
                 _ => {}
             }

@@ -6,6 +6,7 @@ use super::lines::mark;
 use super::list::{bubble_width, list_item, select};
 use super::parts;
 use crate::dialect::Wish;
+use crate::model::DialectId;
 use crate::model::Message;
 use crate::model::fact::Delivery;
 use crate::model::happening::{AttachmentState, Side};
@@ -184,14 +185,16 @@ pub(super) fn upload(
         AttachmentState::LinkRefreshed => (Icon::Refresh, "link refreshed".to_owned(), Tone::Ok),
         AttachmentState::Deleted => (Icon::Trash, "deleted".to_owned(), Tone::Dead),
     };
-    let response = frame(ui, Side::Guest, lit, |ui| {
-        head(ui, "Guest · file", Side::Guest, entry, scene);
+    let agent = view.dialect() == DialectId::Agent;
+    let (side, title) = if agent { (Side::Agent, "Agent · file") } else { (Side::Guest, "Guest · file") };
+    let response = frame(ui, side, lit, |ui| {
+        head(ui, title, side, entry, scene);
         ui.horizontal(|ui| {
             mark(ui, Icon::Clip, tokens(ui).text.normal);
             ui.add(Label::new(format::shown(name)).truncate());
             ui.label(RichText::new(format::bytes(size)).small());
             let usable = matches!(state, AttachmentState::Uploaded | AttachmentState::LinkRefreshed);
-            if usable && scene.is_live(view.id) {
+            if usable && !agent && scene.is_live(view.id) {
                 if icon_button(ui, Icon::Refresh, "Get a fresh download link").clicked() {
                     acts.wish(view.id, Wish::RefreshLink { attachment: id.to_owned() });
                 }

@@ -7,11 +7,17 @@ use super::list::{small_clock, stage_mark};
 use super::within;
 use crate::dialect::Deed;
 use crate::model::desk::Stage;
+use crate::model::fact::SessionState;
 use crate::projection::{Desk, SessionView, Talk};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Weight, badge, button, icon_button};
+
+/// Deeds reach the platform: the session is live and not over.
+pub fn can_work(view: &SessionView, scene: &Scene<'_>) -> bool {
+    scene.is_live(view.id) && !view.state.as_ref().is_some_and(SessionState::is_ended)
+}
 
 #[expect(clippy::too_many_arguments, reason = "one head, all of it plain data")]
 pub fn paint(
@@ -25,7 +31,7 @@ pub fn paint(
     acts: &mut Acts,
 ) {
     let t = tokens(ui);
-    let live = scene.is_live(view.id);
+    let live = can_work(view, scene);
     form.settle(&talk.id);
     let mine = talk.of_user(desk.me());
     let stage = mine.map_or(Stage::Unknown, |p| p.state);
