@@ -1,6 +1,8 @@
 //! A failure, told in place: what happened, what to do, details folded.
 
-use egui::{Align, Frame, Id, Layout, Margin, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2};
+use egui::{
+    Align, Frame, Id, Label, Layout, Margin, Rect, RichText, Role, Sense, Ui, UiBuilder, WidgetInfo, pos2, vec2,
+};
 
 use super::button::{Weight, button, copy_button};
 use super::chip::Tone;
@@ -62,7 +64,8 @@ pub fn report_card(
                     ui.horizontal_top(|ui| {
                         let (rect, _) = ui.allocate_exact_size(vec2(12.0, 18.0), Sense::hover());
                         Icon::ArrowRight.paint(ui.painter(), rect, ink);
-                        ui.label(RichText::new(remedy).color(t.text.strong));
+                        // In a row, a label would rather widen the card than wrap.
+                        ui.add(Label::new(RichText::new(remedy).color(t.text.strong)).wrap());
                     });
                 }
                 if !report.details.is_empty() {
