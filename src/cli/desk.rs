@@ -259,7 +259,11 @@ impl AtDesk<'_> {
                 let user = other
                     .and_then(|n: usize| self.agents.get(n.checked_sub(1)?))
                     .and_then(|id| self.headless.view(*id)?.desk.as_ref().map(|d| d.me().to_owned()));
-                self.deed(Deed::Transfer { to: user.map_or_else(|| Target::Queue(to.clone()), Target::User) })
+                let to = match user {
+                    Some(user) => Target::User(user),
+                    None => Target::Queue(self.queue(to)?),
+                };
+                self.deed(Deed::Transfer { to })
             }
             AgentStep::WrapUp(name) => {
                 self.until("there was nothing to wrap up", |_, _| true)?;
@@ -276,6 +280,18 @@ impl AtDesk<'_> {
                 self.until("the wrap-up was not taken", |_, talk| done(talk)).map(drop)
             }
         }
+    }
+
+    /// Id of a queue of this agent, by its id or name.
+    fn queue(&self, wanted: &str) -> Result<String, Report> {
+        let view = self.headless.view(self.session()?);
+        let queues = view.as_ref().and_then(|v| v.desk.as_ref()).map_or(&[][..], |d| &d.queues);
+        let found = queues.iter().find(|q| q.id == wanted || q.name.eq_ignore_ascii_case(wanted));
+        found.map(|q| q.id.clone()).ok_or_else(|| {
+            let known: Vec<&str> = queues.iter().map(|q| q.name.as_str()).collect();
+            let what = format!("“{wanted}” is neither an agent of the scenario nor one of: {}.", known.join(", "));
+            Report::new("no-target", "There is nobody to hand over to", what)
+        })
     }
 
     fn deed(&self, deed: Deed) -> Result<(), Report> {

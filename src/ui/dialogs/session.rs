@@ -178,6 +178,10 @@ impl NewSession {
 
     /// Who signs in, and what they do first.
     fn choose_agent(&mut self, ui: &mut Ui, scene: &Scene<'_>) {
+        // What was suggested before an agent was chosen.
+        if let Some(number) = self.name.strip_prefix("Guest ").filter(|n| n.parse::<u32>().is_ok()) {
+            self.name = format!("Agent {number}");
+        }
         if self.environment == SANDBOX && self.agent.user.is_empty() {
             self.agent.user = scene.book.sandbox_agents().first().map(|a| a.email.clone()).unwrap_or_default();
         }
