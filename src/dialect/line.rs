@@ -114,7 +114,13 @@ fn expiry(e: &Expiry) -> String {
         ExpiryEvent::Corrupted => "corrupted on purpose",
         ExpiryEvent::Forgotten => "forgotten",
     };
-    let until = e.until.map(|u| format!("until {}", clock(u))).unwrap_or_default();
+    // A time of day alone would be read as one of today.
+    let far = |u: Wall| u.micros_since(e.from) >= 24 * 3600 * 1_000_000;
+    let until = e.until.map(|u| match u.rfc3339().split_once('T') {
+        Some((day, _)) if far(u) => format!("until {day} {}", clock(u)),
+        _ => format!("until {}", clock(u)),
+    });
+    let until = until.unwrap_or_default();
     let assumed = if e.assumed { "(assumed)" } else { "" };
     words([event, "by", &e.by, &until, assumed])
 }

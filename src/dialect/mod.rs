@@ -18,6 +18,7 @@ pub mod agent;
 pub mod backoff;
 pub mod budget;
 pub mod credential;
+mod cx;
 pub mod errands;
 pub mod external_contact;
 pub mod flow;

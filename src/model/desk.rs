@@ -243,16 +243,13 @@ impl Interaction {
         self.participants.iter().find(|p| p.id == id)
     }
 
-    /// The guest: whoever came back after an end is a new participant.
     pub fn customer(&self) -> Option<&Participant> {
-        self.participants.iter().rfind(|p| p.purpose == Purpose::Customer)
+        customer(&self.participants)
     }
 
-    /// The part that this user plays: the one that is active, not the first. After a new routing there are several.
+    /// See [`of_user`].
     pub fn of_user(&self, user: &str) -> Option<&Participant> {
-        let mine =
-            || self.participants.iter().filter(|p| p.purpose == Purpose::Agent && p.user.as_deref() == Some(user));
-        mine().rfind(|p| p.stage_is_live()).or_else(|| mine().next_back())
+        of_user(&self.participants, user)
     }
 
     /// Somebody else among the agents who is with the guest now.
@@ -270,6 +267,17 @@ impl Interaction {
             && (self.customer().is_some_and(|c| c.state == Stage::Ended)
                 || self.participants.iter().all(|p| p.state == Stage::Ended))
     }
+}
+
+/// The guest: whoever came back after an end is a new participant.
+pub fn customer(people: &[Participant]) -> Option<&Participant> {
+    people.iter().rfind(|p| p.purpose == Purpose::Customer)
+}
+
+/// The part that this user plays: the one that is active, not the first. After a new routing there are several.
+pub fn of_user<'a>(people: &'a [Participant], user: &str) -> Option<&'a Participant> {
+    let mine = || people.iter().filter(|p| p.purpose == Purpose::Agent && p.user.as_deref() == Some(user));
+    mine().rfind(|p| p.stage_is_live()).or_else(|| mine().next_back())
 }
 
 impl Participant {

@@ -7,7 +7,8 @@ use super::conversation::{Conversation, What};
 use super::ends;
 use super::thread::{Thread, Told};
 use crate::model::desk::{
-    CannedReply, Interaction, MOST_MESSAGES, Named, Participant, Purpose, QueueOf, Snapshot, Stage, Status, UserNews,
+    self, CannedReply, Interaction, MOST_MESSAGES, Named, Participant, Purpose, QueueOf, Snapshot, Stage, Status,
+    UserNews,
 };
 use crate::model::happening::{Side, Source};
 use crate::model::{Happening, Message, Now};
@@ -56,14 +57,13 @@ pub struct Talk {
 }
 
 impl Talk {
-    /// The part that this user plays, see [`Interaction::of_user`].
+    /// See [`desk::of_user`].
     pub fn of_user(&self, user: &str) -> Option<&Participant> {
-        let mine = || self.people.iter().filter(|p| p.purpose == Purpose::Agent && p.user.as_deref() == Some(user));
-        mine().rfind(|p| p.stage_is_live()).or_else(|| mine().next_back())
+        desk::of_user(&self.people, user)
     }
 
     pub fn customer(&self) -> Option<&Participant> {
-        self.people.iter().rfind(|p| p.purpose == Purpose::Customer)
+        desk::customer(&self.people)
     }
 
     /// Name of the guest, or the beginning of the conversation's id.

@@ -30,12 +30,13 @@ pub use wire::plain;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::cx::Cx;
 use super::errands::{Done, Errands, Failure};
 use super::flow::{self, millis};
 use super::{Action, At, Bearer, BearerNews, Deed, DeskWish, Dialect, FlowWish, Input, Seen, Wish};
 use crate::model::agents::{AgentForm, Agents};
 use crate::model::desk::{Interaction, Named, Snapshot};
-use crate::model::fact::{Delivery, DeliveryChange, End, NamedId, SessionState, StateChange};
+use crate::model::fact::{Delivery, End, SessionState, StateChange};
 use crate::model::{Environment, Fact, Flags, Hosts, Mono, Report};
 use calls::Job;
 
@@ -68,38 +69,6 @@ pub struct Agent {
     desk: desk::Desk,
     lookups: lookups::Lookups,
     uploads: uploads::Uploads,
-}
-
-/// The instant of a step, and where its actions go.
-struct Cx<'a> {
-    at: At,
-    out: &'a mut Vec<Action>,
-}
-
-impl Cx<'_> {
-    fn now(&self) -> Mono {
-        self.at.now.mono
-    }
-
-    fn act(&mut self, action: Action) {
-        self.out.push(action);
-    }
-
-    fn state(&mut self, fact: Fact) {
-        self.act(Action::State(fact));
-    }
-
-    fn fault(&mut self, report: Report) {
-        self.state(Fact::Fault(report));
-    }
-
-    fn delivery(&mut self, tracing: &str, delivery: Delivery) {
-        self.state(Fact::Delivery(DeliveryChange { tracing: tracing.to_owned(), delivery }));
-    }
-
-    fn id(&mut self, name: &str, value: &str) {
-        self.state(Fact::Id(NamedId { name: name.to_owned(), value: value.to_owned(), mismatch: None }));
-    }
 }
 
 impl Agent {

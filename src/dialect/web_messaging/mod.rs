@@ -31,14 +31,15 @@ pub use read::read;
 
 use std::time::Duration;
 
+use super::cx::Cx;
 use super::flow;
 use super::heartbeat::{Beat, Heartbeat};
 use super::seeded::Seeded;
 use super::{Action, At, CallId, Dialect, Input, Seen, Wish};
 use crate::model::environment::secs;
-use crate::model::fact::{Delivery, DeliveryChange, End, Expiry, SessionState, StateChange};
+use crate::model::fact::{End, SessionState, StateChange};
 use crate::model::login::Login;
-use crate::model::{Environment, Fact, Flags, Hosts, Mono, Report, Secret, Wall};
+use crate::model::{Environment, Fact, Flags, Hosts, Secret, Wall};
 
 /// What a session is made of.
 #[derive(Clone, Debug)]
@@ -82,43 +83,6 @@ enum Socket {
     None,
     Opening,
     Open,
-}
-
-/// The instant of a step, and where its actions go.
-struct Cx<'a> {
-    at: At,
-    out: &'a mut Vec<Action>,
-}
-
-impl Cx<'_> {
-    fn now(&self) -> Mono {
-        self.at.now.mono
-    }
-
-    fn server(&self) -> Wall {
-        self.at.server
-    }
-
-    /// The local wall clock after a wait.
-    fn wall_in(&self, wait: Duration) -> Wall {
-        self.at.now.wall + wait
-    }
-
-    fn act(&mut self, action: Action) {
-        self.out.push(action);
-    }
-
-    fn fault(&mut self, report: Report) {
-        self.act(Action::State(Fact::Fault(report)));
-    }
-
-    fn expiry(&mut self, expiry: Expiry) {
-        self.act(Action::State(Fact::Expiry(expiry)));
-    }
-
-    fn delivery(&mut self, tracing: &str, delivery: Delivery) {
-        self.act(Action::State(Fact::Delivery(DeliveryChange { tracing: tracing.to_owned(), delivery })));
-    }
 }
 
 impl WebMessaging {

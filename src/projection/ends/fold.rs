@@ -142,6 +142,11 @@ impl EndsFold {
         let lane = self.lane(session, conversation.as_deref());
         if lane.since == 0 {
             lane.since = seq;
+            // The guest's side may have been told before anybody was at the other end.
+            let told = conversation.as_ref().and_then(|c| Some((c.clone(), self.told.get(c)?.0)));
+            if let Some((conversation, guest)) = told {
+                self.pair(ends, guest, &conversation, at);
+            }
         }
         match what {
             What::Event { text } => {
@@ -193,7 +198,10 @@ impl EndsFold {
                 if let (Some(open), Some(conversation)) = (self.open.get_mut(&number), &conversation) {
                     open.conversation.get_or_insert_with(|| conversation.clone());
                 }
-                self.lane(session, conversation.as_deref()).journeys.push_back(number);
+                let lane = self.lane(session, conversation.as_deref());
+                if lane.journeys.back() != Some(&number) {
+                    lane.journeys.push_back(number);
+                }
                 if let Some(text) = text {
                     self.likeness(ends, number, &text, at);
                 }
@@ -462,6 +470,7 @@ impl EndsFold {
             Some(place) => self.with(ends, place, |p| {
                 if p.events.len() >= EVENTS {
                     p.events.remove(0);
+                    p.older += 1;
                 }
                 p.events.push(event);
             }),

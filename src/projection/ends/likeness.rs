@@ -11,6 +11,8 @@ use crate::model::{Now, SessionId};
 const NEAR: Duration = Duration::from_secs(10);
 /// So many different texts make a pair likely.
 const LIKELY: usize = 2;
+/// Ends that are remembered as alike without being a pair.
+const MOST_ALIKE: usize = 500;
 /// Journeys of one text that are looked at.
 const SAME_TEXTS: usize = 8;
 
@@ -66,6 +68,10 @@ impl EndsFold {
             }
             self.merge_alike(of_guest, of_agent);
             return self.with(ends, place, |p| p.proof.same_texts += 1);
+        }
+        if self.alike.len() >= MOST_ALIKE {
+            // What was alike long ago says nothing of now.
+            self.alike.clear();
         }
         let rival = |(s, c): &(SessionId, String)| (*s == session) != (*c == conversation);
         if self.alike.keys().any(rival) {

@@ -58,7 +58,7 @@ pub struct Pair {
     pub proof: Proof,
     /// In the order in which they were first seen.
     pub journeys: Vec<Arc<Journey>>,
-    /// Journeys that are not kept any more.
+    /// Journeys and events that are not kept any more.
     pub older: u64,
     /// What happened beside messages: transfers, ends, clears, reconnects.
     pub events: Vec<Event>,

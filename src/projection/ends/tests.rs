@@ -137,7 +137,6 @@ fn a_conversation_id_that_the_guest_was_told_joins_them() {
     b.guest("g1", Some("t"), Side::Guest, Source::Live, "Hello");
     assert!(b.ends.pairs.is_empty());
     b.told("a1", Side::Guest, "c");
-    b.see(GUEST, None, What::Told { conversation: "c".into() });
     assert!(b.pair().proof.told.is_some() && b.pair().proof.is_certain());
 }
 

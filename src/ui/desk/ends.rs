@@ -109,6 +109,10 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
             legs(ui, &pane.legs);
         }
     }
+    if pair.older > 0 {
+        let text = format!("{} older are not shown; the records have all", figures::count(pair.older));
+        ui.label(RichText::new(text).small().color(t.text.weak));
+    }
     lanes_head(ui);
     timeline(ui, pane, pair, acts);
 }

@@ -343,7 +343,7 @@ fn every_kind_of_record_has_a_line() {
         can: Vec::new(),
     });
     let fact = Draft::fact(Now::default(), SessionId(1), &fact);
-    assert_eq!(told(fact), owned("guest JWT", "refreshed by server until 13:25:00Z (assumed)"));
+    assert_eq!(told(fact), owned("guest JWT", "refreshed by server until 2026-01-06 13:25:00Z (assumed)"));
     let gist = |direction, frame: Value| told(draft(Kind::Text, direction).body(frame.to_string())).1;
     assert_eq!(gist(Direction::Sent, json!({"action":"onMessage","message":{"type":"Text","text":"Hi"}})), "Hi");
     let quick = json!([{"contentType":"QuickReply","quickReply":{"text":"Yes","payload":"y"}}]);
