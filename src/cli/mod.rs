@@ -5,6 +5,7 @@
 mod answer;
 mod desk;
 mod doctor;
+mod explain;
 mod first_light;
 mod has;
 pub mod headless;

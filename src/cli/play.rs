@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::answer::Answer;
 use super::desk;
+use super::explain::LintStep;
 use super::headless::Headless;
 use super::out::{Ended, Out};
 use super::script::{Connect, Scenario};
@@ -19,7 +20,7 @@ use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
 use crate::model::rich;
 use crate::model::{Environment, Fact, Kind, Record, Report, SessionId, SteppedClock};
-use crate::projection::{Entry, EntryState, Finding, SessionView, Verdict, What};
+use crate::projection::{Entry, EntryState, SessionView, Verdict, What};
 
 const CONNECT: Duration = Duration::from_secs(30);
 /// Time passes in pieces of at most this, so that what is due in between happens in between.
@@ -147,17 +148,17 @@ fn merge(into: &mut Value, more: Value) {
     }
 }
 
-struct Player<'a> {
-    headless: &'a Headless,
+pub(super) struct Player<'a> {
+    pub(super) headless: &'a Headless,
     clock: Option<Arc<SteppedClock>>,
-    session: SessionId,
-    agents: Vec<SessionId>,
+    pub(super) session: SessionId,
+    pub(super) agents: Vec<SessionId>,
     /// Keys of the replies that an earlier step took or passed over.
     heard: HashSet<String>,
-    limit: Duration,
+    pub(super) limit: Duration,
     reader: Reader,
     /// The scenario's records come after this one.
-    from: u64,
+    pub(super) from: u64,
     /// Records up to this one were passed by an earlier step.
     seen: u64,
     /// Tracing id of the last message.
@@ -192,6 +193,11 @@ impl Player<'_> {
             let verdict = finding.verdicts.first().into_iter();
             verdict.flat_map(Verdict::lines).try_for_each(|line| writeln!(out, "        {line}"))?;
         }
+        if let (Step::Lint(LintStep::Broken(rule)), Ok(())) = (step, &result)
+            && let Some(lint) = self.broken(rule)
+        {
+            writeln!(out, "        {}: {}", lint.rule.title, lint.says)?;
+        }
         Ok(result?)
     }
 
@@ -219,6 +225,7 @@ impl Player<'_> {
             Step::Record(filter) => self.record(filter),
             Step::Count(n, filter) => self.count(*n, filter),
             Step::Why(cause) => self.why(cause),
+            Step::Lint(step) => self.lint(step),
             Step::Agent(which, step) => {
                 let (headless, limit) = (self.headless, self.limit);
                 desk::AtDesk { headless, agents: &self.agents, which: *which, limit }.take(step)
@@ -380,7 +387,7 @@ impl Player<'_> {
     }
 
     /// Waits until all calls are answered and nothing happens any more.
-    fn settle(&mut self) -> Result<(), Report> {
+    pub(super) fn settle(&mut self) -> Result<(), Report> {
         let until = Instant::now() + PATIENCE;
         let mut still = Instant::now();
         while Instant::now() < until && (self.calls > 0 || still.elapsed() < QUIET) {
@@ -494,35 +501,6 @@ impl Player<'_> {
 
     fn is_mine(&self, record: &Record) -> bool {
         record.session == self.session || record.session == SessionId::NONE || self.agents.contains(&record.session)
-    }
-
-    /// Something that failed is explained by this cause before all others.
-    fn why(&self, cause: &str) -> Result<(), Report> {
-        let found = self.headless.until(self.limit, |_| self.explained(cause));
-        found.map(drop).ok_or_else(|| {
-            let findings = self.findings();
-            let what = format!("No failure of this scenario was explained by {cause} before all else.");
-            let limit = self.limit.as_secs();
-            let report = if findings.is_empty() {
-                let what = format!("Nothing failed in this scenario that could be explained, for {limit} s.");
-                Report::new("no-cause", "No cause was found", what)
-            } else {
-                Report::new("other-cause", "Another cause was found", what)
-            };
-            findings.iter().rev().take(5).fold(report, |r, f| r.detail(f.told()))
-        })
-    }
-
-    /// What was found in this scenario, in its session and outside any: sign-ins belong to none.
-    fn findings(&self) -> Vec<Arc<Finding>> {
-        let board = self.headless.board();
-        let views = [board.session(self.session), Some(&board.general)].into_iter().flatten();
-        let all = views.flat_map(|v| v.findings.list.iter().filter(|f| f.seq > self.from));
-        all.cloned().collect()
-    }
-
-    fn explained(&self, cause: &str) -> Option<Arc<Finding>> {
-        self.findings().into_iter().rev().find(|f| f.verdicts.first().is_some_and(|v| v.cause == cause))
     }
 
     /// Waits for a reply after the last one that was taken. One that comes late but was said earlier counts too: the

@@ -37,6 +37,7 @@ use serde::de::{self, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_saphyr::{Location, Spanned};
 
+use super::explain::LintStep;
 use super::has;
 use super::login::AnyLogin;
 use super::step::Step;
@@ -200,12 +201,12 @@ impl<'de> Deserialize<'de> for Text {
     }
 }
 
-/// Reads a script; an error names line and column. `why:` may name the causes that come with the program.
+/// Reads a script; an error names line and column. `why:` and `lint:` may name what comes with the program.
 pub fn parse_script(text: &str, file: &str) -> Result<Script, Report> {
     parse_script_knowing(text, file, &Knowledge::embedded())
 }
 
-/// The same, where `why:` may name these causes.
+/// The same, where they may name these causes and rules.
 pub fn parse_script_knowing(text: &str, file: &str, knowledge: &Knowledge) -> Result<Script, Report> {
     let script: Script = serde_saphyr::from_str(text).map_err(|e| malformed("script", file, &e))?;
     for (_, scenario) in &script.scenarios.0 {
@@ -230,20 +231,30 @@ fn check_agent(step: &Step, scenario: &Scenario) -> Result<(), String> {
     }
 }
 
-/// Refuses a cause that nobody knows, and offers those whose names are like it.
+/// Refuses a cause or a rule that nobody knows, and offers those whose names are like it.
 fn check_cause(step: &Step, knowledge: &Knowledge) -> Result<(), String> {
-    let Step::Why(cause) = step else { return Ok(()) };
-    if knowledge.ids().any(|id| id == cause) {
+    match step {
+        Step::Why(cause) => check_id("why", "cause", cause, knowledge.ids()),
+        Step::Lint(LintStep::Broken(rule)) => {
+            check_id("lint", "rule", rule, knowledge.rules.iter().map(|r| r.id.as_str()))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_id<'a>(key: &str, what: &str, id: &str, known: impl Iterator<Item = &'a str>) -> Result<(), String> {
+    let known: Vec<&str> = known.collect();
+    if known.contains(&id) {
         return Ok(());
     }
     // Words count as alike from four equal letters on: what is mistyped is mostly an end.
     let alike = |a: &str, b: &str| a == b || a.chars().zip(b.chars()).take_while(|(a, b)| a == b).count() >= 4;
-    let likeness = |id: &str| id.split('-').filter(|word| cause.split('-').any(|w| alike(w, word))).count();
-    let mut like: Vec<&str> = knowledge.ids().filter(|id| likeness(id) > 0).collect();
-    like.sort_by_key(|id| (std::cmp::Reverse(likeness(id)), id.len()));
+    let likeness = |other: &str| other.split('-').filter(|word| id.split('-').any(|w| alike(w, word))).count();
+    let mut like: Vec<&str> = known.into_iter().filter(|other| likeness(other) > 0).collect();
+    like.sort_by_key(|other| (std::cmp::Reverse(likeness(other)), other.len()));
     like.truncate(LIKE);
     let like = if like.is_empty() { String::new() } else { format!("; like it are {}", like.join(", ")) };
-    Err(format!("why: there is no cause “{cause}”{like}"))
+    Err(format!("{key}: there is no {what} “{id}”{like}"))
 }
 
 /// Reads an environment file: YAML, or JSON such as the sandbox's ready line.

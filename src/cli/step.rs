@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::answer::Answer;
 use super::desk::{AgentStep, EndsStep};
 use super::duration_secs;
+use super::explain::LintStep;
 use super::login::AnyLogin;
 use super::script::{Pattern, Text};
 use crate::capture::Filter;
@@ -57,6 +58,8 @@ pub enum Step {
     Count(usize, Box<Filter>),
     /// Something that failed is explained by this cause, before all others. The explanation is printed.
     Why(String),
+    /// What the records break of the protocol, or do not.
+    Lint(LintStep),
     /// What an agent of the scenario does or hears: its place, and what.
     Agent(usize, AgentStep),
     /// What both ends of the guest's conversation must come to.
@@ -74,7 +77,8 @@ const LONGEST_PASS: Duration = Duration::from_secs(72 * 3600);
 
 /// Names of all steps, for whoever mistypes one.
 const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, answer, sign-in, fate, order, pass, \
-                     jump, do, profile, request, clock, state, record, count, why, agent, agent2, ends, point";
+                     jump, do, profile, request, clock, state, record, count, why, lint, agent, agent2, ends, \
+                     point";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -97,6 +101,7 @@ impl fmt::Display for Step {
             Self::Record(filter) => write!(f, "record: {}", filter.text()),
             Self::Count(n, filter) => write!(f, "count: {n} {}", filter.text()),
             Self::Why(cause) => write!(f, "why: {cause}"),
+            Self::Lint(step) => write!(f, "lint: {step}"),
             Self::Point(text) => f.write_str(text),
         }
     }
@@ -282,6 +287,7 @@ fn of_text(key: &str, value: String) -> Result<Step, String> {
             Step::Count(n, Filter::parse(&part).map(Box::new).map_err(|e| format!("count: {e}"))?)
         }
         "why" => Step::Why(value.trim().to_owned()),
+        "lint" => Step::Lint(LintStep::parse(&value)?),
         "ends" => Step::Ends(EndsStep::parse(&value)?),
         "point" => Step::Point(value),
         other => return Err(format!("unknown step “{other}”; known are {KNOWN}")),

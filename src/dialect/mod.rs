@@ -469,6 +469,27 @@ pub fn read(dialect: DialectId, record: &Record, out: &mut Vec<Happening>) {
     }
 }
 
+/// What no source describes in a frame, what it lacks, and what is of the wrong type.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Strange {
+    /// For people: `member mood of Message`, `class Surprise`. The first few.
+    pub names: Vec<String>,
+    /// How many are not named.
+    pub more: u32,
+    /// Members that a request must have.
+    pub lacks: Vec<&'static str>,
+}
+
+/// Looks through a frame whose shape is known: all that web messaging sends and gets, and what reaches an agent marked
+/// as strange. Called with redacted records.
+pub fn strange(dialect: DialectId, record: &Record) -> Strange {
+    match dialect {
+        DialectId::WebMessaging => web_messaging::strange(record),
+        DialectId::Agent => agent::strange(record),
+        _ => Strange::default(),
+    }
+}
+
 /// Tells a record in a line, whatever its dialect.
 pub fn line(record: &Record) -> Line {
     line::line(record)

@@ -79,6 +79,8 @@ pub fn limits(dialect: DialectId, environment: &Environment) -> Limits {
         // Of the user's token; the answers' headers correct it.
         limits.requests_per_minute = 300;
         limits.history_per_minute = environment.agents.lookups_per_minute;
+        // Characters here, as the platform counts them.
+        limits.message_bytes = environment.agents.text_chars;
     }
     limits
 }

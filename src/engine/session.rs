@@ -390,6 +390,10 @@ impl Session {
             bytes.truncate(MAX_STORED);
             draft = draft.flags(Flags::CUT);
         }
+        // The lint tells what is odd about it.
+        if seen.flags.has(Flags::UNKNOWN) || seen.flags.has(Flags::MALFORMED) {
+            draft = draft.flags(Flags::STORY);
+        }
         draft.body = bytes;
         draft.size = size;
         self.log.add(draft);

@@ -7,6 +7,7 @@ use super::ends::{Ends, EndsFold};
 use super::evidence::{Common, Evidence, Scene};
 use super::finding::Finding;
 use super::knowledge::Knowledge;
+use super::lint::{self, LintFold};
 use super::metrics::{ALL_SAMPLES, Metrics};
 use super::session::{SessionFold, SessionView, fact_of};
 use crate::model::{Fact, Happening, Kind, Now, Record, SessionId};
@@ -45,7 +46,7 @@ enum Fold {
         sessions: Vec<Folding>,
         general: Box<Folding>,
         ends: Box<EndsFold>,
-        common: Box<Common>,
+        common: Box<Shared>,
         knowledge: Arc<Knowledge>,
         told: Vec<Happening>,
     },
@@ -56,6 +57,14 @@ enum Fold {
 struct Folding {
     session: SessionFold,
     evidence: Evidence,
+    lint: LintFold,
+}
+
+/// What folds of all sessions share.
+#[derive(Clone, Debug, Default)]
+struct Shared {
+    evidence: Common,
+    lint: lint::Common,
 }
 
 impl Default for Board {
@@ -102,8 +111,13 @@ impl Board {
         }
         self.with(record, true, |folding, common, knowledge, view, told| {
             let fact = fact_of(record);
-            folding.evidence.take(&mut Scene { common, knowledge, view, record }, fact.as_ref());
-            folding.session.take(view, record, fact, told);
+            let Folding { session, evidence, lint } = folding;
+            let shared = &mut common.evidence;
+            evidence.take(&mut Scene { common: shared, knowledge, view, record }, fact.as_ref());
+            let claims = fact.clone().filter(|_| record.kind == Kind::Expiry);
+            session.take(view, record, fact, told);
+            let (common, heard) = (&mut common.lint, &session.heard[..]);
+            lint.take(&mut lint::Scene { common, knowledge, view, record, fact: claims.as_ref(), heard });
         });
     }
 
@@ -169,7 +183,7 @@ impl Board {
         &mut self,
         record: &Record,
         make: bool,
-        deed: impl FnOnce(&mut Folding, &mut Common, &Knowledge, &mut SessionView, &mut Vec<Happening>),
+        deed: impl FnOnce(&mut Folding, &mut Shared, &Knowledge, &mut SessionView, &mut Vec<Happening>),
     ) {
         let Fold::Going { by_id, sessions, general, ends, common, knowledge, told } = &mut self.fold else {
             debug_assert!(false, "a snapshot is for looking at");

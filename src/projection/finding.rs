@@ -231,24 +231,8 @@ impl Verdict {
     }
 
     fn of(cause: &Cause, record: &Record, found: &Gathered) -> Self {
-        let mut named: Vec<NameId> = Vec::new();
-        for name in cause.needs.iter().flat_map(|c| c.names()).chain(cause.says.names()) {
-            if !named.contains(&name) {
-                named.push(name);
-            }
-        }
-        let mut records = vec![record.seq];
-        let mut evidence = Vec::new();
-        for name in named {
-            let (Some(value), Some(about)) = (found.look(name), names::of(name)) else { continue };
-            evidence.push((about.title.clone(), names::shown(about.sort, value)));
-            if let Some(seq) = found.seq(name)
-                && !records.contains(&seq)
-            {
-                records.push(seq);
-            }
-        }
-        records.sort_unstable();
+        let names = cause.needs.iter().flat_map(|c| c.names()).chain(cause.says.names());
+        let (evidence, records) = rests_on(names, record.seq, found);
         Self {
             cause: cause.id.clone(),
             title: cause.title.clone(),
@@ -260,6 +244,32 @@ impl Verdict {
             harmless: cause.harmless,
         }
     }
+}
+
+/// Name and value of each piece of evidence, as people read them, and the records that show it, this one among them.
+pub(super) fn rests_on(
+    names: impl Iterator<Item = NameId>,
+    seq: u64,
+    found: &Gathered,
+) -> (Vec<(String, String)>, Vec<u64>) {
+    let mut named: Vec<NameId> = Vec::new();
+    let mut records = vec![seq];
+    let mut evidence = Vec::new();
+    for name in names {
+        if named.contains(&name) {
+            continue;
+        }
+        named.push(name);
+        let (Some(value), Some(about)) = (found.look(name), names::of(name)) else { continue };
+        evidence.push((about.title.clone(), names::shown(about.sort, value)));
+        if let Some(seq) = found.seq(name)
+            && !records.contains(&seq)
+        {
+            records.push(seq);
+        }
+    }
+    records.sort_unstable();
+    (evidence, records)
 }
 
 impl Doubt {

@@ -4,10 +4,10 @@
 //! [`Board`] is the pure fold; [`Projector`] runs it on a thread of its own behind a capture and publishes snapshots.
 //!
 //! Failures are explained from the evidence: what is known of causes is data ([`knowledge`]), and a fold remembers what
-//! decides between them ([`Finding`]).
+//! decides between them ([`Finding`]). What no server refused but the protocol does not want is told too ([`Lint`]).
 //!
 //! Everything here is bounded, and what is bounded is counted: entries of a conversation ([`KEPT`]), names by which
-//! messages are known again, faults, latencies, samples of the metrics, clocks, findings. The log itself keeps all.
+//! messages are known again, faults, latencies, samples of the metrics, clocks, findings, lints. The log itself keeps all.
 
 mod board;
 pub mod causality;
@@ -21,6 +21,7 @@ mod identity;
 pub mod knowledge;
 mod label;
 mod latency;
+pub mod lint;
 mod markdown;
 mod merge;
 mod meters;
@@ -41,6 +42,7 @@ pub use ends::{Ends, Pair};
 pub use finding::{Doubt, Finding, Findings, Subject, Verdict};
 pub use knowledge::Knowledge;
 pub use latency::{Latencies, LatencyFigures};
+pub use lint::{Lint, Lints};
 pub use meters::{Meter, Meters};
 pub use metrics::Metrics;
 pub use projector::Projector;

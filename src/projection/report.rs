@@ -49,7 +49,8 @@ fn write_to(out: &mut String, view: &SessionView, name: &str, now: Wall) -> std:
     ids(out, view)?;
     figures(out, view)?;
     states(out, view, ended.unwrap_or(now))?;
-    faults(out, view)
+    faults(out, view)?;
+    lints(out, view)
 }
 
 fn ids(out: &mut String, view: &SessionView) -> std::fmt::Result {
@@ -149,6 +150,22 @@ fn faults(out: &mut String, view: &SessionView) -> std::fmt::Result {
         writeln!(out, "- Record {seq}: **{}** {}", escape_inline(&report.title), escape_inline(&report.what))?;
         for remedy in &report.remedies {
             writeln!(out, "  - {}", escape_inline(remedy))?;
+        }
+    }
+    Ok(())
+}
+
+fn lints(out: &mut String, view: &SessionView) -> std::fmt::Result {
+    writeln!(out, "\n## Lint of the protocol\n")?;
+    if view.lints.told == 0 {
+        return writeln!(out, "Nothing was broken.");
+    }
+    for broken in &view.lints.broken {
+        let (rule, count) = (&broken.rule, broken.count);
+        write!(out, "- **{}** ({}, {}), {count} times", escape_inline(&rule.title), rule.weight, rule.id)?;
+        match broken.lints.back() {
+            Some(last) => writeln!(out, "; last in record {}: {}", last.seq, escape_inline(&last.says))?,
+            None => writeln!(out)?,
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use super::desk::{Desk, DeskFold};
 use super::ends::{self, Sighting};
 use super::finding::{Finding, Findings};
 use super::latency::Latencies;
+use super::lint::{Heard, Lints};
 use super::meters::Meters;
 use super::metrics::{Metrics, Reading};
 use super::thread::{Thread, Told};
@@ -44,6 +45,8 @@ pub struct SessionView {
     pub faults_told: u64,
     /// What explains its failures.
     pub findings: Arc<Findings>,
+    /// What its records break of the protocol.
+    pub lints: Arc<Lints>,
     /// Tracing ids of messages that never left, and why: they have no frame to show. The newest few.
     pub not_sent: Vec<(String, String)>,
     /// Names by which servers know it, the newest of each.
@@ -64,6 +67,10 @@ impl SessionView {
 
     pub(super) fn findings_mut(&mut self) -> &mut Findings {
         Arc::make_mut(&mut self.findings)
+    }
+
+    pub(super) fn lints_mut(&mut self) -> &mut Lints {
+        Arc::make_mut(&mut self.lints)
     }
 
     /// A record speaks of the newest finding that is meant; false where there is none.
@@ -108,6 +115,8 @@ pub(super) struct SessionFold {
     desk: DeskFold,
     /// What was seen of messages at this end, in the record at hand.
     pub sightings: Vec<Sighting>,
+    /// Messages that the record at hand brought by the socket of a guest.
+    pub heard: Vec<Heard>,
 }
 
 impl SessionFold {
@@ -128,6 +137,7 @@ impl SessionFold {
         self.metrics.events.clear();
         // Whoever does not look for the other end takes none.
         self.sightings.clear();
+        self.heard.clear();
         view.records += 1;
         if view.records == 1 {
             view.started = record.at;
@@ -201,6 +211,9 @@ impl SessionFold {
         let conv = &mut view.conversation;
         match happening {
             Happening::Said(message) => {
+                if at.source == Some(Source::Live) && dialect == DialectId::WebMessaging {
+                    self.heard.push(Heard { key: message.key.as_str().into(), at: message.at });
+                }
                 if let Some((seq, micros)) = self.thread.said(conv, at, *message) {
                     view.latencies.add(seq, micros);
                     self.metrics.echo(view.dialect(), at.now.wall, micros);

@@ -24,7 +24,7 @@ mod verdict;
 mod wire;
 
 pub use line::frame_line;
-pub use read::read;
+pub use read::{read, strange};
 pub use wire::plain;
 
 use std::collections::BTreeMap;

@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::wire::{self, Notice};
 use super::{calls, plain};
+use crate::dialect::Strange;
 use crate::dialect::flow::text_of;
 use crate::model::desk::UserNews;
 use crate::model::happening::{AttachmentState, Side, Source};
 use crate::model::record::{HttpRequest, HttpResponse};
-use crate::model::{Direction, Happening, Kind, Message, Record};
+use crate::model::{Direction, Flags, Happening, Kind, Message, Record};
 
 /// How long a typing indication lasts that does not say so.
 const TYPING_MILLIS: u64 = 5_000;
@@ -33,6 +34,20 @@ pub fn read(record: &Record, out: &mut Vec<Happening>) {
         }
         _ => {}
     }
+}
+
+/// See [`crate::dialect::strange`].
+pub fn strange(record: &Record) -> Strange {
+    let is = |flag| record.direction == Direction::Received && record.flags.has(flag);
+    let names = match record.text().map(wire::notice) {
+        Some(Some(Notice::Event { topic, .. })) if is(Flags::UNKNOWN) => {
+            vec![format!("topic {topic}, which the channel is not subscribed to")]
+        }
+        Some(Some(Notice::Event { topic, .. })) if is(Flags::MALFORMED) => vec![format!("body of {topic}")],
+        None | Some(None) if is(Flags::MALFORMED) => vec!["no notification".to_owned()],
+        _ => Vec::new(),
+    };
+    Strange { names, ..Strange::default() }
 }
 
 /// The conversation in an address: `…/conversations/messages/{id}/…`.

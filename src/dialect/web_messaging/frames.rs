@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use super::messages::What;
 use super::requests::Ask;
-use super::wire::inbound::{
-    AttachmentEvent, CONTENT_KINDS, ConnectionClosed, EVENT_KINDS, Empty, ErrorBody, Event, Frame,
-    GetConfigurationResponse, JwtResponse, Message, PRESENCE_KINDS, PresignedUrl, ResumeTokenResponse, SessionResponse,
-};
+use super::wire::body::{self, Body};
+use super::wire::inbound::{ErrorBody, Event, Frame, Message};
 use super::wire::lenient::{Audit, Audited, Str};
 use super::wire::outbound::Asked;
 use super::wire::{ECHO_TRACING, is_known_code};
@@ -77,19 +75,8 @@ impl WebMessaging {
             _ => return Seen { flags: Flags::MALFORMED, ..Seen::default() },
         };
         let mut audit = Audit::default();
-        frame.audit(&mut audit);
+        body::audit_envelope(&frame, &mut audit);
         let class = frame.class.or_empty();
-        if class.is_empty() || frame.code.value.is_none() {
-            audit.wrong += 1;
-        }
-        match frame.kind.get() {
-            Some("response" | "message") => {}
-            Some(_) => audit.unknown += 1,
-            None => audit.wrong += 1,
-        }
-        if frame.code.value.is_some_and(|c| !is_known_code(c)) {
-            audit.unknown += 1;
-        }
         let mut flags = match class {
             "StructuredMessage" => {
                 let message = match message {
@@ -125,21 +112,19 @@ impl WebMessaging {
         audit: &mut Audit,
     ) -> Flags {
         if !m.present {
-            audit.wrong += 1;
+            audit.wrong_if(true, || "body of StructuredMessage (missing)".to_owned());
             return Flags::NONE;
         }
         if is_echo_reply(frame, m) {
             self.echo_answered(cx, current, frame, m);
             return Flags::HEARTBEAT;
         }
-        if m.direction.get().is_none() || m.key().is_empty() {
-            audit.wrong += 1;
-        }
         if m.is_inbound() {
             self.echo(cx, frame, m);
         }
         let events = &m.events.items;
         let pieces = m.content(audit);
+        body::audit_message(m, &pieces, audit);
         if !events.is_empty() && pieces.is_empty() && m.text.or_empty().is_empty() && all_typing(events) {
             return Flags::TYPING;
         }
@@ -147,16 +132,12 @@ impl WebMessaging {
         let first = (events.is_empty() && pieces.is_empty()) || !self.history.has_seen(m.key());
         self.note_keys(m);
         for e in events {
-            let kind = e.kind.or_empty();
-            audit.unknown += u32::from(!EVENT_KINDS.contains(&kind));
             let presence = e.presence.kind.or_empty();
-            audit.unknown += u32::from(kind == "Presence" && !PRESENCE_KINDS.contains(&presence));
             if presence == "Disconnect" && !m.is_inbound() && current && first && m.metadata.read_only.is_true() {
                 self.read_only(cx, "the other side ended the conversation");
             }
         }
         for (_, piece) in pieces {
-            audit.unknown += u32::from(!CONTENT_KINDS.contains(&piece.kind.or_empty()));
             if piece.attachment.present && first {
                 let file = &piece.attachment;
                 self.link_came(cx, file.id.or_empty(), file.name.or_empty(), file.url.or_empty());
@@ -198,53 +179,40 @@ impl WebMessaging {
     fn other(&mut self, cx: &mut Cx<'_>, current: bool, frame: &Frame<'_>, class: &str, audit: &mut Audit) -> Flags {
         let tracing = frame.tracing.get();
         let live = current && !self.state.is_ended();
-        let is_error = frame.code() >= 400 && class != "GenerateUrlError";
-        if is_error || matches!(class, "Error" | "ErrorMessage") {
+        if body::is_error(frame) {
             return self.error(cx, live, frame, audit);
         }
         if let Some(t) = tracing {
             self.answered(cx, t);
         }
-        match class {
-            "SessionResponse" => {
-                let r: SessionResponse<'_> = frame.body.read(audit);
-                audit.wrong += u32::from(r.connected.value.is_none());
+        match Body::read(frame, audit) {
+            Body::Session(r) => {
                 if live && r.present {
                     self.session_response(cx, tracing, &r);
                 }
                 Flags::NONE
             }
-            "GetConfigurationResponse" => {
-                let r: GetConfigurationResponse<'_> = frame.body.read(audit);
-                audit.wrong += u32::from(!r.present);
+            Body::Configuration(r) => {
                 if live {
                     self.configuration(tracing, &r);
                 }
                 Flags::NONE
             }
-            "JwtResponse" => {
-                let r: JwtResponse<'_> = frame.body.read(audit);
-                audit.wrong += u32::from(r.jwt.get().is_none() || r.exp.value.is_none());
+            Body::Jwt(r) => {
                 self.jwt_arrived(cx, tracing, &r);
                 Flags::NONE
             }
-            "ResumeTokenResponse" => {
-                let r: ResumeTokenResponse<'_> = frame.body.read(audit);
+            Body::ResumeToken(r) => {
                 if let Some(token) = r.resume_token.filled() {
                     cx.act(Action::Learn { kind: SecretKind::Other, value: Secret::new(token) });
                 }
                 Flags::NONE
             }
-            "PresignedUrlResponse" => {
-                let r: PresignedUrl<'_> = frame.body.read(audit);
-                audit.wrong += u32::from(r.url.get().is_none() || r.attachment.get().is_none());
+            Body::PresignedUrl(r) => {
                 self.presigned(cx, tracing, &r);
                 Flags::STORY
             }
-            "UploadSuccessEvent" | "UploadFailureEvent" | "AttachmentDeletedResponse" | "GenerateUrlError" => {
-                let e: AttachmentEvent<'_> = frame.body.read(audit);
-                // A GenerateUrlError may come without the id: its name may have been what was wrong.
-                audit.wrong += u32::from(e.attachment.get().is_none() && class != "GenerateUrlError");
+            Body::Attachment(e) => {
                 match class {
                     "UploadSuccessEvent" => self.uploaded(cx, &e),
                     "AttachmentDeletedResponse" => self.attachment_deleted(cx, tracing, &e),
@@ -253,8 +221,7 @@ impl WebMessaging {
                 let wrong = matches!(class, "UploadFailureEvent" | "GenerateUrlError");
                 if wrong { Flags::STORY.with(Flags::FAULT) } else { Flags::STORY }
             }
-            "SessionExpiredEvent" | "SessionClearedEvent" | "LogoutEvent" => {
-                let _: Empty<'_> = frame.body.read(audit);
+            Body::Bare => {
                 match class {
                     _ if !live => {}
                     "SessionExpiredEvent" => self.end(cx, End::Expired, ""),
@@ -263,43 +230,22 @@ impl WebMessaging {
                 }
                 if class == "SessionClearedEvent" { Flags::STORY } else { Flags::NONE }
             }
-            "ConnectionClosedEvent" => {
-                let e: ConnectionClosed<'_> = frame.body.read(audit);
+            Body::Closed(e) => {
                 if live {
                     self.connection_closed(cx, e.reason.or_empty());
                 }
                 Flags::NONE
             }
-            // Told by the schema, never seen with anything to act on.
-            "string" | "Unknown" | "TooManyRequestsErrorMessage" => {
-                self.error_without_code(cx, live, frame, class, audit)
-            }
-            _ => {
-                audit.unknown += 1;
-                Flags::NONE
-            }
+            // An error whatever its code; a string without an error code is just words.
+            Body::Words if class == "TooManyRequestsErrorMessage" => self.error(cx, live, frame, audit),
+            Body::Words | Body::Unknown => Flags::NONE,
         }
-    }
-
-    /// A TooManyRequestsErrorMessage is an error whatever its code; a string without an error code is just words.
-    fn error_without_code(
-        &mut self,
-        cx: &mut Cx<'_>,
-        live: bool,
-        frame: &Frame<'_>,
-        class: &str,
-        audit: &mut Audit,
-    ) -> Flags {
-        if class == "TooManyRequestsErrorMessage" {
-            return self.error(cx, live, frame, audit);
-        }
-        Flags::NONE
     }
 
     fn error(&mut self, cx: &mut Cx<'_>, live: bool, frame: &Frame<'_>, audit: &mut Audit) -> Flags {
         let flags = Flags::STORY.with(Flags::FAULT);
         let Refusal { code, text, retry_after } = error_of(frame, audit);
-        audit.unknown += u32::from(!is_known_code(i64::from(code)));
+        audit.unknown_if(!is_known_code(i64::from(code)), || format!("code {code}"));
         let tracing = frame.tracing.get();
         let too_many = matches!(code, 429 | 4029) || frame.class.or_empty() == "TooManyRequestsErrorMessage";
         if too_many {

@@ -27,7 +27,7 @@ pub mod wire;
 
 pub use content::parts_of;
 pub use line::frame_line;
-pub use read::read;
+pub use read::{read, strange};
 
 use std::time::Duration;
 

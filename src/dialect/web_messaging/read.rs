@@ -4,11 +4,13 @@
 use super::content::parts;
 use super::frames::{Refusal, error_of, is_echo_reply};
 use super::wire::TYPING_MILLIS;
+use super::wire::body::{asked_without, oddities, oddities_asked};
 use super::wire::inbound::{AttachmentEvent, Event, Frame, HistoryPage, Message as Wire, PresignedUrl};
 use super::wire::lenient::{Audit, Bool, Pairs, Raw};
 use super::wire::outbound::Asked;
+use crate::dialect::Strange;
 use crate::model::happening::{AttachmentState, Part, Presence, Side, Source};
-use crate::model::{Direction, Happening, Kind, Message, Record, Wall};
+use crate::model::{Direction, Flags, Happening, Kind, Message, Record, Wall};
 
 /// See [`crate::dialect::read`].
 pub fn read(record: &Record, out: &mut Vec<Happening>) {
@@ -32,6 +34,31 @@ pub fn read(record: &Record, out: &mut Vec<Happening>) {
             }
         }
         _ => {}
+    }
+}
+
+/// See [`crate::dialect::strange`].
+pub fn strange(record: &Record) -> Strange {
+    let Some(text) = record.text() else {
+        return Strange { names: vec!["no UTF-8".to_owned()], ..Strange::default() };
+    };
+    // What is cut has no end to be read.
+    if (text.len() as u64) < record.size && record.flags.has(Flags::CUT) {
+        return Strange::default();
+    }
+    match record.direction {
+        Direction::Sent => match serde_json::from_str::<Asked<'_>>(text) {
+            Ok(asked) if asked.present => {
+                let (names, more) = oddities_asked(&asked);
+                Strange { names, more, lacks: asked_without(&asked) }
+            }
+            Ok(_) => Strange { names: vec!["JSON, but no object".to_owned()], ..Strange::default() },
+            Err(e) => Strange { names: vec![format!("no JSON ({e})")], ..Strange::default() },
+        },
+        _ => {
+            let (names, more) = oddities(text);
+            Strange { names, more, lacks: Vec::new() }
+        }
     }
 }
 

@@ -7,8 +7,11 @@ use crate::projection::knowledge::names::{self, NameId, Value};
 /// Longer texts are cut.
 const LONGEST: usize = 300;
 
+#[derive(Clone, Debug)]
 pub struct Gathered {
     values: Vec<Option<(Value, u64)>>,
+    /// Places of `values` that are filled.
+    filled: Vec<NameId>,
     /// What the answer says, in lower case.
     pub text: String,
     pub retry_after: Option<f64>,
@@ -18,15 +21,39 @@ pub struct Gathered {
 
 impl Gathered {
     pub fn new() -> Self {
-        Self { values: vec![None; names::all().len()], text: String::new(), retry_after: None, token: None }
+        Self {
+            values: vec![None; names::all().len()],
+            filled: Vec::new(),
+            text: String::new(),
+            retry_after: None,
+            token: None,
+        }
+    }
+
+    /// One that holds a place, and no values.
+    pub fn bare() -> Self {
+        Self { values: Vec::new(), filled: Vec::new(), text: String::new(), retry_after: None, token: None }
+    }
+
+    /// Forgets all values, for the next record.
+    pub fn clear(&mut self) {
+        for name in self.filled.drain(..) {
+            if let Some(slot) = self.values.get_mut(name.place()) {
+                *slot = None;
+            }
+        }
     }
 
     /// `seq`: the record that shows it; zero for none.
     pub fn set(&mut self, key: &str, value: Value, seq: u64) {
         let known = names::find(key);
         debug_assert!(known.is_some(), "no such evidence: {key}");
-        if let Some(slot) = known.and_then(|id| self.values.get_mut(id.place())) {
-            *slot = Some((value, seq));
+        if let Some(id) = known
+            && let Some(slot) = self.values.get_mut(id.place())
+        {
+            if slot.replace((value, seq)).is_none() {
+                self.filled.push(id);
+            }
         }
     }
 

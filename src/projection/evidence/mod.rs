@@ -5,12 +5,12 @@
 //! their last words, counts of requests, ids, heartbeats. Payloads are looked into only when something has failed,
 //! and frames never twice.
 
-mod calls;
+pub(super) mod calls;
 mod gather;
 mod gathered;
 mod sockets;
-mod tokens;
-mod words;
+pub(super) mod tokens;
+pub(super) mod words;
 
 use self::calls::{Auth, Call, Calls, Rates};
 pub(super) use self::gathered::Gathered;

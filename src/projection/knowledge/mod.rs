@@ -1,5 +1,5 @@
 //! What is known of failures: causes, the evidence that each needs, what it says and what mends it. Data, in
-//! `assets/knowledge/*.yaml`, and in files of a tester's own.
+//! `assets/knowledge/*.yaml`, and in files of a tester's own. Beside them stand the [rules](rule) of the lint.
 //!
 //! ```yaml
 //! causes:
@@ -18,10 +18,11 @@
 //!     harmless: no                          # an ordinary end, no failure
 //! ```
 //!
-//! A cause of a tester's own takes the place of one that is here under the same id.
+//! A cause or a rule of a tester's own takes the place of one that is here under the same id.
 
 pub mod condition;
 pub mod names;
+pub mod rule;
 pub mod sentence;
 
 use std::collections::HashSet;
@@ -32,11 +33,12 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use self::condition::Condition;
+use self::rule::{Rule, RuleShape};
 use self::sentence::Sentence;
 use crate::model::{DialectId, Report};
 
 /// The files that come with the program, by name.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 10] = [
     ("tokens.yaml", include_str!("../../../assets/knowledge/tokens.yaml")),
     ("access.yaml", include_str!("../../../assets/knowledge/access.yaml")),
     ("http.yaml", include_str!("../../../assets/knowledge/http.yaml")),
@@ -45,6 +47,8 @@ const FILES: [(&str, &str); 8] = [
     ("signing.yaml", include_str!("../../../assets/knowledge/signing.yaml")),
     ("sockets.yaml", include_str!("../../../assets/knowledge/sockets.yaml")),
     ("web-messaging.yaml", include_str!("../../../assets/knowledge/web-messaging.yaml")),
+    ("lint-guest.yaml", include_str!("../../../assets/knowledge/lint-guest.yaml")),
+    ("lint-platform.yaml", include_str!("../../../assets/knowledge/lint-platform.yaml")),
 ];
 
 /// The largest file of a tester that is read.
@@ -111,10 +115,11 @@ pub const DESCRIBED: [&str; 57] = [
     "guest-sign-in-again",
 ];
 
-/// Causes in the order of their files.
+/// Causes and rules in the order of their files.
 #[derive(Clone, Debug, Default)]
 pub struct Knowledge {
     pub causes: Vec<Arc<Cause>>,
+    pub rules: Vec<Arc<Rule>>,
 }
 
 #[derive(Clone, Debug)]
@@ -219,7 +224,10 @@ impl Of {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct FileShape {
+    #[serde(default)]
     causes: Vec<CauseShape>,
+    #[serde(default)]
+    rules: Vec<RuleShape>,
 }
 
 #[derive(Deserialize)]
@@ -248,8 +256,8 @@ static EMBEDDED: LazyLock<Arc<Knowledge>> = LazyLock::new(|| {
     let mut all = Knowledge::default();
     for (file, text) in FILES {
         // A test holds that none is broken.
-        if let Ok(causes) = read(file, text) {
-            all.causes.extend(causes);
+        if let Ok(known) = read(file, text) {
+            all.take(known);
         }
     }
     Arc::new(all)
@@ -271,22 +279,22 @@ impl Knowledge {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return (Arc::new(all), reports),
             Err(e) => return (Arc::new(all), vec![unreadable(&folder.display().to_string(), &e.to_string())]),
         };
-        let mut own: HashSet<String> = HashSet::new();
+        let mut own = HashSet::new();
         for path in files {
             let file = path.display().to_string();
             let outcome = text_of(&path)
                 .map_err(|why| unreadable(&file, &why))
                 .and_then(|text| read(&file, &text))
-                .and_then(|causes| match causes.iter().find(|c| own.contains(&c.id)) {
-                    Some(twice) => {
-                        Err(unreadable(&file, &format!("the cause “{}” stands in an earlier file too", twice.id)))
-                    }
-                    None => Ok(causes),
+                .and_then(|known| {
+                    let twice = known.names().find(|name| own.contains(name));
+                    twice.map_or(Ok(known), |(what, id)| {
+                        Err(unreadable(&file, &format!("the {what} “{id}” stands in an earlier file too")))
+                    })
                 });
             match outcome {
-                Ok(causes) => {
-                    own.extend(causes.iter().map(|c| c.id.clone()));
-                    all.take(causes);
+                Ok(known) => {
+                    own.extend(known.names());
+                    all.take(known);
                 }
                 Err(report) => reports.push(report),
             }
@@ -294,11 +302,17 @@ impl Knowledge {
         (Arc::new(all), reports)
     }
 
-    fn take(&mut self, causes: Vec<Arc<Cause>>) {
-        for cause in causes {
+    fn take(&mut self, more: Self) {
+        for cause in more.causes {
             match self.causes.iter_mut().find(|c| c.id == cause.id) {
                 Some(known) => *known = cause,
                 None => self.causes.push(cause),
+            }
+        }
+        for rule in more.rules {
+            match self.rules.iter_mut().find(|r| r.id == rule.id) {
+                Some(known) => *known = rule,
+                None => self.rules.push(rule),
             }
         }
     }
@@ -306,6 +320,12 @@ impl Knowledge {
     /// The id of every cause.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.causes.iter().map(|c| c.id.as_str())
+    }
+
+    /// Every cause and rule, by what it is and its id.
+    fn names(&self) -> impl Iterator<Item = (&'static str, String)> + '_ {
+        let causes = self.causes.iter().map(|c| ("cause", c.id.clone()));
+        causes.chain(self.rules.iter().map(|r| ("rule", r.id.clone())))
     }
 
     /// Some cause explains a fault with this code.
@@ -340,32 +360,61 @@ fn unreadable(place: &str, why: &str) -> Report {
 }
 
 /// Reads a file. The error names file, line and cause.
-pub fn read(file: &str, text: &str) -> Result<Vec<Arc<Cause>>, Report> {
+pub fn read(file: &str, text: &str) -> Result<Knowledge, Report> {
     let shape: FileShape = serde_saphyr::from_str(text).map_err(|e| {
         let line = e.location().map(|l| format!(", line {}", l.line())).unwrap_or_default();
         let what = e.without_snippet().to_string();
         unreadable(&format!("{file}{line}"), what.lines().next().unwrap_or_default().trim())
     })?;
+    if shape.causes.is_empty() && shape.rules.is_empty() {
+        return Err(unreadable(file, "it has neither “causes” nor “rules”"));
+    }
+    let mut known = Knowledge::default();
     let mut ids = HashSet::new();
-    let mut causes = Vec::new();
     for shape in shape.causes {
         if !ids.insert(shape.id.value.clone()) {
-            return Err(wrong(file, &shape.id, &shape.id.value, "it stands twice"));
+            return Err(wrong(file, &shape.id, "cause", &shape.id.value, "it stands twice"));
         }
-        causes.push(Arc::new(cause(file, shape)?));
+        known.causes.push(Arc::new(cause(file, shape)?));
     }
-    Ok(causes)
+    ids.clear();
+    for shape in shape.rules {
+        if !ids.insert(shape.id.value.clone()) {
+            return Err(wrong(file, &shape.id, "rule", &shape.id.value, "it stands twice"));
+        }
+        known.rules.push(rule::rule(file, shape)?);
+    }
+    Ok(known)
 }
 
-fn wrong(file: &str, at: &Spanned<String>, id: &str, why: &str) -> Report {
-    unreadable(&format!("{file}, line {}, cause “{id}”", at.defined.line()), why)
+fn wrong(file: &str, at: &Spanned<String>, what: &str, id: &str, why: &str) -> Report {
+    unreadable(&format!("{file}, line {}, {what} “{id}”", at.defined.line()), why)
+}
+
+fn is_word(s: &str) -> bool {
+    !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// What is wrong in a file, and where.
+type Wrong<'a> = &'a dyn Fn(&Spanned<String>, &str) -> Report;
+
+fn parse_dialects(texts: &[Spanned<String>], wrong: Wrong<'_>) -> Result<Vec<DialectId>, Report> {
+    let one = |text: &Spanned<String>| {
+        DialectId::of_key(&text.value).ok_or_else(|| wrong(text, &format!("dialects: there is no “{}”", text.value)))
+    };
+    texts.iter().map(one).collect()
+}
+
+fn parse_needs(texts: &[Spanned<String>], wrong: Wrong<'_>) -> Result<Vec<Condition>, Report> {
+    let one = |text: &Spanned<String>| {
+        Condition::parse(&text.value).map_err(|e| wrong(text, &format!("needs: “{}”: {e}", text.value)))
+    };
+    texts.iter().map(one).collect()
 }
 
 fn cause(file: &str, shape: CauseShape) -> Result<Cause, Report> {
     let id = shape.id.value.clone();
-    let wrong = |at: &Spanned<String>, why: &str| wrong(file, at, &id, why);
-    let is_word =
-        |s: &str| !s.is_empty() && s.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let wrong = |at: &Spanned<String>, why: &str| wrong(file, at, "cause", &id, why);
     if !is_word(&id) {
         return Err(wrong(&shape.id, "an id is of small letters, digits and hyphens"));
     }
@@ -383,16 +432,8 @@ fn cause(file: &str, shape: CauseShape) -> Result<Cause, Report> {
             wrong(text, &format!("of: “{}” is none of {known}", text.value))
         })?);
     }
-    let mut dialects = Vec::new();
-    for text in &shape.dialects {
-        let known = DialectId::of_key(&text.value);
-        dialects.push(known.ok_or_else(|| wrong(text, &format!("dialects: there is no “{}”", text.value)))?);
-    }
-    let mut needs = Vec::new();
-    for text in &shape.needs {
-        let known = Condition::parse(&text.value);
-        needs.push(known.map_err(|e| wrong(text, &format!("needs: “{}”: {e}", text.value)))?);
-    }
+    let dialects = parse_dialects(&shape.dialects, &wrong)?;
+    let needs = parse_needs(&shape.needs, &wrong)?;
     let says = Sentence::parse(&shape.says.value).map_err(|e| wrong(&shape.says, &format!("says: {e}")))?;
     for text in &shape.yields_to {
         if !is_word(&text.value) {

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::lenient::{Audit, Audited, Bool, Int, List, Pairs, Raw, Str, otherwise_wrong, shape};
+use super::lenient::{Audit, Audited, Bool, Int, List, Pairs, Raw, Str, Strangers, otherwise_wrong, shape};
 
 shape! {
     /// The envelope of every frame.
@@ -458,7 +458,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Early<'a> {
                         }
                         "body" => frame.body = map.next_value()?,
                         _ => {
-                            frame.unknown += 1;
+                            frame.strangers.add(key);
                             map.next_value::<IgnoredAny>()?;
                         }
                     }

@@ -10,13 +10,75 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+/// So many oddities of a document are named; the counts tell of all.
+const NAMED: usize = 8;
+
 /// What was odd about a document.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
-    /// Fields that no source describes.
+    /// Fields, classes, codes and kinds that no source describes.
     pub unknown: u32,
-    /// Fields of the wrong type.
+    /// Fields that are missing or of the wrong type.
     pub wrong: u32,
+    /// What these were, where somebody wants to know.
+    named: Option<Vec<String>>,
+}
+
+impl Audit {
+    /// One that names what it counts.
+    pub fn naming() -> Self {
+        Self { named: Some(Vec::new()), ..Self::default() }
+    }
+
+    pub fn unknown_if(&mut self, is: bool, name: impl FnOnce() -> String) {
+        self.unknown += u32::from(is);
+        self.name(is, name);
+    }
+
+    pub fn wrong_if(&mut self, is: bool, name: impl FnOnce() -> String) {
+        self.wrong += u32::from(is);
+        self.name(is, name);
+    }
+
+    fn name(&mut self, is: bool, name: impl FnOnce() -> String) {
+        if let Some(named) = self.named.as_mut().filter(|n| is && n.len() < NAMED) {
+            let name = name();
+            if !named.contains(&name) {
+                named.push(name);
+            }
+        }
+    }
+
+    /// The names, and how many more there are.
+    pub fn names(self) -> (Vec<String>, u32) {
+        let named = self.named.unwrap_or_default();
+        let more = (self.unknown + self.wrong).saturating_sub(named.len() as u32);
+        (named, more)
+    }
+
+    /// Audits a member; what is wrong with itself, not with what is in it, bears its name.
+    pub fn member(&mut self, value: &impl Audited, key: &str, of: &str) {
+        let before = (self.wrong, self.named.as_ref().map_or(0, Vec::len));
+        value.audit(self);
+        let unnamed = self.named.as_ref().is_some_and(|n| n.len() == before.1);
+        self.name(unnamed && self.wrong > before.0, || format!("{key} of {of} (its type)"));
+    }
+}
+
+/// Members that no source describes. Nearly always there are none.
+#[derive(Clone, Debug, Default)]
+pub struct Strangers<'a>(Option<Box<Vec<Cow<'a, str>>>>);
+
+impl<'a> Strangers<'a> {
+    pub fn add(&mut self, name: Str<'a>) {
+        self.0.get_or_insert_default().push(name.value.unwrap_or_default());
+    }
+
+    pub fn audit(&self, audit: &mut Audit, of: &str) {
+        for name in self.0.iter().flat_map(|names| names.iter()) {
+            audit.unknown_if(true, || format!("member {name} of {of}"));
+        }
+    }
 }
 
 /// Anything that can tell what was odd about it.
@@ -337,15 +399,14 @@ macro_rules! shape {
             /// It stands in the document, as an object.
             pub present: bool,
             wrong: bool,
-            unknown: u32,
-            borrows: std::marker::PhantomData<&'a ()>,
+            strangers: Strangers<'a>,
         }
 
         impl Audited for $name<'_> {
             fn audit(&self, audit: &mut Audit) {
-                audit.unknown += self.unknown;
-                audit.wrong += u32::from(self.wrong);
-                $(self.$field.audit(audit);)*
+                self.strangers.audit(audit, stringify!($name));
+                audit.wrong_if(self.wrong, || format!("{} is no object", stringify!($name)));
+                $(audit.member(&self.$field, [$($key),+][0], stringify!($name));)*
             }
         }
 
@@ -363,7 +424,7 @@ macro_rules! shape {
                             match key.or_empty() {
                                 $($($key)|+ => shape.$field = map.next_value()?,)*
                                 _ => {
-                                    shape.unknown += 1;
+                                    shape.strangers.add(key);
                                     map.next_value::<IgnoredAny>()?;
                                 }
                             }

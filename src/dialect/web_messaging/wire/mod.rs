@@ -1,5 +1,6 @@
 //! What stands on the wire.
 
+pub mod body;
 pub mod inbound;
 pub mod lenient;
 pub mod outbound;

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Vis
 use std::fmt;
 
 use super::inbound::ChannelMetadata;
-use super::lenient::{Audit, Audited, Bool, Int, Raw, Str, otherwise_wrong, shape};
+use super::lenient::{Audit, Audited, Bool, Int, Raw, Str, Strangers, otherwise_wrong, shape};
 use crate::model::rich::Choice;
 
 /// Any request. Members that are none are left out.
@@ -203,6 +203,12 @@ shape! {
         data: Raw<'a> = "data",
         message: super::inbound::Message<'a> = "message",
         channel: AskedChannel<'a> = "channel",
+        // Known to the schema; nothing here asks for them.
+        journey: Raw<'a> = "journeyContext",
+        resume: Raw<'a> = "resumeToken",
+        errors_as_json: Raw<'a> = "errorsAsJson",
+        file_md5: Raw<'a> = "fileMd5",
+        time: Raw<'a> = "time",
     }
 
     AskedChannel {
