@@ -15,13 +15,15 @@ const EACH: &[ClockDeed] = &[Refresh, Expire, Corrupt, Forget];
 /// What a flow has beside messages, as it is written in a script.
 fn deeds(flow: DialectId) -> &'static [&'static str] {
     match flow {
-        DialectId::WebMessaging => &["connect", "leave", "history", "start-new", "sign-in", "sign-out", "answer"],
-        DialectId::Agent => &["connect", "leave", "request"],
+        DialectId::WebMessaging => {
+            &["connect", "leave", "history", "start-new", "sign-in", "sign-out", "raw", "answer"]
+        }
+        DialectId::Agent => &["connect", "leave", "request", "raw"],
         DialectId::SessionToken => &["connect", "leave", "refresh", "request", "form"],
-        DialectId::ExternalContact => &["connect", "leave", "refresh", "request"],
+        DialectId::ExternalContact => &["connect", "leave", "refresh", "request", "raw"],
         DialectId::SignedGuest => &["connect", "leave", "check-queue", "refresh", "request"],
         DialectId::ManagedConversation => &["connect", "leave", "heartbeat", "request"],
-        DialectId::GuestResource => &["connect", "leave", "profile", "request"],
+        DialectId::GuestResource => &["connect", "leave", "profile", "request", "raw"],
     }
 }
 
@@ -75,6 +77,7 @@ fn deed_of(wish: &Wish) -> &'static str {
         Wish::StartNew => "start-new",
         Wish::SignIn(_) => "sign-in",
         Wish::SignOut => "sign-out",
+        Wish::Raw { .. } => "raw",
         Wish::Flow(FlowWish::Refresh { .. }) => "refresh",
         Wish::Flow(FlowWish::Heartbeat) => "heartbeat",
         Wish::Flow(FlowWish::CheckQueue) => "check-queue",

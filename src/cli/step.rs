@@ -77,8 +77,8 @@ const LONGEST_PASS: Duration = Duration::from_secs(72 * 3600);
 
 /// Names of all steps, for whoever mistypes one.
 const KNOWN: &str = "say, waitForReplyContaining, waitForReplyMatching, send, answer, sign-in, fate, order, pass, \
-                     jump, do, profile, request, clock, state, record, count, why, lint, agent, agent2, ends, \
-                     point";
+                     jump, do, profile, request, raw, clock, state, record, count, why, lint, agent, \
+                     agent2, ends, point";
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -281,6 +281,8 @@ fn of_text(key: &str, value: String) -> Result<Step, String> {
         "jump" => Step::Jump(time()?),
         "do" => Step::Do(Box::new(wish(&value)?), value),
         "clock" => Step::Do(Box::new(clock(&word, &part)?), format!("clock {value}")),
+        "raw" if value.trim().is_empty() => return Err("raw: the frame is empty".into()),
+        "raw" => Step::Do(Box::new(Wish::Raw { text: value }), "raw".into()),
         "record" => Step::Record(filter()?),
         "count" => {
             let n = word.parse().map_err(|_| format!("count: “{word}” is no number; write a number, then a filter"))?;

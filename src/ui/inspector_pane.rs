@@ -78,6 +78,7 @@ impl InspectorPane {
             chain: &self.belonging.chain,
             searched_to: self.belonging.searched_to,
             finding: scene.board.finding(s.record.session, s.record.seq).map(AsRef::as_ref),
+            lints: scene.board.view(s.record.session).map(|v| v.lints.as_ref()),
         });
         let mut host = Host { scene };
         for event in self.inspector.show(ui, subject.as_ref(), &mut host) {

@@ -16,6 +16,7 @@ mod format;
 pub mod inspector;
 mod inspector_pane;
 mod keys;
+mod lint;
 mod menu;
 mod metrics;
 mod palette;

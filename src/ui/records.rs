@@ -16,6 +16,7 @@ use crate::capture::{Filter, Reader, Rows, Search};
 use crate::dialect::Line;
 use crate::model::{Record, Report, SessionId};
 use crate::projection::Board;
+use crate::projection::knowledge::rule::Weight;
 
 /// Payload bytes read for a row: of nearly all frames the whole, so that they can be told in a line.
 const PREVIEW: usize = 16 << 10;
@@ -290,6 +291,10 @@ impl RecordSource for Source<'_> {
 
     fn note(&self, seq: u64) -> Option<&str> {
         self.board.notes.get(&seq).and_then(|n| n.last()).map(|(_, text)| text.as_str())
+    }
+
+    fn lint(&self, session: SessionId, seq: u64) -> Option<Weight> {
+        self.board.view(session).filter(|v| v.lints.told > 0)?.lints.weight(seq)
     }
 
     fn is_lit(&self, seq: u64) -> bool {

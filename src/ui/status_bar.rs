@@ -3,12 +3,14 @@
 use egui::{Label, RichText, Sense, Ui};
 
 use super::app::{Act, Acts, Scene};
+use super::commands::Cmd;
 use super::format;
+use super::lint::sign;
 use super::seams::LogStatus;
 use super::theme::{font, space, tokens};
 use super::widgets::{Icon, Tone, badge};
 use crate::model::Now;
-use crate::projection::Meter;
+use crate::projection::{Lints, Meter};
 
 pub fn paint(
     ui: &mut Ui,
@@ -49,6 +51,7 @@ pub fn paint(
             );
         }
         if let Some(view) = scene.session {
+            lint(ui, &view.lints, acts);
             if !scene.situation.saved {
                 meters(ui, &view.meters.meters, scene.now);
             }
@@ -71,6 +74,17 @@ pub fn paint(
             vault(ui, scene, acts);
         });
     });
+}
+
+/// How many records broke a rule of the protocol, and the way to them.
+fn lint(ui: &mut Ui, lints: &Lints, acts: &mut Acts) {
+    let Some(worst) = lints.worst() else { return };
+    let (icon, tone) = sign(worst);
+    let text = format!("lint {}", format::count(lints.told));
+    let tip = "Records of this session that break rules of the protocol. Click for the list.";
+    if super::widgets::chip(ui, Some(icon), &text, tone).on_hover_text(tip).clicked() {
+        acts.run(Cmd::ShowLint);
+    }
 }
 
 /// Room for what stands at the right of the meters: skew and keyring.

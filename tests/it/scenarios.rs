@@ -42,6 +42,11 @@ fn web_messaging_holds() {
 }
 
 #[test]
+fn lint_holds() {
+    holds("lint.yaml");
+}
+
+#[test]
 fn authenticated_guest_holds() {
     holds("authenticated-guest.yaml");
 }

@@ -9,6 +9,7 @@ use sessionscope::model::fact::{Audit, AuditOutcome, End, ErrorCategory, NamedId
 use sessionscope::model::record::SessionStart;
 use sessionscope::model::{DialectId, Direction, Draft, Fact, Flags, Hosts, Kind, Report, SessionId};
 use sessionscope::ui::app::App;
+use sessionscope::ui::settings::LowerPane;
 
 use crate::support::scene::{Desk, TOKEN, until};
 use crate::support::{THEMES, says, tells};
@@ -108,10 +109,10 @@ fn metrics_of_all_sessions_count_them_together_and_the_choice_is_remembered() {
     until(&mut h, "both", |h| says(h, "Sessions: 2"));
     assert!(says(&h, "Attempts: 42") && says(&h, "Disconnection rate: 0.0 %"));
     let panes = &h.state().settings().panes;
-    assert!(panes.metrics && panes.metrics_of_all);
+    assert!(panes.lower == LowerPane::Metrics && panes.metrics_of_all);
     // Whoever looks for records gets them.
     keys(&mut h, Modifiers::COMMAND, Key::F);
-    assert!(!h.state().settings().panes.metrics);
+    assert_eq!(h.state().settings().panes.lower, LowerPane::Records);
     assert!(h.query_all_by_role_and_label(Role::TextInput, "Filter").next().is_some());
 }
 

@@ -49,6 +49,7 @@ pub struct Bench {
 pub fn show(ui: &mut egui::Ui, b: &mut Bench) {
     let line = Line { name: "StructuredMessage".to_owned(), text: String::new() };
     let subject = b.record.as_ref().map(|record| Subject {
+        lints: None,
         finding: None,
         record,
         line: &line,

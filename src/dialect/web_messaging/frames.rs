@@ -117,7 +117,7 @@ impl WebMessaging {
         }
         if is_echo_reply(frame, m) {
             self.echo_answered(cx, current, frame, m);
-            return Flags::HEARTBEAT;
+            return Flags::HEARTBEAT.with(Flags::STORY);
         }
         if m.is_inbound() {
             self.echo(cx, frame, m);
@@ -190,23 +190,23 @@ impl WebMessaging {
                 if live && r.present {
                     self.session_response(cx, tracing, &r);
                 }
-                Flags::NONE
+                Flags::STORY
             }
             Body::Configuration(r) => {
                 if live {
                     self.configuration(tracing, &r);
                 }
-                Flags::NONE
+                Flags::STORY
             }
             Body::Jwt(r) => {
                 self.jwt_arrived(cx, tracing, &r);
-                Flags::NONE
+                Flags::STORY
             }
             Body::ResumeToken(r) => {
                 if let Some(token) = r.resume_token.filled() {
                     cx.act(Action::Learn { kind: SecretKind::Other, value: Secret::new(token) });
                 }
-                Flags::NONE
+                Flags::STORY
             }
             Body::PresignedUrl(r) => {
                 self.presigned(cx, tracing, &r);
@@ -228,13 +228,13 @@ impl WebMessaging {
                     "SessionClearedEvent" => self.session_cleared(cx),
                     _ => self.end(cx, End::LoggedOut, ""),
                 }
-                if class == "SessionClearedEvent" { Flags::STORY } else { Flags::NONE }
+                Flags::STORY
             }
             Body::Closed(e) => {
                 if live {
                     self.connection_closed(cx, e.reason.or_empty());
                 }
-                Flags::NONE
+                Flags::STORY
             }
             // An error whatever its code; a string without an error code is just words.
             Body::Words if class == "TooManyRequestsErrorMessage" => self.error(cx, live, frame, audit),

@@ -5,7 +5,7 @@ use super::frames::{Frames, Tokens};
 use super::parties::Parties;
 use super::requests::Requests;
 use super::{Lint, units};
-use crate::model::fact::Expiry;
+use crate::model::fact::{Expiry, SessionState};
 use crate::model::{DialectId, Direction, Fact, Flags, Kind, Record, Wall};
 use crate::projection::evidence::Gathered;
 use crate::projection::knowledge::Knowledge;
@@ -112,6 +112,9 @@ impl LintFold {
                     units::body(record, found);
                 });
                 scene.common.parties.told(dialect, record);
+            }
+            (Kind::State, _) if matches!(scene.view.state, Some(SessionState::Ready | SessionState::ReadOnly)) => {
+                self.frames.ready();
             }
             (Kind::Expiry, _) => {
                 if let Some(Fact::Expiry(Expiry { claims: Some(claims), .. })) = scene.fact {

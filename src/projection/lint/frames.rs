@@ -34,8 +34,10 @@ pub struct Frames {
 #[derive(Clone, Debug, Default)]
 struct Connection {
     number: u32,
-    /// The server has answered configureSession; whether the session is a new one.
-    configured: Option<bool>,
+    /// The server has answered configureSession.
+    configured: bool,
+    /// It says so, and whether the session is a new one.
+    new: Option<bool>,
     echo: Option<(Mono, u64)>,
     typing: Option<(Mono, u64)>,
     /// The latest `channel.time`, and the message that had it.
@@ -58,6 +60,13 @@ impl Frames {
 
     pub fn closed(&mut self, number: u32) {
         self.connections.retain(|c| c.number != number);
+    }
+
+    /// The session says that it is ready: the newest connection is configured, whether or not the answer is at hand.
+    pub fn ready(&mut self) {
+        if let Some(newest) = self.connections.back_mut() {
+            newest.configured = true;
+        }
     }
 
     fn connection(&mut self, number: u32) -> &mut Connection {
@@ -87,7 +96,7 @@ impl Frames {
         let c = self.connection(record.conn);
         match action {
             "onMessage" => {
-                found.flag("sent.before_configured", c.configured.is_none(), seq);
+                found.flag("sent.before_configured", !c.configured, seq);
                 if let Some(said) = text(&["message", "text"]) {
                     found.number("sent.text_bytes", said.len() as f64, seq);
                     found.number("limit.message_bytes", f64::from(limits.message_bytes), 0);
@@ -140,7 +149,8 @@ impl Frames {
         };
         let connected = body.get("connected").and_then(Value::as_bool).unwrap_or(false);
         let new = body.get("newSession").and_then(Value::as_bool).unwrap_or(false);
-        self.connection(record.conn).configured = connected.then_some(new);
+        let c = self.connection(record.conn);
+        (c.configured, c.new) = (connected, connected.then_some(new));
         self.attribute_bytes = body.get("maxCustomDataBytes").and_then(Value::as_f64).or(self.attribute_bytes);
     }
 
@@ -193,7 +203,7 @@ impl Connection {
                 self.typing = Some((now, seq));
             }
             if word("presence") == Some("Join") {
-                found.flag("sent.join_again", self.configured == Some(false), seq);
+                found.flag("sent.join_again", self.new == Some(false), seq);
             }
         }
     }

@@ -15,6 +15,7 @@ use crate::ui::composer::Composer;
 use crate::ui::conversation::{paint_column, paint_session_head, paint_thread};
 use crate::ui::desk::{self, DeskPane};
 use crate::ui::dialogs::{self, Dialog};
+use crate::ui::settings::LowerPane;
 use crate::ui::theme::{radius, space, tokens};
 use crate::ui::trouble::Trouble;
 use crate::ui::widgets::segmented;
@@ -23,8 +24,7 @@ use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 /// What the lower pane can show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Lower {
-    Records,
-    Metrics,
+    Of(LowerPane),
     /// In a narrow window, where it has no pane of its own.
     Inspector,
 }
@@ -156,27 +156,39 @@ impl App {
                 let range = Rangef::new(90.0, (size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0));
                 pane(ui, panel, "records", range, &mut panes.records, |ui| {
                     let with_inspector = narrow && panes.show_inspector;
-                    let mut lower = match (panes.metrics, self.lower_inspector && with_inspector) {
-                        (_, true) => Lower::Inspector,
-                        (true, _) => Lower::Metrics,
-                        _ => Lower::Records,
+                    let mut lower = match self.lower_inspector && with_inspector {
+                        true => Lower::Inspector,
+                        false => Lower::Of(panes.lower),
                     };
-                    let tabs =
-                        [(Lower::Records, "Records"), (Lower::Metrics, "Metrics"), (Lower::Inspector, "Inspector")];
-                    let tabs = if with_inspector { &tabs[..] } else { &tabs[..2] };
+                    let tabs = [
+                        (Lower::Of(LowerPane::Records), "Records"),
+                        (Lower::Of(LowerPane::Metrics), "Metrics"),
+                        (Lower::Of(LowerPane::Lint), "Lint"),
+                        (Lower::Inspector, "Inspector"),
+                    ];
+                    let tabs = if with_inspector { &tabs[..] } else { &tabs[..3] };
                     let shown = lower;
                     let mut choose = |ui: &mut Ui| _ = segmented(ui, "Lower pane", &mut lower, tabs);
                     match shown {
-                        Lower::Records => self.records.paint(ui, &mut choose, log.reader(), &scene, over, acts),
-                        Lower::Metrics => self.metrics.paint(ui, &mut choose, &mut panes.metrics_of_all, &scene, acts),
+                        Lower::Of(LowerPane::Records) => {
+                            self.records.paint(ui, &mut choose, log.reader(), &scene, over, acts);
+                        }
+                        Lower::Of(LowerPane::Metrics) => {
+                            self.metrics.paint(ui, &mut choose, &mut panes.metrics_of_all, &scene, acts);
+                        }
+                        Lower::Of(LowerPane::Lint) => {
+                            self.lint.paint(ui, &mut choose, &mut panes.lint_of_all, &scene, acts);
+                        }
                         Lower::Inspector => {
                             choose(ui);
                             self.inspector.paint(ui, log.reader(), &scene, acts);
                         }
                     }
                     if lower != shown {
-                        panes.metrics = lower == Lower::Metrics;
                         self.lower_inspector = lower == Lower::Inspector;
+                        if let Lower::Of(pane) = lower {
+                            panes.lower = pane;
+                        }
                     }
                 });
             }

@@ -32,6 +32,7 @@ use super::conversation::ConversationList;
 use super::desk::DeskPane;
 use super::dialogs::{Confirm, Dialog, PathDialog, SandboxPanel};
 use super::inspector_pane::InspectorPane;
+use super::lint::LintPane;
 use super::metrics::MetricsPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
@@ -107,6 +108,7 @@ pub struct App {
     records: RecordsPane,
     inspector: InspectorPane,
     metrics: MetricsPane,
+    lint: LintPane,
     toasts: Toasts,
     forgetting: secrets::Forgetting,
     /// Faults outside any session that were shown so far.
@@ -191,6 +193,7 @@ impl App {
             records: RecordsPane::restored(&parts.settings.table),
             inspector: InspectorPane::default(),
             metrics: MetricsPane::default(),
+            lint: LintPane::default(),
             settings: parts.settings,
             toasts,
             forgetting: secrets::Forgetting::default(),

@@ -8,7 +8,7 @@ use crate::projection::Board;
 use crate::ui::app::Pending;
 use crate::ui::commands::Cmd;
 use crate::ui::dialogs::{Dialog, sandbox_options};
-use crate::ui::settings::SANDBOX;
+use crate::ui::settings::{LowerPane, SANDBOX};
 use crate::ui::tour::Story;
 
 impl App {
@@ -74,16 +74,12 @@ impl App {
             Cmd::Split => self.split(board),
             Cmd::ShowRecords => {
                 let panes = &mut self.settings.panes;
-                // Under the metrics they are not in view, and nobody asks for less.
-                panes.show_records = panes.metrics || !panes.show_records;
-                panes.metrics = false;
+                // Under another pane they are not in view, and nobody asks for less.
+                panes.show_records = panes.lower != LowerPane::Records || !panes.show_records;
+                panes.lower = LowerPane::Records;
             }
-            Cmd::ShowMetrics => {
-                let panes = &mut self.settings.panes;
-                panes.metrics = !(panes.show_records && panes.metrics && !self.lower_inspector);
-                panes.show_records = true;
-                self.lower_inspector = false;
-            }
+            Cmd::ShowMetrics => self.show_lower(LowerPane::Metrics),
+            Cmd::ShowLint => self.show_lower(LowerPane::Lint),
             Cmd::FinalReport => self.dialog = Some(Dialog::final_report(session)),
             Cmd::AuditLog => self.dialog = Some(Dialog::audit_log()),
             Cmd::ShowInspector => self.settings.panes.show_inspector = !self.settings.panes.show_inspector,
@@ -148,7 +144,7 @@ impl App {
     /// Brings the record table into view.
     pub(super) fn show_records(&mut self) {
         self.settings.panes.show_records = true;
-        self.settings.panes.metrics = false;
+        self.settings.panes.lower = LowerPane::Records;
         self.lower_inspector = false;
     }
 
@@ -261,6 +257,15 @@ impl App {
         {
             *column = Column { session: Some(session), ..Column::default() };
         }
+    }
+
+    /// Shows a lower pane, or the records again where it is in view.
+    fn show_lower(&mut self, pane: LowerPane) {
+        let panes = &mut self.settings.panes;
+        let in_view = panes.show_records && panes.lower == pane && !self.lower_inspector;
+        panes.lower = if in_view { LowerPane::Records } else { pane };
+        panes.show_records = true;
+        self.lower_inspector = false;
     }
 
     fn split(&mut self, board: &Board) {

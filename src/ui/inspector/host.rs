@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::dialect::Line;
 use crate::model::{Direction, Now, Record, Secret, Wall};
-use crate::projection::Finding;
+use crate::projection::{Finding, Lints};
 
 /// What the inspector cannot know by itself.
 pub trait InspectorHost {
@@ -36,6 +36,8 @@ pub struct Subject<'a> {
     pub chain: &'a [Link],
     /// What explains it, where it failed.
     pub finding: Option<&'a Finding>,
+    /// What its session has broken of the protocol; what it breaks itself is told.
+    pub lints: Option<&'a Lints>,
     /// The search for them was given up before this record.
     pub searched_to: Option<u64>,
 }

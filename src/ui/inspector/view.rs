@@ -164,10 +164,7 @@ impl Inspector {
         let tabs = Tab::ALL;
         tab_row(ui, "Inspector tabs", &mut self.tab, &tabs);
         ui.add_space(space::TIGHT);
-        if self.tab != Tab::Why
-            && let Some(finding) = subject.finding
-            && why::banner(ui, finding)
-        {
+        if self.tab != Tab::Why && why::banner(ui, subject) {
             self.tab = Tab::Why;
         }
         if let Some(report) = &known.fault {
@@ -182,7 +179,7 @@ impl Inspector {
             Tab::Token => self.token.show(ui, subject, host),
             Tab::Timing => timing::show(ui, subject, host, &mut events),
             Tab::Diff => self.diff_tab(ui, subject, &mut events),
-            Tab::Why => why::show(ui, subject.finding, &mut events),
+            Tab::Why => why::show(ui, subject, &mut events),
         });
         events
     }

@@ -2,13 +2,25 @@
 
 use egui::{Label, RichText, ScrollArea, Ui};
 
-use super::host::InspectorEvent;
+use super::host::{InspectorEvent, Subject};
 use crate::projection::{Doubt, Finding, Verdict};
+use crate::ui::lint::{self, sign};
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Tone, badge, chip, copy_button, empty_state};
 
-/// One line above every other tab: the first cause, and the way to the rest.
-pub fn banner(ui: &mut Ui, finding: &Finding) -> bool {
+/// Above every other tab: the first cause, what the record breaks, and the way to the rest.
+pub fn banner(ui: &mut Ui, subject: &Subject<'_>) -> bool {
+    let failed = subject.finding.is_some_and(|finding| of_failure(ui, finding));
+    let seq = subject.record.seq;
+    let lint = subject.lints.and_then(|lints| lints.about(seq).next());
+    let of_lint = lint.is_some_and(|lint| {
+        let (icon, tone) = sign(lint.rule.weight);
+        chip(ui, Some(icon), &format!("Lint: {}", lint.rule.title), tone).on_hover_text("Open the tab Why").clicked()
+    });
+    failed || of_lint
+}
+
+fn of_failure(ui: &mut Ui, finding: &Finding) -> bool {
     let (text, tone) = match finding.verdicts.first() {
         Some(verdict) if finding.is_harmless() => (format!("Why: {}", verdict.title), Tone::Plain),
         Some(verdict) => (format!("Why: {}", verdict.title), Tone::Amber),
@@ -17,14 +29,21 @@ pub fn banner(ui: &mut Ui, finding: &Finding) -> bool {
     chip(ui, Some(Icon::Question), &text, tone).on_hover_text("Open the tab Why").clicked()
 }
 
-pub fn show(ui: &mut Ui, finding: Option<&Finding>, events: &mut Vec<InspectorEvent>) {
-    let Some(finding) = finding else {
-        empty_state(ui, Icon::Check, "Nothing failed here", "A record that failed has its causes here.", &[]);
+pub fn show(ui: &mut Ui, subject: &Subject<'_>, events: &mut Vec<InspectorEvent>) {
+    let seq = subject.record.seq;
+    let lints = subject.lints.filter(|lints| lints.weight(seq).is_some());
+    if subject.finding.is_none() && lints.is_none() {
+        let text = "A record that failed has its causes here, and what it breaks of the protocol.";
+        empty_state(ui, Icon::Check, "Nothing failed here", text, &[]);
         return;
-    };
+    }
     ScrollArea::vertical().id_salt("why").auto_shrink([false, false]).show(ui, |ui| {
         let t = tokens(ui);
         ui.spacing_mut().item_spacing.y = space::SMALL;
+        if let Some(lints) = lints {
+            lint::about(ui, lints, seq, |seq| events.push(InspectorEvent::GoTo(seq)));
+        }
+        let Some(finding) = subject.finding else { return };
         ui.horizontal_wrapped(|ui| {
             ui.label(RichText::new(format!("Record {}: {}", finding.seq, finding.subject.title())).color(t.text.weak));
             copy_button(ui, "Copy explanation", || finding.told());

@@ -36,10 +36,20 @@ pub struct Panes {
     pub show_records: bool,
     pub show_inspector: bool,
     pub split: bool,
-    /// The lower pane shows metrics instead of records.
-    pub metrics: bool,
+    pub lower: LowerPane,
     /// Those of all sessions.
     pub metrics_of_all: bool,
+    pub lint_of_all: bool,
+}
+
+/// What the lower pane shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LowerPane {
+    #[default]
+    Records,
+    Metrics,
+    Lint,
 }
 
 impl Default for Panes {
@@ -51,8 +61,9 @@ impl Default for Panes {
             show_records: true,
             show_inspector: true,
             split: false,
-            metrics: false,
+            lower: LowerPane::Records,
             metrics_of_all: false,
+            lint_of_all: false,
         }
     }
 }

@@ -7,13 +7,15 @@ use egui::Galley;
 
 use super::source::RecordSource;
 use crate::dialect::Line;
-use crate::model::{Direction, Flags, Kind, Now, Record, Report};
+use crate::model::{Direction, Flags, Kind, Now, Record, Report, SessionId};
+use crate::projection::knowledge::rule::Weight;
 
 /// Rows kept at most.
 const LIMIT: usize = 4096;
 
 /// What a row shows of a record, without its payload.
 pub(super) struct Cached {
+    pub session: SessionId,
     pub at: Now,
     pub kind: Kind,
     pub direction: Direction,
@@ -22,6 +24,8 @@ pub(super) struct Cached {
     pub line: Line,
     /// Microseconds since the record that it answers.
     pub latency: Option<i64>,
+    /// As it was when its text was laid out.
+    pub lint: Option<Weight>,
     pub text: Option<Text>,
     /// The difference to the row above, and which row that was (zero for none).
     pub delta: Option<(u64, Option<Arc<Galley>>)>,
@@ -128,6 +132,8 @@ impl Cache {
 
     fn row(&self, source: &dyn RecordSource, record: &Record, asked_at: Option<Now>) -> Cached {
         Cached {
+            session: record.session,
+            lint: None,
             at: record.at,
             kind: record.kind,
             direction: record.direction,

@@ -8,6 +8,7 @@ use egui::{Align, Color32, Galley, Painter, Rect, Vec2, pos2};
 use super::cache::{Cached, Text, micros_between};
 use super::columns::{Column, Places};
 use crate::model::{Flags, Kind, Now};
+use crate::projection::knowledge::rule::Weight;
 use crate::ui::theme::{Tokens, font, space};
 use crate::ui::widgets::{Icon, direction_icon, format};
 
@@ -26,6 +27,7 @@ const FLAG_ICON: f32 = 11.0;
 /// What is laid out once for all rows.
 pub(super) struct Stock {
     pub flags: [Arc<Galley>; 6],
+    pub lint: Arc<Galley>,
     pub sent: Arc<Galley>,
     pub received: Arc<Galley>,
     pub local: Arc<Galley>,
@@ -36,18 +38,22 @@ impl Stock {
         let word = |text: &str| painter.layout_no_wrap(text.to_owned(), font::small(), Color32::PLACEHOLDER);
         Self {
             flags: FLAGS.map(|(_, _, text)| word(text)),
+            lint: word("lint"),
             sent: word("sent"),
             received: word("received"),
             local: word("local"),
         }
     }
 
-    fn flags_width(&self, flags: Flags) -> f32 {
+    fn flags_width(&self, flags: Flags, lint: bool) -> f32 {
+        let lint = lint.then_some(&self.lint);
         FLAGS
             .iter()
             .zip(&self.flags)
             .filter(|((flag, ..), _)| flags.has(*flag))
-            .map(|(_, galley)| galley.size().x + FLAG_ICON + space::TIGHT + space::NORMAL)
+            .map(|(_, galley)| galley)
+            .chain(lint)
+            .map(|galley| galley.size().x + FLAG_ICON + space::TIGHT + space::NORMAL)
             .sum()
     }
 }
@@ -91,7 +97,7 @@ pub(super) fn lay_out(painter: &Painter, seq: u64, row: &Cached, stock: &Stock, 
         job.append(&format::visible_controls(&row.line.text), space::NORMAL, part(t.text.normal));
     }
     job.break_on_newline = false;
-    let flags = stock.flags_width(row.flags);
+    let flags = stock.flags_width(row.flags, row.lint.is_some());
     job.wrap = TextWrapping::truncate_at_width((setting.summary_width - 2.0 * space::SMALL - flags).max(8.0));
     Text {
         seq: data(seq.to_string(), t.text.weak),
@@ -182,7 +188,7 @@ pub(super) fn paint(painter: &Painter, rect: Rect, places: &Places, row: &Cached
         direction(painter, cell, row, stock, t);
     }
     if let Some(cell) = places.rect(Column::Summary, rect) {
-        flags(painter, cell, row.flags, stock, t);
+        flags(painter, cell, row, stock, t);
     }
 }
 
@@ -217,10 +223,19 @@ fn direction(painter: &Painter, cell: Rect, row: &Cached, stock: &Stock, t: &Tok
     }
 }
 
-fn flags(painter: &Painter, cell: Rect, flags: Flags, stock: &Stock, t: &Tokens) {
+fn flags(painter: &Painter, cell: Rect, row: &Cached, stock: &Stock, t: &Tokens) {
     let mut x = cell.right() - space::TIGHT;
+    let mut mark = |icon: Icon, galley: &Arc<Galley>, ink: Color32| {
+        x -= galley.size().x;
+        let at = pos2(x, cell.center().y - galley.size().y / 2.0);
+        painter.galley_with_override_text_color(at, Arc::clone(galley), ink);
+        x -= space::TIGHT + FLAG_ICON;
+        let spot = Rect::from_min_size(pos2(x, cell.center().y - FLAG_ICON / 2.0), Vec2::splat(FLAG_ICON));
+        icon.paint(painter, spot, ink);
+        x -= space::NORMAL;
+    };
     for (n, (flag, icon, _)) in FLAGS.iter().enumerate().rev() {
-        if !flags.has(*flag) {
+        if !row.flags.has(*flag) {
             continue;
         }
         let ink = match *flag {
@@ -228,17 +243,13 @@ fn flags(painter: &Painter, cell: Rect, flags: Flags, stock: &Stock, t: &Tokens)
             Flags::REDACTED => t.text.weak,
             _ => t.amber.ink,
         };
-        let galley = &stock.flags[n];
-        x -= galley.size().x;
-        painter.galley_with_override_text_color(
-            pos2(x, cell.center().y - galley.size().y / 2.0),
-            Arc::clone(galley),
-            ink,
-        );
-        x -= space::TIGHT + FLAG_ICON;
-        let spot = Rect::from_min_size(pos2(x, cell.center().y - FLAG_ICON / 2.0), Vec2::splat(FLAG_ICON));
-        icon.paint(painter, spot, ink);
-        x -= space::NORMAL;
+        mark(*icon, &stock.flags[n], ink);
+    }
+    match row.lint {
+        Some(Weight::Error) => mark(Icon::Cross, &stock.lint, t.red.ink),
+        Some(Weight::Warning) => mark(Icon::Warning, &stock.lint, t.amber.ink),
+        Some(Weight::Note) => mark(Icon::Info, &stock.lint, t.text.weak),
+        None => {}
     }
 }
 
@@ -269,6 +280,9 @@ pub(super) fn label(seq: u64, row: &Cached, look: Look, setting: &Setting<'_>) -
         if row.flags.has(flag) {
             let _ = write!(out, ", {word}");
         }
+    }
+    if let Some(weight) = row.lint {
+        let _ = write!(out, ", lint {weight}");
     }
     for (on, word) in [(look.marked, "marked"), (look.noted, "with a note"), (look.zero, "time zero")] {
         if on {

@@ -56,7 +56,9 @@ impl RecordTable {
             let before = above.and_then(|seq| self.cache.at(seq).map(|at| (seq, at)));
             row::paint_background(&painter, rect, look, t);
             if let Some(cached) = self.cache.get_mut(seq) {
-                if cached.text.is_none() {
+                let lint = source.lint(cached.session, seq);
+                if cached.text.is_none() || cached.lint != lint {
+                    cached.lint = lint;
                     cached.text = Some(row::lay_out(&painter, seq, cached, &stock, &setting));
                 }
                 let above_seq = before.map_or(0, |(seq, _)| seq);

@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::Follow;
 use crate::capture::Rows;
 use crate::dialect::Line;
-use crate::model::{Record, Report};
+use crate::model::{Record, Report, SessionId};
+use crate::projection::knowledge::rule::Weight;
 
 /// Where the rows come from: a running capture, a saved one, or a test.
 pub trait RecordSource {
@@ -35,6 +36,11 @@ pub trait RecordSource {
 
     /// The user's note on a record.
     fn note(&self, _seq: u64) -> Option<&str> {
+        None
+    }
+
+    /// How much it matters that this record of a session breaks a rule of the protocol.
+    fn lint(&self, _session: SessionId, _seq: u64) -> Option<Weight> {
         None
     }
 
