@@ -160,6 +160,7 @@ mod tests {
                 Wish::StartNew,
                 Wish::SignIn(Login::Sandbox { person: String::new(), implicit: false }),
                 Wish::SignOut,
+                Wish::Raw { text: "{}".into() },
                 Wish::Flow(FlowWish::Refresh { form: None }),
                 Wish::Flow(FlowWish::Heartbeat),
                 Wish::Flow(FlowWish::CheckQueue),

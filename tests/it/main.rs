@@ -30,6 +30,7 @@ mod ui_gallery;
 mod ui_guard;
 mod ui_guests;
 mod ui_inspector;
+mod ui_lint;
 mod ui_live;
 mod ui_look;
 mod ui_panes;

@@ -162,6 +162,8 @@ fn the_page_for_testers_names_all_evidence_and_its_example_is_read() {
     }
     let example = page.split("```yaml").nth(1).and_then(|t| t.split("```").next()).unwrap();
     assert_eq!(read("README.md", example).unwrap().causes.len(), 1);
+    let rule = page.split("```yaml").nth(2).and_then(|t| t.split("```").next()).unwrap();
+    assert_eq!(read("README.md", rule).unwrap().rules.len(), 1);
 }
 
 const OWN: &str = "causes:

@@ -77,7 +77,7 @@ impl Channels {
         }
         let Some(id) = channel_of(path) else { return };
         if head.method == "DELETE" {
-            self.expect(record.seq, id, true, Vec::new());
+            self.awaits(record.seq, id, true, Vec::new());
             return;
         }
         if !matches!(head.method.as_str(), "PUT" | "POST") {
@@ -92,7 +92,7 @@ impl Channels {
             .take(TOPICS)
             .collect();
         self.weigh(record, id, &topics, head.method == "PUT", found);
-        self.expect(record.seq, id, head.method == "PUT", topics);
+        self.awaits(record.seq, id, head.method == "PUT", topics);
     }
 
     /// A frame on a notification socket; it names no channel, but the address of its socket does.
@@ -122,7 +122,7 @@ impl Channels {
         }
     }
 
-    fn expect(&mut self, seq: u64, channel: &str, replaces: bool, topics: Vec<Box<str>>) {
+    fn awaits(&mut self, seq: u64, channel: &str, replaces: bool, topics: Vec<Box<str>>) {
         if self.pending.len() == PENDING {
             self.pending.pop_front();
         }

@@ -48,11 +48,15 @@ fn every_recorded_shape_is_understood() {
         }
         let mut happenings = Vec::new();
         read(DialectId::WebMessaging, &record, &mut happenings);
-        // What tells something is marked for the projections, and nothing else but typing is.
+        // What tells something is marked for the projections, or is typing.
         if from != "client" {
             let story = p.seen.flags.has(Flags::STORY);
             let typing = p.seen.flags.has(Flags::TYPING);
-            assert_eq!(story || typing, !happenings.is_empty(), "{text} {happenings:?}");
+            assert!(story || typing || happenings.is_empty(), "{text} {happenings:?}");
+        }
+        if kind == Kind::Text {
+            let strange = crate::dialect::strange(DialectId::WebMessaging, &record);
+            assert_eq!(strange, crate::dialect::Strange::default(), "{text}");
         }
         *counts.entry(from).or_insert(0) += 1;
     }

@@ -218,8 +218,8 @@ mod tests {
             "content Hologram",
         ];
         assert_eq!(names(strange), expected);
-        let class = r#"{"type":"push","class":"Surprise","code":4012,"body":{}}"#;
-        assert_eq!(names(class), ["type push", "code 4012", "class Surprise"]);
+        let class = r#"{"type":"push","class":"Surprise","code":250,"body":{}}"#;
+        assert_eq!(names(class), ["type push", "code 250", "class Surprise"]);
         let bare = r#"{"type":"response","class":"JwtResponse","code":200,"body":{"exp":"soon"}}"#;
         assert_eq!(
             names(bare),
