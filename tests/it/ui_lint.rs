@@ -31,6 +31,7 @@ fn what_breaks_a_rule_is_told_on_its_row_in_the_status_bar_and_in_its_pane() {
     w.until("both rules", |w| items(w).iter().filter(|i| i.starts_with("warning, 1 times")).count() == 2);
     let twice = items(&w).into_iter().find(|i| i.contains("The same message twice")).unwrap();
     assert!(twice.contains("A client that appends shows it twice"), "{twice}");
+    assert!(w.h.query_by_role_and_label(Role::Button, "The same message twice").is_some(), "the bubble says it");
     // Its records, and what to do.
     w.h.get_by_role_and_label(Role::ListItem, &twice).click_accesskit();
     w.h.run_ok();

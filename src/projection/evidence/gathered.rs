@@ -50,10 +50,9 @@ impl Gathered {
         debug_assert!(known.is_some(), "no such evidence: {key}");
         if let Some(id) = known
             && let Some(slot) = self.values.get_mut(id.place())
+            && slot.replace((value, seq)).is_none()
         {
-            if slot.replace((value, seq)).is_none() {
-                self.filled.push(id);
-            }
+            self.filled.push(id);
         }
     }
 

@@ -10,11 +10,13 @@ use crate::model::DialectId;
 use crate::model::Message;
 use crate::model::fact::Delivery;
 use crate::model::happening::{AttachmentState, Side};
+use crate::projection::knowledge::rule::Weight;
 use crate::projection::{Entry, EntryState, SessionView, What};
-use crate::ui::app::{Acts, Scene};
+use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
+use crate::ui::lint::sign;
 use crate::ui::theme::{font, radius, space, tokens};
-use crate::ui::widgets::{Icon, Tone, focus_ring, icon_button};
+use crate::ui::widgets::{Icon, Tone, chip, focus_ring, icon_button};
 
 #[expect(clippy::too_many_arguments, reason = "plain data of one entry and where it stands")]
 pub(super) fn message(
@@ -43,6 +45,7 @@ pub(super) fn message(
             attributes(ui, &message.attributes);
         }
         foot(ui, entry, scene, acts);
+        lint(ui, entry, view, acts);
     });
     let text = message.text.as_deref().unwrap_or("no text");
     let mut label = format!("{who}: {text}, {}", format::time_of_day(entry.at, scene.settings.utc));
@@ -120,6 +123,19 @@ fn head(ui: &mut Ui, who: &str, side: Side, entry: &Entry, scene: &Scene<'_>) {
                 .on_hover_text("Said before the guest cleared the conversation.");
         }
     });
+}
+
+/// What a record of the message breaks of the protocol; notes stand in the records only.
+fn lint(ui: &mut Ui, entry: &Entry, view: &SessionView, acts: &mut Acts) {
+    if view.lints.told == 0 {
+        return;
+    }
+    let all = entry.records.iter().flat_map(|seq| view.lints.about(*seq));
+    let Some(worst) = all.filter(|l| l.rule.weight < Weight::Note).min_by_key(|l| l.rule.weight) else { return };
+    let (icon, tone) = sign(worst.rule.weight);
+    if chip(ui, Some(icon), &worst.rule.title, tone).on_hover_text(&worst.says).clicked() {
+        acts.push(Act::Select(vec![worst.seq]));
+    }
 }
 
 /// What became of a message of the guest: shape and word.

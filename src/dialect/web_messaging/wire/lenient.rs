@@ -67,6 +67,7 @@ impl Audit {
 
 /// Members that no source describes. Nearly always there are none.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::box_collection, reason = "each shape has one: a thin pointer keeps them small")]
 pub struct Strangers<'a>(Option<Box<Vec<Cow<'a, str>>>>);
 
 impl<'a> Strangers<'a> {
