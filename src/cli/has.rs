@@ -36,7 +36,8 @@ fn clocks(flow: DialectId) -> &'static [Clock] {
         DialectId::SessionToken => &[("session-token", EACH)],
         DialectId::ExternalContact => &[("handshake-token", EACH)],
         DialectId::SignedGuest => &[("signed-token", &[Refresh, Expire, Forget])],
-        DialectId::Agent | DialectId::ManagedConversation => &[],
+        DialectId::Agent => &[("channel", &[Refresh, Expire])],
+        DialectId::ManagedConversation => &[],
         DialectId::GuestResource => &[("guest-token", &[Expire, Corrupt, Forget])],
     }
 }

@@ -215,8 +215,8 @@ impl Agent {
             Job::List { .. } => self.list_not_read(cx, &failure),
             Job::One { conversation, .. } => self.one_not_read(cx, conversation, &failure),
             Job::Texts { conversation, ids } => self.texts_not_read(cx, conversation, ids.clone(), &failure),
-            Job::Say { tracing, .. } => {
-                cx.fault(verdict::report(&job, &failure));
+            Job::Say { conversation, tracing } => {
+                self.not_done_there(cx, conversation, &job, &failure);
                 cx.delivery(tracing, failure.delivery());
             }
             Job::Typing { tracing } => cx.delivery(tracing, failure.delivery()),

@@ -36,7 +36,7 @@ use self::sentence::Sentence;
 use crate::model::{DialectId, Report};
 
 /// The files that come with the program, by name.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("tokens.yaml", include_str!("../../../assets/knowledge/tokens.yaml")),
     ("access.yaml", include_str!("../../../assets/knowledge/access.yaml")),
     ("http.yaml", include_str!("../../../assets/knowledge/http.yaml")),
@@ -45,6 +45,7 @@ const FILES: [(&str, &str); 8] = [
     ("signing.yaml", include_str!("../../../assets/knowledge/signing.yaml")),
     ("sockets.yaml", include_str!("../../../assets/knowledge/sockets.yaml")),
     ("web-messaging.yaml", include_str!("../../../assets/knowledge/web-messaging.yaml")),
+    ("agents.yaml", include_str!("../../../assets/knowledge/agents.yaml")),
 ];
 
 /// The largest file of a tester that is read.
