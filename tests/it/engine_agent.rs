@@ -56,7 +56,7 @@ fn talk(view: &SessionView) -> Option<&Arc<Talk>> {
 }
 
 /// Waits until the newest conversation of the desk is so far.
-fn until_talk(desk: &Desk, agent: SessionId, what: &str, fits: impl Fn(&Talk, Stage) -> bool) -> Arc<Talk> {
+pub fn until_talk(desk: &Desk, agent: SessionId, what: &str, fits: impl Fn(&Talk, Stage) -> bool) -> Arc<Talk> {
     let fits = |v: &SessionView| {
         let stage = |t: &Talk| v.desk.as_ref().map_or(Stage::Unknown, |d| d.stage(t));
         talk(v).filter(|t| fits(t, stage(t))).cloned()

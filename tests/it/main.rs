@@ -6,6 +6,7 @@ mod causes;
 mod cli;
 mod engine;
 mod engine_agent;
+mod engine_agent_failures;
 mod engine_explain;
 mod engine_flood;
 mod engine_flows;

@@ -422,7 +422,8 @@ impl Agent {
                     self.revoked(cx, &why);
                 }
             }
-            Notice::Closing(_) | Notice::Evicted(_) => {}
+            Notice::Changed if current => cx.fault(verdict::topics_changed()),
+            Notice::Closing(_) | Notice::Evicted(_) | Notice::Changed => {}
             Notice::Event { topic, body } => {
                 if topic.ends_with(".typing.event") {
                     // Typing is of interest for a moment only.

@@ -120,7 +120,9 @@ impl Agent {
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let call = (method.as_str(), path.as_str(), body.as_str());
                 let me = self.me.clone().unwrap_or_default();
-                let errand = flow::request(&self.hosts.api, call, &[("userId", me.as_str())], cx.out);
+                let channel = self.channel.id().unwrap_or_default();
+                let names = [("userId", me.as_str()), ("channelId", channel)];
+                let errand = flow::request(&self.hosts.api, call, &names, cx.out);
                 self.errands.begin(Job::Request, errand);
             }
             Wish::Desk(DeskWish::In { conversation, deed }) => self.deed(cx, &conversation, deed),

@@ -148,6 +148,14 @@ pub fn evicted(why: &str) -> Report {
         .remedy("Close other programs with the same OAuth client and user: they share twenty channels.")
 }
 
+/// `v2.system.subscription_changed`.
+pub fn topics_changed() -> Report {
+    let what = "Somebody replaced what the channel is subscribed to: PUT drops every topic that it does not name.";
+    Report::new("topics-changed", "The channel has lost topics", what)
+        .remedy("Use POST, which adds, wherever several programs write to one channel.")
+        .remedy("Make a new channel to hear everything again.")
+}
+
 /// The platform knows the channel no more.
 pub fn channel_gone() -> Report {
     let what = "The platform knows it no more: it expired, its token ended, or it was the one used longest ago of twenty.";

@@ -59,6 +59,7 @@ pub const AGENTS: &[(&str, Tell)] = &[
     ("agent-no-heartbeat", |s| { s.fault("no-heartbeat", "Neither a heartbeat within 35 s nor a pong came."); }),
     ("agent-topic-rejected", |s| { s.fault("topic-rejected", "v2.users.u1.presence: Rejected by order."); }),
     ("agent-topic-rejected", |s| { s.open("/channels/ch1", "").sent(json!({"message": "subscribe"})).coded(400, json!({"result": "400", "status": "failure", "message": "Topic x: There is no such topic"})); }),
+    ("agent-topics-changed", |s| { s.fault("topics-changed", "Somebody replaced what the channel is subscribed to."); }),
     ("agent-blind", |s| { s.fault("blind", "Both conversation topics were rejected."); }),
     ("agent-channels-too-fast", |s| { at(signed_in(s), "POST", CHANNELS, "channel").error(429, "too.many.requests", "Rate limit exceeded the maximum [15] requests within [1] seconds"); }),
     ("agent-rate-limit", |s| { say(signed_in(s), "x").error(429, "too.many.requests", "Rate limit exceeded the maximum [300] requests within [60] seconds"); }),
