@@ -114,9 +114,8 @@ impl Office {
     /// Waits until a failure outside any session is explained by this cause.
     fn explained(&self, cause: &str) {
         let named = |f: &Finding| f.verdicts.first().is_some_and(|v| v.cause == cause && !v.fix.is_empty());
-        let found = self.desk.headless.until(LIMIT, |h| {
-            h.board().general.findings.list.iter().any(|f| named(f)).then_some(())
-        });
+        let found =
+            self.desk.headless.until(LIMIT, |h| h.board().general.findings.list.iter().any(|f| named(f)).then_some(()));
         let all = || self.desk.headless.board().general.findings.list.iter().map(|f| f.told()).collect::<String>();
         assert!(found.is_some(), "never {cause}: {}", all());
     }

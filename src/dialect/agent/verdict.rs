@@ -158,7 +158,8 @@ pub fn topics_changed() -> Report {
 
 /// The platform knows the channel no more.
 pub fn channel_gone() -> Report {
-    let what = "The platform knows it no more: it expired, its token ended, or it was the one used longest ago of twenty.";
+    let what =
+        "The platform knows it no more: it expired, its token ended, or it was the one used longest ago of twenty.";
     Report::new("channel-gone", "The notification channel is gone", what)
         .remedy("Nothing is to be done here: another is made, and what was missed is read by REST.")
         .remedy("Where it happens often, close other programs with the same OAuth client and user.")

@@ -49,8 +49,8 @@ pub use switches::{PlatformChange, PlatformSwitches};
 pub(super) use users::User;
 pub(super) use {
     guest::answered, guest::cleared, guest::forgotten, guest::is_with_partner, guest::left, guest::over, guest::said,
-    guest::signed_in, guest::typed, notify::release, stream::beat, stream::heard, stream::opened, stream::token_revoked, switches::evict,
-    switches::set_queue, switches::socket_closing,
+    guest::signed_in, guest::typed, notify::release, stream::beat, stream::heard, stream::opened,
+    stream::token_revoked, switches::evict, switches::set_queue, switches::socket_closing,
 };
 
 /// Conversations remembered; the oldest that has ended goes.

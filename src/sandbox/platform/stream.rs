@@ -177,8 +177,7 @@ pub(in crate::sandbox) fn token_revoked(state: &mut State, holder: Holder, value
     }
     let channels = state.platform.channels.iter().filter(|(.., c)| &*c.token == value);
     let gone: Vec<(u32, Vec<u32>)> = channels.map(|(n, _, c)| (n, c.conns.clone())).collect();
-    let more =
-        json!({ "reason": "user_tokens_revoked", "message": "The access token of this channel was revoked" });
+    let more = json!({ "reason": "user_tokens_revoked", "message": "The access token of this channel was revoked" });
     for (number, conns) in gone {
         let Some((topic, body)) = about(state, number, "token_revoked", &more) else { continue };
         let text = notify::frame(&topic, &body.to_string());

@@ -98,12 +98,7 @@ pub(in crate::sandbox) fn socket_closing(state: &mut State, seconds: u32, now: N
 
 /// Takes a channel away, as if its user had made too many: nobody is told, unless it is `told` by order. The newest
 /// where none is named.
-pub(in crate::sandbox) fn evict(
-    state: &mut State,
-    channel: Option<&str>,
-    told: bool,
-    now: Now,
-) -> Result<(), String> {
+pub(in crate::sandbox) fn evict(state: &mut State, channel: Option<&str>, told: bool, now: Now) -> Result<(), String> {
     let p = &state.platform;
     let number = match channel {
         Some(name) => p.channels.number(name).or_else(|| name.strip_prefix('n')?.parse().ok()),

@@ -389,7 +389,10 @@ pub const FORMS: &[OrderForm] = &[
         "evict_channel",
         "Evict a channel",
         "It is gone, as a rule without a word; the newest where none is named.",
-        &[f("channel", "Channel, by its short id", K::Optional("")), f("told", "Its sockets are told", K::Switch(false))],
+        &[
+            f("channel", "Channel, by its short id", K::Optional("")),
+            f("told", "Its sockets are told", K::Switch(false)),
+        ],
     ),
     order(
         "Notifications",
