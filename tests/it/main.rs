@@ -7,6 +7,7 @@ mod cli;
 mod engine;
 mod engine_agent;
 mod engine_agent_failures;
+mod engine_ends;
 mod engine_explain;
 mod engine_flood;
 mod engine_flows;
