@@ -194,3 +194,40 @@ fn a_draft_stays_when_its_conversation_is_gone_and_when_the_token_is() {
     assert_eq!(draft(&w).as_deref(), Some("not said yet"));
     w.close();
 }
+
+#[test]
+fn legs_are_plotted_over_time_and_an_altered_text_shows_where_the_ends_differ() {
+    let home = Home::default();
+    let mut w = both(&home);
+    say(&mut w, "Message", "Hello");
+    w.until("both have it", |w| w.labels().iter().filter(|l| l.contains("Hello")).count() >= 2);
+    say(&mut w, "Message of the agent", "What is your number?");
+    w.until("the guest has it", |w| w.labels().iter().filter(|l| l.contains("your number?")).count() >= 2);
+    order(&w, r#"{"do":"alter_text","count":1}"#);
+    say(&mut w, "Message", "It is 4711, I think");
+    w.until("it is altered", |w| w.sees("altered on its way"));
+    w.h.get_all_by_role_and_label(Role::Button, "Both ends").next().unwrap().click_accesskit();
+    w.h.run_ok();
+    w.await_label("1 oddity");
+    w.press("Latency per leg");
+    let plot = w.await_label("Latency per leg over time.");
+    for leg in ["guest send → agent notified: p50", "agent send → guest frame: p50"] {
+        assert!(plot.contains(leg), "{plot}");
+    }
+    let row = w.labels().into_iter().find(|l| l.starts_with("guest: It is 4711")).unwrap();
+    assert!(!w.sees("guest's end"), "not before it is chosen");
+    w.h.get_by_role_and_label(Role::ListItem, &row).click_accesskit();
+    w.h.run_ok();
+    w.await_label("guest's end");
+    let labels = w.labels();
+    let at = |label: &str| labels.iter().position(|l| l == label);
+    assert!(at("It is 4711, I think(nothing)").is_some(), "{labels:?}");
+    assert!(at("It is 4711, I think (altered on its way)").is_some(), "{labels:?}");
+    if let Ok(file) = std::env::var("SESSIONSCOPE_PICTURE") {
+        w.h.render().unwrap().save(file).unwrap();
+    }
+    w.h.get_by_role_and_label(Role::ListItem, &row).click_accesskit();
+    w.h.run_ok();
+    assert!(!w.sees("guest's end"), "it can be put away");
+    w.close();
+}
