@@ -135,6 +135,7 @@ mod tests {
             token: None,
             form: GuestForm::default(),
             login: None,
+            refresh: None,
             agent: Default::default(),
             shared: Shared::default(),
             bases: Bases { calls: "http://127.0.0.1:1".into(), socket: "ws://127.0.0.1:1".into() },

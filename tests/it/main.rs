@@ -11,6 +11,7 @@ mod engine_ends;
 mod engine_explain;
 mod engine_flood;
 mod engine_flows;
+mod engine_kept_sign_in;
 mod engine_sign_in;
 mod engine_user_sign_in;
 mod fuzz;
