@@ -162,17 +162,23 @@ fn of_key(key: &str, value: String) -> Result<AgentStep, String> {
     })
 }
 
+/// The form of a scenario's agent; who signs in is known where nobody is named.
+pub fn form(number: usize, form: Option<&AgentForm>) -> AgentForm {
+    let mut agent = form.cloned().unwrap_or_default();
+    if agent.user.is_empty() {
+        agent.user = format!("agent{number}@sandbox.invalid");
+    }
+    agent
+}
+
 /// Opens the session of an agent, and waits until it is on queue where it shall be.
 pub fn open(
     headless: &mut Headless,
     environment: &Environment,
-    (number, form): (usize, &AgentForm),
+    (number, agent): (usize, &AgentForm),
     limit: Duration,
 ) -> Result<SessionId, Report> {
-    let mut agent = form.clone();
-    if agent.user.is_empty() {
-        agent.user = format!("agent{number}@sandbox.invalid");
-    }
+    let agent = form(number, Some(agent));
     let on_queue = agent.on_queue;
     let spec = SessionSpec {
         name: format!("Agent {number}"),

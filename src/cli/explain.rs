@@ -53,10 +53,12 @@ impl Player<'_> {
         })
     }
 
-    /// What was found in this scenario, in its session and outside any: sign-ins belong to none.
+    /// What was found in this scenario, in its sessions and outside any: sign-ins belong to none.
     fn findings(&self) -> Vec<Arc<Finding>> {
         let board = self.headless.board();
-        let views = [board.session(self.session), Some(&board.general)].into_iter().flatten();
+        let agents = self.agents.iter().filter(|a| **a != self.session);
+        let sessions = std::iter::once(&self.session).chain(agents);
+        let views = sessions.filter_map(|id| board.session(*id)).chain([&board.general]);
         let all = views.flat_map(|v| v.findings.list.iter().filter(|f| f.seq > self.from));
         all.cloned().collect()
     }
@@ -96,7 +98,8 @@ impl Player<'_> {
 
     fn lints(&self, wanted: impl Fn(&Lint) -> bool) -> Vec<Arc<Lint>> {
         let board = self.headless.board();
-        let own = std::iter::once(&self.session).chain(&self.agents).filter_map(|id| board.session(*id));
+        let agents = self.agents.iter().filter(|a| **a != self.session);
+        let own = std::iter::once(&self.session).chain(agents).filter_map(|id| board.session(*id));
         let of = |view: &Arc<SessionView>| -> Vec<Arc<Lint>> {
             view.lints.broken.iter().flat_map(|b| b.lints.iter().cloned()).collect()
         };

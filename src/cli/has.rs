@@ -38,7 +38,8 @@ fn clocks(flow: DialectId) -> &'static [Clock] {
         DialectId::SessionToken => &[("session-token", EACH)],
         DialectId::ExternalContact => &[("handshake-token", EACH)],
         DialectId::SignedGuest => &[("signed-token", &[Refresh, Expire, Forget])],
-        DialectId::Agent | DialectId::ManagedConversation => &[],
+        DialectId::Agent => &[("channel", &[Refresh, Expire])],
+        DialectId::ManagedConversation => &[],
         DialectId::GuestResource => &[("guest-token", &[Expire, Corrupt, Forget])],
     }
 }
@@ -137,6 +138,7 @@ mod tests {
             token: None,
             form: GuestForm::default(),
             login: None,
+            refresh: None,
             agent: Default::default(),
             shared: Shared::default(),
             bases: Bases { calls: "http://127.0.0.1:1".into(), socket: "ws://127.0.0.1:1".into() },

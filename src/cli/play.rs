@@ -16,10 +16,11 @@ use super::step::Step;
 use crate::capture::{Filter, Reader, RowSet};
 use crate::dialect::{FlowWish, Wish};
 use crate::engine::{Command, SessionSpec};
+use crate::model::agents::AgentForm;
 use crate::model::fact::{Delivery, SessionState};
 use crate::model::happening::Side;
 use crate::model::rich;
-use crate::model::{Environment, Fact, Kind, Record, Report, SessionId, SteppedClock};
+use crate::model::{DialectId, Environment, Fact, Kind, Record, Report, SessionId, SteppedClock};
 use crate::projection::{Entry, EntryState, SessionView, Verdict, What};
 
 const CONNECT: Duration = Duration::from_secs(30);
@@ -52,6 +53,8 @@ impl Stage<'_> {
         form.queue_id = form.queue_id.replace("{queue}", environment.queue_id.as_deref().unwrap_or_default());
         let from = self.headless.writer().status().records;
         let kept = if scenario.resume { self.headless.kept() } else { None };
+        // An agent may be all there is.
+        let alone = scenario.flow == DialectId::Agent;
         let spec = SessionSpec {
             name: name.to_owned(),
             dialect: scenario.flow,
@@ -59,17 +62,21 @@ impl Stage<'_> {
             token: None,
             kept,
             form,
+            agent: if alone { desk::form(1, scenario.agent.as_ref()) } else { AgentForm::default() },
             login: scenario.login.clone().map(|l| l.0),
-            ..SessionSpec::default()
         };
         let reader = Reader::attach(&self.headless.writer().opened())?;
         let mut agents = Vec::new();
-        for (n, form) in [&scenario.agent, &scenario.agent2].into_iter().flatten().enumerate() {
+        let beside = [&scenario.agent, &scenario.agent2].into_iter().flatten().filter(|_| !alone);
+        for (n, form) in beside.enumerate() {
             agents.push(desk::open(self.headless, &spec.environment, (n + 1, form), CONNECT)?);
             writeln!(out, "  ok    agent {} ready", n + 1)?;
         }
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
         let opened = self.opened(out, session, scenario.connect);
+        if alone {
+            agents.push(session);
+        }
         let mut player = Player {
             headless: self.headless,
             clock: self.clock.clone(),
@@ -88,7 +95,7 @@ impl Stage<'_> {
         let result = opened.and_then(|()| scenario.steps.iter().try_for_each(|step| player.step(out, &step.value)));
         // Each scenario has its own session; a failed one is closed as well.
         player.headless.end(session)?;
-        for agent in agents {
+        for agent in agents.into_iter().filter(|_| !alone) {
             player.headless.end(agent)?;
         }
         result?;

@@ -148,7 +148,8 @@ pub struct Scenario {
     pub settings: Option<Value>,
     /// Whether the session is opened at the begin, and what is waited for then.
     pub connect: Connect,
-    /// Agents of the scenario, who sign in before the guest comes. `{}` is enough for the sandbox's first one.
+    /// Agents of the scenario, who sign in before the guest comes. `{}` is enough for the sandbox's first one. Where the
+    /// flow is `agent`, the first is the scenario's session itself, and nobody is there beside it.
     pub agent: Option<AgentForm>,
     pub agent2: Option<AgentForm>,
     pub steps: Vec<Spanned<Step>>,
@@ -223,6 +224,10 @@ pub fn parse_script_knowing(text: &str, file: &str, knowledge: &Knowledge) -> Re
 
 fn check_agent(step: &Step, scenario: &Scenario) -> Result<(), String> {
     match step {
+        Step::Ends(_) if scenario.flow == DialectId::Agent => {
+            Err("ends: an agent by itself has no guest; leave the flow out, and give the scenario an agent".to_owned())
+        }
+        Step::Agent(0, _) if scenario.flow == DialectId::Agent => Ok(()),
         Step::Agent(0, _) | Step::Ends(_) if scenario.agent.is_none() => {
             Err("the scenario has no agent: give it “agent: {on_queue: true, auto_answer: true}”".to_owned())
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::command::{Command, SessionSpec, Ticket};
 use super::emitter::Emitter;
@@ -91,6 +91,8 @@ struct Core {
     shared: flow::Shared,
     sandbox_keys: SandboxKeys,
     jobs: Jobs,
+    /// What sessions keep goes into the vault in their order: the newest of it.
+    keeping: Option<JoinHandle<()>>,
 }
 
 /// Runs until the command queue is closed; then says goodbye everywhere.
@@ -120,6 +122,7 @@ pub async fn run(parts: Parts, mut commands: mpsc::Receiver<Command>, events: mp
         sign_ins: HashMap::new(),
         shared: flow::Shared::default(),
         sandbox_keys: SandboxKeys::default(),
+        keeping: None,
     };
     core.tell_vault();
     loop {
@@ -268,12 +271,15 @@ impl Core {
     }
 
     fn open(&mut self, prepared: Prepared, connect: bool) -> SessionId {
-        let Prepared { spec, hosts, clients, token, bases } = prepared;
+        let Prepared { spec, hosts, clients, token, refresh, bases } = prepared;
         let environment = Arc::new(spec.environment);
         let keep = spec.kept.as_deref().and_then(|key| key.rsplit('/').next()).map(str::to_owned);
         let keep = keep.unwrap_or_else(|| uuid::Uuid::new_v4().simple().to_string());
         if let Some(token) = &token {
             self.log.learn(SecretKind::SessionToken, token.expose());
+        }
+        if let Some(refresh) = &refresh {
+            self.log.learn(SecretKind::RefreshToken, refresh.expose());
         }
         self.last_session += 1;
         let id = SessionId(self.last_session);
@@ -294,6 +300,7 @@ impl Core {
             token,
             form: spec.form,
             login: spec.login,
+            refresh,
             agent: spec.agent,
             shared: self.shared.clone(),
             bases,
@@ -339,7 +346,7 @@ impl Core {
         id
     }
 
-    fn asked(&self, from: FromSession) {
+    fn asked(&mut self, from: FromSession) {
         let FromSession::Keep { session, key, value } = from;
         let Some(live) = self.sessions.get(&session) else { return };
         if !self.parts.keep_tokens {
@@ -348,15 +355,23 @@ impl Core {
         let environment_id = live.environment_id.clone();
         let key = format!("{environment_id}/{key}/{}", live.keep);
         let (vault, log, emitter) = (self.parts.vault.clone(), self.log.clone(), self.emitter.clone());
-        tokio::task::spawn_blocking(move || {
-            let kept = value.is_some();
-            match means::change(&vault, &key, value) {
-                Ok(()) => emitter.emit_blocking(Event::Kept { session, environment_id, key, kept }),
-                Err(report) => {
-                    log.fact(session, &Fact::Fault(report));
-                }
+        let before = self.keeping.take();
+        self.keeping = Some(tokio::spawn(async move {
+            // However it went.
+            if let Some(before) = before {
+                let _ = before.await;
             }
-        });
+            let done = tokio::task::spawn_blocking(move || {
+                let kept = value.is_some();
+                match means::change(&vault, &key, value) {
+                    Ok(()) => emitter.emit_blocking(Event::Kept { session, environment_id, key, kept }),
+                    Err(report) => {
+                        log.fact(session, &Fact::Fault(report));
+                    }
+                }
+            });
+            let _ = done.await;
+        }));
     }
 
     fn keep(&self, key: String, value: Option<Secret<String>>) {

@@ -24,6 +24,8 @@ pub struct Making {
     pub token: Option<Secret<String>>,
     pub form: GuestForm,
     pub login: Option<Login>,
+    /// Of the guest who has signed in, kept with the token.
+    pub refresh: Option<Secret<String>>,
     pub agent: AgentForm,
     pub shared: Shared,
     pub bases: Bases,
@@ -86,12 +88,12 @@ pub fn limits(dialect: DialectId, environment: &Environment) -> Limits {
 }
 
 pub fn make(making: Making) -> Box<dyn Dialect> {
-    let Making { id, environment, hosts, token, form, login, agent: desk, shared, bases } = making;
+    let Making { id, environment, hosts, token, form, login, refresh, agent: desk, shared, bases } = making;
     let seed = uuid::Uuid::new_v4().as_u64_pair().0;
     if id == DialectId::WebMessaging {
         let resumed = token.is_some();
         let token = token.unwrap_or_else(|| Secret::new(uuid::Uuid::new_v4().to_string()));
-        let config = web_messaging::Config { hosts, environment, token, resumed, login, seed };
+        let config = web_messaging::Config { hosts, environment, token, resumed, login, refresh, seed };
         return Box::new(WebMessaging::new(config));
     }
     if id == DialectId::Agent {

@@ -8,6 +8,7 @@ use super::command::SessionSpec;
 use super::dialects::Bases;
 use super::log::Log;
 use super::transport::client::Clients;
+use crate::dialect::web_messaging::Kept;
 use crate::model::agents::USER_TOKEN;
 use crate::model::environment::{PROXY_PASSWORD, join_password, proxy_key, split_password, wants_password};
 use crate::model::{DialectId, Environment, Hosts, Report, Secret, SecretKind};
@@ -20,6 +21,8 @@ pub struct Prepared {
     pub clients: Clients,
     /// The token to resume with.
     pub token: Option<Secret<String>>,
+    /// The refresh token of its guest, where one is kept.
+    pub refresh: Option<Secret<String>>,
     pub bases: Bases,
 }
 
@@ -31,13 +34,22 @@ pub async fn prepared(log: &Log, vault: Arc<LazyVault>, mut spec: SessionSpec) -
             .remedy("Choose a region, or give the guest socket's address (wss://…/v1)."));
     }
     let clients = clients_of(log, vault.clone(), Arc::new(spec.environment.clone())).await?;
-    let token = match (spec.token.take(), &spec.kept) {
-        (Some(token), _) => Some(token),
-        (None, Some(key)) => Some(kept_token(vault, key.clone()).await?),
-        (None, None) => None,
+    let (token, refresh) = match (spec.token.take(), &spec.kept) {
+        (Some(token), _) => (Some(token), None),
+        (None, Some(key)) => {
+            let text = kept_token(vault, key.clone()).await?;
+            match spec.dialect {
+                DialectId::WebMessaging => {
+                    let Kept { token, refresh } = Kept::read(&text);
+                    (Some(token), refresh)
+                }
+                _ => (Some(text), None),
+            }
+        }
+        (None, None) => (None, None),
     };
     let bases = Bases::of(spec.dialect, &spec.environment)?;
-    Ok(Prepared { spec, hosts, clients, token, bases })
+    Ok(Prepared { spec, hosts, clients, token, refresh, bases })
 }
 
 /// Builds clients off the loop: a CA file is read, and the vault is asked for the proxy's password.

@@ -49,14 +49,23 @@ pub(super) struct File {
     pub(super) sent: bool,
     /// The guest is not told of its upload.
     pub(super) by_agent: bool,
+    /// Size and type come with its bytes.
+    pub(super) any: bool,
     upload: Upload,
 }
 
 struct Upload {
     key: String,
     signature: String,
+    /// Of `x-amz-tagging`; empty where no header is signed.
     tagging: String,
     until: Wall,
+}
+
+/// Headers that a PUT must carry, no more and no less.
+fn signed(upload: &Upload) -> Vec<(String, String)> {
+    let tagging = Some(&upload.tagging).filter(|t| !t.is_empty());
+    tagging.map(|t| ("x-amz-tagging".to_owned(), t.clone())).into_iter().collect()
 }
 
 /// Where to upload to.
@@ -113,7 +122,7 @@ impl Files {
             UPLOAD_LIFE.as_secs(),
             upload.signature
         );
-        let headers = vec![("x-amz-tagging".to_owned(), upload.tagging.clone())];
+        let headers = signed(&upload);
         let file = File {
             session,
             attachment_id: attachment_id.to_owned(),
@@ -123,25 +132,55 @@ impl Files {
             stage: Stage::Announced,
             sent: false,
             by_agent: false,
+            any: false,
             upload,
         };
         self.files.insert((session, attachment_id.to_owned()), file);
         Ticket { url, headers }
     }
 
-    /// The file that a PUT is for. `signed` are the request's headers whose names begin with `x-amz-`.
+    /// Opens an upload of an agent of which nothing is known yet, and says where to.
+    pub(super) fn announce_any(&mut self, (session, attachment_id): (u32, &str), base: &str, now: Now) -> String {
+        let upload = Upload {
+            key: ids::hex32(),
+            signature: ids::hex32(),
+            tagging: String::new(),
+            until: now.wall + UPLOAD_LIFE,
+        };
+        let url = format!(
+            "{base}/upload/{}?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Expires={}&X-Amz-SignedHeaders=host&X-Amz-Signature={}",
+            upload.key,
+            UPLOAD_LIFE.as_secs(),
+            upload.signature
+        );
+        let file = File {
+            session,
+            attachment_id: attachment_id.to_owned(),
+            name: "file".to_owned(),
+            mime: "application/octet-stream".to_owned(),
+            size: 0,
+            stage: Stage::Announced,
+            sent: false,
+            by_agent: true,
+            any: true,
+            upload,
+        };
+        self.files.insert((session, attachment_id.to_owned()), file);
+        url
+    }
+
+    /// The file that a PUT is for. `given` are the request's headers whose names begin with `x-amz-`.
     pub(super) fn upload(
         &mut self,
         key: &str,
         signature: Option<&str>,
-        signed: &[(String, String)],
+        given: &[(String, String)],
         now: Now,
     ) -> Result<&mut File, PutRefused> {
         let Some(file) = self.files.values_mut().find(|f| f.upload.key == key) else {
             return Err(PutRefused::Gone);
         };
-        let expected = [("x-amz-tagging".to_owned(), file.upload.tagging.clone())];
-        if signature != Some(file.upload.signature.as_str()) || signed != expected {
+        if signature != Some(file.upload.signature.as_str()) || given != signed(&file.upload) {
             return Err(PutRefused::Signature);
         }
         if file.upload.until <= now.wall {
@@ -182,6 +221,7 @@ impl Files {
             stage: Stage::Stored(bytes),
             sent: true,
             by_agent: false,
+            any: false,
             upload: Upload {
                 key: String::new(),
                 signature: String::new(),

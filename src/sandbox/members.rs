@@ -316,4 +316,5 @@ fn sign_in(state: &mut State, id: u32, member: u32, now: Now) {
     state.broadcast(id, &frame::message("StructuredMessage", &message, None), now);
     message.originating_entity = Some(Entity::Human);
     state.remember(id, message);
+    platform::signed_in(state, id, now);
 }

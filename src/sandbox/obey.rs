@@ -148,7 +148,7 @@ pub(super) fn obey(state: &mut State, order: Order, now: Now) -> Result<(), Stri
         Order::SetPlatform(change) => change.apply(&mut state.platform.switches),
         Order::SocketClosing { seconds } => platform::socket_closing(state, seconds, now),
         Order::StopHeartbeats { on } => f.stop_heartbeats = on,
-        Order::EvictChannel { channel } => platform::evict(state, channel.as_deref())?,
+        Order::EvictChannel { channel, told } => platform::evict(state, channel.as_deref(), told, now)?,
         Order::RejectTopics { topics } => state.platform.rejected = topics,
         Order::DropNotifications { count } => f.drop_notifications = count,
         Order::ReorderNotifications { count } => {

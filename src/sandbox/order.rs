@@ -220,11 +220,14 @@ pub enum Order {
     SocketClosing { seconds: u32 },
     /// Send no heartbeats on notification sockets.
     StopHeartbeats { on: bool },
-    /// Take a notification channel away without a word: by its id, or its short id in the status; the newest where
-    /// left out.
+    /// Take a notification channel away, as a rule without a word: by its id, or its short id in the status; the newest
+    /// where left out.
     EvictChannel {
         #[serde(default)]
         channel: Option<String>,
+        /// Tell its sockets that another channel took its place.
+        #[serde(default)]
+        told: bool,
     },
     /// Reject topics whose names contain one of these; none ends it.
     RejectTopics { topics: Vec<String> },

@@ -112,6 +112,7 @@ pub(super) async fn upload(
         .filter(|(name, _)| name.as_str().starts_with("x-amz-"))
         .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
         .collect();
+    let kind = head.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).map(str::to_owned);
     let signature = query.get("X-Amz-Signature").map(String::as_str);
     let checked = shared.act(|state, now| state.files.upload(&key, signature, &signed, now).map(|_| ()));
     let refuse = |why| match why {
@@ -132,12 +133,18 @@ pub(super) async fn upload(
         let most = u64::from(state.deployment.max_file_size_kb) * 1024;
         let rejected = state.faults.reject_upload;
         let room = state.files.has_room(bytes.len() as u64);
+        let allowed = kind.as_deref().is_none_or(|kind| state.deployment.allows_type(kind));
         let file = state.files.upload(&key, signature, &signed, now)?;
         let size = bytes.len() as u64;
+        if file.any {
+            file.size = size;
+            file.mime = kind.unwrap_or_else(|| file.mime.clone());
+        }
         let failure = match () {
             () if rejected != 0 => Some((rejected, "File was rejected by order")),
             () if size == 0 => Some((4102, "File is empty")),
             () if size > most || !room => Some((4002, "File is too large")),
+            () if file.any && !allowed => Some((4001, "File type is not supported")),
             () if size != file.size => Some((4003, "File content is not of the announced size")),
             () => None,
         };

@@ -21,6 +21,7 @@ mod menu;
 mod metrics;
 mod palette;
 pub mod picker;
+mod plot;
 mod rail;
 mod records;
 pub mod seams;

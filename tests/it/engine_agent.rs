@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sessionscope::dialect::{Deed, DeskWish, Target, Wish};
+use sessionscope::dialect::{Deed, DeskWish, Wish};
 use sessionscope::engine::{Command, SessionSpec, Ticket};
 use sessionscope::model::agents::AgentForm;
 use sessionscope::model::desk::Stage;
@@ -56,7 +56,7 @@ fn talk(view: &SessionView) -> Option<&Arc<Talk>> {
 }
 
 /// Waits until the newest conversation of the desk is so far.
-fn until_talk(desk: &Desk, agent: SessionId, what: &str, fits: impl Fn(&Talk, Stage) -> bool) -> Arc<Talk> {
+pub fn until_talk(desk: &Desk, agent: SessionId, what: &str, fits: impl Fn(&Talk, Stage) -> bool) -> Arc<Talk> {
     let fits = |v: &SessionView| {
         let stage = |t: &Talk| v.desk.as_ref().map_or(Stage::Unknown, |d| d.stage(t));
         talk(v).filter(|t| fits(t, stage(t))).cloned()
@@ -73,7 +73,7 @@ fn until_talk(desk: &Desk, agent: SessionId, what: &str, fits: impl Fn(&Talk, St
     })
 }
 
-fn said(talk: &Talk) -> Vec<String> {
+pub fn said(talk: &Talk) -> Vec<String> {
     let text = |w: &What| match w {
         What::Message(m) => m.text.clone(),
         _ => None,
@@ -81,11 +81,11 @@ fn said(talk: &Talk) -> Vec<String> {
     talk.conversation.entries.iter().filter_map(|e| text(&e.what)).collect()
 }
 
-fn deed(desk: &Desk, agent: SessionId, conversation: &str, deed: Deed) {
+pub fn deed(desk: &Desk, agent: SessionId, conversation: &str, deed: Deed) {
     desk.wish(agent, Wish::Desk(DeskWish::In { conversation: conversation.to_owned(), deed }));
 }
 
-fn say(desk: &Desk, agent: SessionId, conversation: &str, text: &str) {
+pub fn say(desk: &Desk, agent: SessionId, conversation: &str, text: &str) {
     let tracing = uuid::Uuid::new_v4().to_string();
     deed(desk, agent, conversation, Deed::Say { tracing, text: text.into(), files: Vec::new() });
 }
@@ -174,24 +174,6 @@ fn a_conversation_from_its_alert_to_its_wrap_up() {
     until_talk(&desk, agent, "wrapped up", |t, _| t.people.iter().any(|p| p.wrapup.as_deref() == Some(code.as_str())));
     let faults = &desk.headless.view(agent).unwrap().faults;
     assert!(faults.is_empty(), "{faults:?}");
-}
-
-#[test]
-fn a_transfer_takes_the_join_along_to_the_second_agent() {
-    let mut desk = Desk::open();
-    let first = agent(&desk, 1, |_| {});
-    let guest = desk.connect("Guest");
-    desk.say(guest, "Hello");
-    let met = until_talk(&desk, first, "answered", |_, stage| stage == Stage::Connected);
-    let second = agent(&desk, 2, |_| {});
-    let to = desk.headless.view(second).unwrap().desk.as_ref().unwrap().me().to_owned();
-    deed(&desk, first, &met.id, Deed::Transfer { to: Target::User(to) });
-    until_talk(&desk, second, "answered", |t, stage| stage == Stage::Connected && said(t) == ["Hello"]);
-    say(&desk, second, &met.id, "I take over");
-    desk.until(guest, "hears the second", |v| texts(v).contains(&"I take over".to_owned()));
-    let pair = pair(&desk, guest, "two agents", |p| p.agents.len() == 2 && p.journeys.len() == 2);
-    assert_eq!(desk.headless.board().ends.pairs.len(), 1);
-    assert!(pair.events.iter().any(|e| !e.guest), "{:?}", pair.events);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use sessionscope::engine::{Command, Event, SignInWait};
 use sessionscope::model::agents::{SignIn, user_token_key};
 use sessionscope::model::fact::{ClockDeed, Expiry, ExpiryEvent};
 use sessionscope::model::{Environment, ManualClock, Report, Secret, Wall};
+use sessionscope::projection::Finding;
 use url::Url;
 
 use crate::support::console::{Desk, LIMIT};
@@ -108,6 +109,15 @@ impl Office {
             board.general.faults.iter().map(|(_, r)| r.as_ref().clone()).find(|r| r.code == code)
         });
         found.unwrap_or_else(|| panic!("never {code}: {:?}", self.desk.headless.board().general.faults))
+    }
+
+    /// Waits until a failure outside any session is explained by this cause.
+    fn explained(&self, cause: &str) {
+        let named = |f: &Finding| f.verdicts.first().is_some_and(|v| v.cause == cause && !v.fix.is_empty());
+        let found =
+            self.desk.headless.until(LIMIT, |h| h.board().general.findings.list.iter().any(|f| named(f)).then_some(()));
+        let all = || self.desk.headless.board().general.findings.list.iter().map(|f| f.told()).collect::<String>();
+        assert!(found.is_some(), "never {cause}: {}", all());
     }
 
     /// What the window is told of the next sign-in.
@@ -218,6 +228,7 @@ fn a_denial_is_told_and_the_next_try_is_a_new_one() {
     let (_, _, page) = office.get(back.as_str()).unwrap();
     assert!(page.contains("Not signed in"), "{page}");
     let report = office.fault("sign-in-denied");
+    office.explained("agent-sign-in-denied");
     assert!(report.what.contains("access_denied") && !report.remedies.is_empty(), "{report:?}");
     office.is_closed(&back);
     office.sign_in(ONE);
@@ -245,6 +256,7 @@ fn a_browser_that_never_comes_back_is_given_up_with_the_uri_to_register() {
     assert_eq!(office.get(&uri).unwrap().0, 400, "still there");
     office.desk.clock.as_ref().unwrap().advance(Duration::from_secs(1));
     let report = office.fault("sign-in-timed-out");
+    office.explained("agent-sign-in-timed-out");
     assert!(report.what.contains("120 s"), "{report:?}");
     assert!(report.remedies.iter().any(|r| r.contains(&uri)), "{report:?}");
     assert_eq!(office.told().1, None);
@@ -261,6 +273,7 @@ fn a_registered_redirect_uri_is_used_to_the_letter_and_its_port_must_be_free() {
     office.environment.agents.redirect_uri = Some(uri.clone());
     office.sign_in(ONE);
     let report = office.fault("sign-in-port");
+    office.explained("agent-redirect-port-taken");
     assert!(report.what.contains(&uri) && report.what.contains(&port.to_string()), "{report:?}");
     office.no_browser();
     drop(taken);
@@ -273,6 +286,7 @@ fn a_registered_redirect_uri_is_used_to_the_letter_and_its_port_must_be_free() {
     other.agents.redirect_uri = Some("https://example.com/callback".into());
     office.send(Command::SignInUser { environment: Box::new(other), person: "other".into() });
     office.fault("bad-redirect");
+    office.explained("agent-redirect-unusable");
 }
 
 #[test]
@@ -288,6 +302,7 @@ fn a_code_that_somebody_used_before_is_told() {
     assert_eq!(stolen, 400);
     office.get(back.as_str()).unwrap();
     let report = office.fault("sign-in-code");
+    office.explained("agent-code-refused");
     assert!(report.what.contains("used before") && !report.text().contains(&code), "{report:?}");
 }
 
@@ -340,6 +355,7 @@ fn a_sign_in_can_be_cancelled() {
     assert!(waiting.is_some());
     office.send(Command::CancelSignIn { id: id.clone() });
     office.fault("sign-in-cancelled");
+    office.explained("agent-sign-in-cancelled");
     assert_eq!(office.told(), (id, None));
     office.is_closed(&office.login(&address, ONE));
 }

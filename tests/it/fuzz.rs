@@ -118,6 +118,7 @@ fn machine() -> WebMessaging {
         token: Secret::from("7f0c3a52-3a55-4f2e-9b6d-2a8f2b7c1d10"),
         resumed: false,
         login: None,
+        refresh: None,
         seed: 7,
     })
 }

@@ -4,6 +4,8 @@ use egui::accesskit::Role;
 use egui::{Key, Modifiers};
 use egui_kittest::kittest::Queryable;
 
+use sessionscope::engine::Command;
+
 use crate::support::live::{Home, Window};
 
 /// By the one button of a first start; waits until the two have met.
@@ -117,5 +119,117 @@ fn a_file_of_the_agent_goes_with_a_message() {
         labels.iter().filter(|l| l.contains("note.txt")).count() >= 2
             && labels.iter().filter(|l| l.contains("See this")).count() >= 2
     });
+    w.close();
+}
+
+fn order(w: &Window, order: &str) {
+    w.engine.send(Command::Order { order: serde_json::from_str(order).unwrap() }).unwrap();
+}
+
+/// What stands in the agent's field.
+fn draft(w: &Window) -> Option<String> {
+    w.h.query_by_role_and_label(Role::MultilineTextInput, "Message of the agent").and_then(|field| field.value())
+}
+
+/// Types without sending.
+fn write(w: &mut Window, text: &str) {
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").focus();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").type_text(text);
+    w.h.run_ok();
+    assert_eq!(draft(w).as_deref(), Some(text));
+}
+
+#[test]
+fn what_the_platform_refuses_is_back_in_the_agent_s_field() {
+    let home = Home::default();
+    let mut w = both(&home);
+    let user = "agent1@sandbox.invalid";
+    for (refuse, said, told) in [
+        (
+            format!(
+                r#"{{"do":"set_permissions","user":"{user}","without":["conversation:message:create","conversation:webmessaging:create"]}}"#
+            ),
+            "without a permission",
+            "refused it with 403",
+        ),
+        (r#"{"do":"set_platform","text_chars":5}"#.to_owned(), "longer than five", "refused it with 400"),
+        (
+            r#"{"do":"refuse_requests","count":9,"status":409,"path":"/communications/","text":"It is with Agent Two now"}"#
+                .to_owned(),
+            "too late",
+            "refused it with 409",
+        ),
+    ] {
+        order(&w, &refuse);
+        say(&mut w, "Message of the agent", said);
+        w.until("it is back", |w| w.sees(told) && draft(w).as_deref() == Some(said));
+        order(&w, &format!(r#"{{"do":"set_permissions","user":"{user}","without":[]}}"#));
+        order(&w, r#"{"do":"set_platform","text_chars":4000}"#);
+        order(&w, r#"{"do":"refuse_requests","count":0,"status":409,"path":"/communications/"}"#);
+        w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").focus();
+        w.h.run_ok();
+        w.keys(Modifiers::COMMAND, Key::Enter);
+        w.until("it is said", |w| draft(w).as_deref() == Some(""));
+    }
+    w.close();
+}
+
+#[test]
+fn a_draft_stays_when_its_conversation_is_gone_and_when_the_token_is() {
+    let home = Home::default();
+    let mut w = both(&home);
+    write(&mut w, "not said yet");
+    order(&w, r#"{"do":"revoke_user_tokens","user":"agent1@sandbox.invalid"}"#);
+    w.await_label("The user's token was revoked");
+    assert_eq!(draft(&w).as_deref(), Some("not said yet"));
+    w.close();
+
+    let home = Home::default();
+    let mut w = both(&home);
+    write(&mut w, "not said yet");
+    order(&w, r#"{"do":"expire_session"}"#);
+    w.await_label("you are out");
+    w.await_label("What you wrote is kept.");
+    assert_eq!(draft(&w).as_deref(), Some("not said yet"));
+    w.close();
+}
+
+#[test]
+fn legs_are_plotted_over_time_and_an_altered_text_shows_where_the_ends_differ() {
+    let home = Home::default();
+    let mut w = both(&home);
+    say(&mut w, "Message", "Hello");
+    w.until("both have it", |w| w.labels().iter().filter(|l| l.contains("Hello")).count() >= 2);
+    say(&mut w, "Message of the agent", "What is your number?");
+    w.until("the guest has it", |w| w.labels().iter().filter(|l| l.contains("your number?")).count() >= 2);
+    order(&w, r#"{"do":"alter_text","count":1}"#);
+    say(&mut w, "Message", "It is 4711, I think");
+    w.until("it is altered", |w| w.sees("altered on its way"));
+    w.h.get_all_by_role_and_label(Role::Button, "Both ends").next().unwrap().click_accesskit();
+    w.h.run_ok();
+    w.await_label("1 oddity");
+    w.h.get_by_role_and_label(Role::DisclosureTriangle, "Latency per leg").click_accesskit();
+    w.h.run_ok();
+    let plot = w.await_label("Latency per leg over time.");
+    for leg in ["guest send → agent notified: p50", "agent send → guest frame: p50"] {
+        assert!(plot.contains(leg), "{plot}");
+    }
+    let row = w.labels().into_iter().find(|l| l.starts_with("guest: It is 4711")).unwrap();
+    let is_told = |w: &Window| w.labels().iter().any(|l| l == "guest's end");
+    assert!(!is_told(&w), "not before it is chosen");
+    w.h.get_by_role_and_label(Role::ListItem, &row).click_accesskit();
+    w.h.run_ok();
+    w.until("it is told", is_told);
+    let labels = w.labels();
+    let at = |label: &str| labels.iter().position(|l| l == label);
+    assert!(at("It is 4711, I think(nothing)").is_some(), "{labels:?}");
+    assert!(at("It is 4711, I think (altered on its way)").is_some(), "{labels:?}");
+    if let Ok(file) = std::env::var("SESSIONSCOPE_PICTURE") {
+        w.h.render().unwrap().save(file).unwrap();
+    }
+    w.h.get_by_role_and_label(Role::ListItem, &row).click_accesskit();
+    w.h.run_ok();
+    assert!(!is_told(&w), "it can be put away");
     w.close();
 }

@@ -253,10 +253,7 @@ impl Agent {
         }
         self.channel.socket = Socket::None;
         match status {
-            Some(404) => {
-                self.remark(cx, "the channel is gone: it expired, or another one of the twenty took its place");
-                self.new_channel(cx);
-            }
+            Some(404) => self.gone(cx),
             // The socket bears no token: it is the token that made the channel which is dead. A call finds out.
             _ => self.look_again(cx, &report.title.to_lowercase()),
         }
@@ -318,10 +315,7 @@ impl Agent {
 
     pub(super) fn channel_gone(&mut self, cx: &mut Cx<'_>, failure: &Failure) {
         match failure.status() {
-            Some(404 | 410) => {
-                self.remark(cx, "the channel is gone: it expired, or another one of the twenty took its place");
-                self.new_channel(cx);
-            }
+            Some(404 | 410) => self.gone(cx),
             Some(401) => {
                 let report = verdict::token_dead(failure);
                 let why = report.title.clone();
@@ -330,6 +324,12 @@ impl Agent {
             }
             _ => self.look_again(cx, &failure.sentence()),
         }
+    }
+
+    /// The platform knows the channel no more: another takes its place.
+    pub(super) fn gone(&mut self, cx: &mut Cx<'_>) {
+        cx.fault(verdict::channel_gone());
+        self.new_channel(cx);
     }
 
     /// The channel is of no use any more.
@@ -422,7 +422,8 @@ impl Agent {
                     self.revoked(cx, &why);
                 }
             }
-            Notice::Closing(_) | Notice::Evicted(_) => {}
+            Notice::Changed if current => cx.fault(verdict::topics_changed()),
+            Notice::Closing(_) | Notice::Evicted(_) | Notice::Changed => {}
             Notice::Event { topic, body } => {
                 if topic.ends_with(".typing.event") {
                     // Typing is of interest for a moment only.
@@ -456,7 +457,7 @@ impl Agent {
             "200" => {}
             "404" => {
                 self.end_socket(cx, After::Wait, "the channel is gone: it expired, was dropped, or its token ended");
-                self.new_channel(cx);
+                self.gone(cx);
             }
             _ => {
                 let what = format!("The server answered {code} {status}.");

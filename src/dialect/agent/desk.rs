@@ -492,7 +492,11 @@ impl Agent {
     /// What the conversation says now tells why it was refused.
     pub(super) fn not_done_there(&mut self, cx: &mut Cx<'_>, conversation: &str, job: &Job, failure: &Failure) {
         let report = verdict::report(job, failure);
-        let decides = matches!(failure.status(), Some(400 | 404 | 409)) && job.action() != "conversation.wrapup";
+        // A message is refused with 400 for what it says.
+        let decides = match job {
+            Job::Say { .. } => matches!(failure.status(), Some(404 | 409)),
+            _ => matches!(failure.status(), Some(400 | 404 | 409)) && job.action() != "conversation.wrapup",
+        };
         if !decides || self.state.is_ended() {
             return cx.fault(report);
         }

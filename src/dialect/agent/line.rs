@@ -13,6 +13,7 @@ pub fn frame_line(record: &Record) -> Option<(String, String)> {
         Some(Notice::Pong) => ("pong".into(), String::new()),
         Some(Notice::Closing(text)) => ("socket_closing".into(), text),
         Some(Notice::Evicted(why)) => ("no_longer_subscribed".into(), why),
+        Some(Notice::Changed) => ("subscription_changed".into(), String::new()),
         Some(Notice::Revoked(why)) => ("token_revoked".into(), why),
         Some(Notice::Result { code, status, .. }) => (format!("result {code}"), status),
         Some(Notice::Event { topic, body }) => {

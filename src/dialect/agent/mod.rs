@@ -120,7 +120,9 @@ impl Agent {
             Wish::Flow(FlowWish::Request { method, path, body }) => {
                 let call = (method.as_str(), path.as_str(), body.as_str());
                 let me = self.me.clone().unwrap_or_default();
-                let errand = flow::request(&self.hosts.api, call, &[("userId", me.as_str())], cx.out);
+                let channel = self.channel.id().unwrap_or_default();
+                let names = [("userId", me.as_str()), ("channelId", channel)];
+                let errand = flow::request(&self.hosts.api, call, &names, cx.out);
                 self.errands.begin(Job::Request, errand);
             }
             Wish::Desk(DeskWish::In { conversation, deed }) => self.deed(cx, &conversation, deed),
@@ -215,8 +217,8 @@ impl Agent {
             Job::List { .. } => self.list_not_read(cx, &failure),
             Job::One { conversation, .. } => self.one_not_read(cx, conversation, &failure),
             Job::Texts { conversation, ids } => self.texts_not_read(cx, conversation, ids.clone(), &failure),
-            Job::Say { tracing, .. } => {
-                cx.fault(verdict::report(&job, &failure));
+            Job::Say { conversation, tracing } => {
+                self.not_done_there(cx, conversation, &job, &failure);
                 cx.delivery(tracing, failure.delivery());
             }
             Job::Typing { tracing } => cx.delivery(tracing, failure.delivery()),

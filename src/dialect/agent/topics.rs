@@ -114,7 +114,7 @@ impl Agent {
         }
         match failure.status() {
             // The channel went while it was being subscribed to.
-            Some(404) => self.new_channel(cx),
+            Some(404) => self.gone(cx),
             Some(_) if failure.is_for_good() => {
                 let why = "the channel could not be subscribed to".to_owned();
                 self.end(cx, End::Failed { why });

@@ -12,7 +12,28 @@ pub fn report(job: &Job, failure: &Failure) -> Report {
     if let Some(report) = permission(failure) {
         return report;
     }
-    let (code, title) = match job {
+    let (code, title) = named(job);
+    match (job, failure.status()) {
+        (Job::Do { deed: "conversation.wrapup" | "conversation.wrapup.skip", .. }, _) => wrap_up(failure),
+        (Job::Say { .. }, Some(400 | 413)) if is_of_length(failure) => failure
+            .report("message-too-long", "The message is too long for the platform")
+            .remedy("Say it in several messages. The vendor's pages disagree: 4000 characters, or 2000.")
+            .remedy("Set the environment's longest text of an agent to what the platform takes."),
+        (_, Some(429)) => failure
+            .report("agent-rate-limit", "The platform's limit of requests is reached")
+            .detail(title)
+            .remedy("A user's token has one allowance for everything, texts of messages included: lower the look-ups a minute, or close other programs that use it."),
+        (_, Some(401)) => failure
+            .report("user-token-dead", "The user's token is not taken any more")
+            .detail(title)
+            .remedy("Sign in again. Look who ended it: a log-out elsewhere, an administrator, or an idle time-out."),
+        _ => failure.report(code, title),
+    }
+}
+
+/// Code and title of what did not come off.
+fn named(job: &Job) -> (&'static str, &'static str) {
+    match job {
         Job::SetPresence => ("presence-not-set", "The presence was not set"),
         Job::SetRouting => ("routing-not-set", "The routing status was not set"),
         Job::JoinQueue => ("queue-not-joined", "The queue was not joined or left"),
@@ -26,9 +47,6 @@ pub fn report(job: &Job, failure: &Failure) -> Report {
         Job::CheckToken => ("token-refused", "The token does not live"),
         Job::RevokeToken => ("token-not-revoked", "The token was not revoked"),
         Job::Codes { .. } => ("no-wrapup-codes", "The wrap-up codes could not be read"),
-        Job::Do { deed: "conversation.wrapup" | "conversation.wrapup.skip", .. } => {
-            return wrap_up(failure);
-        }
         Job::Do { deed, .. } => {
             let title = match *deed {
                 "conversation.answer" => "The conversation was not answered",
@@ -39,11 +57,16 @@ pub fn report(job: &Job, failure: &Failure) -> Report {
                 "conversation.end" => "The conversation was not ended",
                 _ => "That was not done",
             };
-            return failure.report("not-done", title);
+            ("not-done", title)
         }
         _ => ("call-failed", "A call failed"),
-    };
-    failure.report(code, title)
+    }
+}
+
+/// No source names the platform's words for a text that is too long.
+fn is_of_length(failure: &Failure) -> bool {
+    let told = failure.sentence().to_ascii_lowercase();
+    ["too long", "characters", "maximum length", "exceeds"].iter().any(|word| told.contains(word))
 }
 
 /// 403, with the permission by name.
@@ -89,7 +112,7 @@ pub fn not_known(failure: &Failure, api: &str) -> Report {
         }
         _ if failure.status() == Some(401) => {
             let what = format!("{api} does not take a token that was just given: {}.", sentence.trim_end_matches('.'));
-            Report::new("wrong-region", "The API refuses the token", what)
+            Report::new("agent-wrong-region", "The API refuses the token", what)
                 .remedy("Compare the regions: a token is good in the region that gave it, and nowhere else.")
                 .remedy("If the region is right, the token was revoked or has ended: sign in again.")
         }
@@ -100,7 +123,7 @@ pub fn not_known(failure: &Failure, api: &str) -> Report {
 
 pub fn token_dead(failure: &Failure) -> Report {
     failure
-        .report("token-dead", "The user's token is dead, and with it the notification channel")
+        .report("user-token-dead", "The user's token is dead, and with it the notification channel")
         .remedy("Sign in again. A channel lives no longer than the token that made it.")
 }
 
@@ -123,6 +146,23 @@ pub fn evicted(why: &str) -> Report {
     };
     Report::new("channel-evicted", "The notification channel was dropped", what)
         .remedy("Close other programs with the same OAuth client and user: they share twenty channels.")
+}
+
+/// `v2.system.subscription_changed`.
+pub fn topics_changed() -> Report {
+    let what = "Somebody replaced what the channel is subscribed to: PUT drops every topic that it does not name.";
+    Report::new("topics-changed", "The channel has lost topics", what)
+        .remedy("Use POST, which adds, wherever several programs write to one channel.")
+        .remedy("Make a new channel to hear everything again.")
+}
+
+/// The platform knows the channel no more.
+pub fn channel_gone() -> Report {
+    let what =
+        "The platform knows it no more: it expired, its token ended, or it was the one used longest ago of twenty.";
+    Report::new("channel-gone", "The notification channel is gone", what)
+        .remedy("Nothing is to be done here: another is made, and what was missed is read by REST.")
+        .remedy("Where it happens often, close other programs with the same OAuth client and user.")
 }
 
 /// A topic that was rejected, with what it would take.

@@ -22,6 +22,8 @@ pub enum Notice {
     Evicted(String),
     /// `v2.system.token_revoked…`: why.
     Revoked(String),
+    /// `v2.system.subscription_changed…`.
+    Changed,
     /// The answer to a frame of ours: `200`, `400`, `404`.
     Result {
         code: String,
@@ -56,6 +58,7 @@ pub fn notice(text: &str) -> Option<Notice> {
         Some(rest) if rest.starts_with("no_longer_subscribed") || kind == "no_longer_subscribed" => {
             Notice::Evicted(why())
         }
+        Some(rest) if rest.starts_with("subscription_changed") || kind == "subscription_changed" => Notice::Changed,
         Some(rest) if rest.starts_with("token_revoked") || kind == "token_revoked" => Notice::Revoked(why()),
         _ => Notice::Event { topic, body },
     })
@@ -299,6 +302,8 @@ mod tests {
         let evicted = json!({ "topicName": "v2.system.no_longer_subscribed.x",
             "eventBody": { "reason": "another_channel_subscribed" } });
         assert_eq!(n(evicted), Notice::Evicted("another_channel_subscribed".into()));
+        let changed = json!({ "topicName": "v2.system.x", "eventBody": { "systemTopicType": "subscription_changed" } });
+        assert_eq!(n(changed), Notice::Changed);
         assert!(matches!(n(json!({ "result": "404" })), Notice::Result { code, .. } if code == "404"));
         assert!(notice("[1]").is_none() && notice("nonsense").is_none());
     }

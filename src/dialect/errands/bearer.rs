@@ -97,7 +97,8 @@ impl<K: Clone> Errands<K> {
             let attempts = open.attempts;
             let failure = match open.last.take() {
                 Some((status, text, code)) => {
-                    let text = format!("{text} – and then there was no OAuth token: {}", report.what);
+                    let text =
+                        format!("{text} – and then there was no OAuth token ({})", report.what.trim_end_matches('.'));
                     Failure::Refused { status, text, code, attempts }
                 }
                 None => Failure::NoBearer(report.clone()),

@@ -18,7 +18,7 @@ impl Failure {
     /// A sentence for people.
     pub fn sentence(&self) -> String {
         match self {
-            Self::NoBearer(report) => format!("no OAuth token: {}", report.what),
+            Self::NoBearer(report) => format!("no OAuth token – {}", report.what),
             Self::Refused { status, text, attempts: 1, .. } => format!("{status} {text}"),
             Self::Refused { status, text, attempts, .. } => format!("{status} {text} (after {attempts} tries)"),
             Self::NoAnswer(report) => report.to_string(),

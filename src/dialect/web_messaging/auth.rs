@@ -43,6 +43,8 @@ pub(super) struct Auth {
     wanted: bool,
     /// The server has it so.
     on: bool,
+    /// The server had it so once: the session is of a guest who has signed in, and goes on only as that.
+    known: bool,
     call: Option<(CallId, Errand)>,
     next: Option<Next>,
     /// 401s in a row to configureAuthenticatedSession.
@@ -51,15 +53,18 @@ pub(super) struct Auth {
 }
 
 impl Auth {
-    pub fn new(env: &Environment, login: Option<Login>, seed: u64) -> Self {
+    /// `refresh`: kept by an earlier run; what the guest signs in with now takes its place.
+    pub fn new(env: &Environment, login: Option<Login>, refresh: Option<Secret<String>>, seed: u64) -> Self {
+        let refresh = refresh.filter(|_| login.is_none());
         let give_up = secs(env.timings.reconnect_give_up_secs);
         let retry = Plan { least: Duration::ZERO, first: secs(1), longest: secs(10), give_up, tries: RETRIES };
         let margin = secs(env.timings.oauth_margin_secs);
         Self {
             keeper: Keeper::new(Policy { margin, keep_alive: true, retry }, seed),
-            wanted: login.is_some(),
+            wanted: login.is_some() || refresh.is_some(),
+            known: refresh.is_some(),
             proof: login,
-            refresh: None,
+            refresh,
             on: false,
             call: None,
             next: None,
@@ -70,6 +75,18 @@ impl Auth {
 
     pub fn is_wanted(&self) -> bool {
         self.wanted
+    }
+
+    /// What a later run needs beside the session token.
+    pub fn kept_refresh(&self) -> Option<&Secret<String>> {
+        self.refresh.as_ref().filter(|_| self.known)
+    }
+
+    /// A kept refresh token is a secret before it is used.
+    pub fn learn_kept(&self, cx: &mut Cx<'_>) {
+        if let Some(refresh) = &self.refresh {
+            cx.act(Action::Learn { kind: SecretKind::RefreshToken, value: refresh.clone() });
+        }
     }
 
     /// Another JWT can be had without a person.
@@ -104,6 +121,7 @@ impl WebMessaging {
         }
         learn(cx, &login);
         self.auth.forget();
+        self.keep_again(cx);
         self.auth.proof = Some(login);
         self.auth.wanted = true;
         match self.state {
@@ -208,10 +226,12 @@ impl WebMessaging {
     }
 
     /// The session was configured with the JWT of this number.
-    pub(super) fn signed_in(&mut self, number: u64) {
+    pub(super) fn signed_in(&mut self, cx: &mut Cx<'_>, number: u64) {
         self.auth.keeper.accepted(number);
         self.auth.on = true;
+        self.auth.known = true;
         self.auth.tries = 0;
+        self.keep_again(cx);
     }
 
     /// configureAuthenticatedSession was refused. True where the session lives on, or another try is made.
@@ -240,6 +260,7 @@ impl WebMessaging {
         if login_needed {
             self.auth.refresh = None;
             self.auth.proof = None;
+            self.keep_again(cx);
         }
         if step_up {
             self.auth.wanted = false;
@@ -258,6 +279,7 @@ impl WebMessaging {
             cx.expiry(fact);
             self.auth.keeper.abandon(number);
             self.auth.refresh = None;
+            self.keep_again(cx);
         }
     }
 
@@ -302,6 +324,7 @@ impl WebMessaging {
         }
         self.auth.forget();
         self.auth.wanted = false;
+        self.keep_again(cx);
     }
 
     /// The socket is gone: the next one has to be configured anew.
@@ -349,6 +372,7 @@ impl WebMessaging {
             ClockDeed::Forget => {
                 self.auth.refresh = None;
                 self.auth.proof = None;
+                self.keep_again(cx);
                 (self.auth.keeper.forget(), ExpiryEvent::Forgotten)
             }
         };

@@ -3,7 +3,7 @@
 //! [`WebMessaging`] is the machine; its parts live in files of their own, each with the piece of state that it owns:
 //! `session` (open, configure, end, reconnect), `frames` (what arrives), `messages` (what the guest says and what
 //! becomes of it), `requests` (everything else that is asked over the socket), `guest_jwt`, `history`, `attachments`,
-//! `idle` (clocks of the session and of the connection),
+//! `idle` (clocks of the session and of the connection), `kept` (what a later run goes on with),
 //! `auth` (guests who sign in), `offers` (pickers and forms), `deeds` (what a person does to a clock).
 //! [`read()`] and [`line()`] tell records, and need no machine.
 
@@ -15,6 +15,7 @@ mod frames;
 mod guest_jwt;
 mod history;
 mod idle;
+mod kept;
 mod line;
 mod messages;
 mod offers;
@@ -26,6 +27,7 @@ mod tests;
 pub mod wire;
 
 pub use content::parts_of;
+pub use kept::Kept;
 pub use line::frame_line;
 pub use read::{read, strange};
 
@@ -52,6 +54,8 @@ pub struct Config {
     pub resumed: bool,
     /// The guest signs in with this as the session is opened.
     pub login: Option<Login>,
+    /// Or by this one, which an earlier run kept: no person is needed.
+    pub refresh: Option<Secret<String>>,
     /// For tracing ids and for the jitter of waits.
     pub seed: u64,
 }
@@ -87,19 +91,21 @@ enum Socket {
 
 impl WebMessaging {
     pub fn new(config: Config) -> Self {
-        let Config { hosts, environment: env, token, resumed, login, seed } = config;
+        let Config { hosts, environment: env, token, resumed, login, refresh, seed } = config;
         let mut chance = Seeded::new(seed);
         let timings = &env.timings;
+        // A bare token may have come from elsewhere.
+        let kept = refresh.as_ref().map(|r| Kept { token: token.clone(), refresh: Some(r.clone()) });
         Self {
             heartbeat: Heartbeat::new(secs(timings.ping_secs), secs(timings.pong_secs)),
-            session: session::Session::new(&env, resumed, chance.number()),
+            session: session::Session::new(&env, resumed, kept, chance.number()),
             requests: requests::Requests::default(),
             outbox: messages::Outbox::new(&env),
             jwt: guest_jwt::GuestJwt::new(&env, chance.number()),
             history: history::History::new(&env, chance.number()),
             attachments: attachments::Attachments::default(),
             idle: idle::Idle::new(&env),
-            auth: auth::Auth::new(&env, login, chance.number()),
+            auth: auth::Auth::new(&env, login, refresh, chance.number()),
             state: SessionState::New,
             socket: Socket::None,
             conn: 0,

@@ -12,8 +12,6 @@ use crate::model::environment::secs;
 use crate::model::fact::{End, SessionState};
 use crate::model::{Environment, Mono, Report, SecretKind, Wall};
 
-/// Key under which the session token is kept in the vault.
-const KEPT: &str = "session-token";
 /// Times that configureSession is sent again after a 429.
 const CONFIGURE_TRIES: u32 = 3;
 /// Longest reason of a close frame in bytes (RFC 6455, 5.5: 125 less the code).
@@ -41,12 +39,16 @@ pub(super) struct Session {
     /// SessionClearedEvent came; how long to wait for the ConnectionClosedEvent.
     cleared: Option<Mono>,
     /// The user wants the token forgotten.
-    forgotten: bool,
-    kept: bool,
+    pub(super) forgotten: bool,
+    /// What is in the vault.
+    pub(super) kept: Option<super::Kept>,
+    /// That it is there was said.
+    pub(super) kept_told: bool,
 }
 
 impl Session {
-    pub fn new(env: &Environment, resumed: bool, seed: u64) -> Self {
+    /// `kept`: as an earlier run left it in the vault.
+    pub fn new(env: &Environment, resumed: bool, kept: Option<super::Kept>, seed: u64) -> Self {
         let plan = Plan {
             least: Duration::ZERO,
             first: secs(env.timings.reconnect_first_secs),
@@ -67,7 +69,8 @@ impl Session {
             clear_asked: false,
             cleared: None,
             forgotten: false,
-            kept: false,
+            kept,
+            kept_told: false,
         }
     }
 
@@ -89,6 +92,7 @@ impl WebMessaging {
             return;
         }
         cx.act(Action::Learn { kind: SecretKind::SessionToken, value: self.token.clone() });
+        self.auth.learn_kept(cx);
         self.session.backoff.reset();
         self.session.open_at = None;
         self.session.clear_asked = false;
@@ -205,7 +209,7 @@ impl WebMessaging {
             }
             asked => {
                 if let Some(Ask::Configure { auth: Some(number), .. }) = asked {
-                    self.signed_in(number);
+                    self.signed_in(cx, number);
                 }
                 if asked.is_some() {
                     self.session.answered = tracing.map(str::to_owned);
@@ -232,10 +236,7 @@ impl WebMessaging {
         if let Some(bytes) = r.max_custom_data_bytes.value {
             self.outbox.attribute_bytes = usize::try_from(bytes).unwrap_or(0);
         }
-        if !self.session.forgotten && !self.session.kept {
-            self.session.kept = true;
-            cx.act(Action::Keep { key: KEPT, value: Some(self.token.clone()) });
-        }
+        self.keep(cx);
         self.idle.configured(cx, r.duration_seconds.value, r.expiration_date.value);
         let to = if r.read_only.is_true() { SessionState::ReadOnly } else { SessionState::Ready };
         if again && to == self.state && !stepped_up {
@@ -449,12 +450,12 @@ impl WebMessaging {
         self.socket_gone(cx, &sentence);
         self.session_over(cx, &sentence);
         self.idle.ended(cx, &end);
-        if end == End::LoggedOut {
-            self.auth_over(cx, "server");
-        }
         // What the server will not know again need not be kept.
         if matches!(end, End::SignedInElsewhere | End::LoggedOut | End::Expired | End::Unknown) {
             self.unkeep(cx);
+        }
+        if end == End::LoggedOut {
+            self.auth_over(cx, "server");
         }
         self.go(cx, SessionState::Ended(end), why);
     }
@@ -468,19 +469,6 @@ impl WebMessaging {
         }
         self.idle.disconnected(cx);
         self.auth_disconnected();
-    }
-
-    fn unkeep(&mut self, cx: &mut Cx<'_>) {
-        if std::mem::take(&mut self.session.kept) {
-            cx.act(Action::Keep { key: KEPT, value: None });
-        }
-    }
-
-    /// The user wants the token gone from the vault. It lives on in this machine, so that the session can go on.
-    pub(super) fn forget_token(&mut self, cx: &mut Cx<'_>) {
-        self.session.forgotten = true;
-        self.session.kept = false;
-        cx.act(Action::Keep { key: KEPT, value: None });
     }
 
     pub(super) fn tick_session(&mut self, cx: &mut Cx<'_>) {

@@ -33,7 +33,7 @@ const KIDS_KEPT: usize = 16;
 /// What follows a failure within this many microseconds speaks of it.
 const FOLLOWS: u64 = 2_000_000;
 /// Faults that dialects state after a failure that is a record of its own.
-const ECHOES: [&str; 12] = [
+const ECHOES: [&str; 24] = [
     "sign-in-failed",
     "no-session-token",
     "session-not-made",
@@ -46,6 +46,18 @@ const ECHOES: [&str; 12] = [
     "not-signed-in-guest",
     "step-up-refused",
     "not-logged-out",
+    "agent-rate-limit",
+    "agent-wrong-region",
+    "channel-gone",
+    "message-too-long",
+    "missing-permission",
+    "no-channel",
+    "no-user",
+    "not-done",
+    "not-sent",
+    "not-subscribed",
+    "user-token-dead",
+    "wrapup-required",
 ];
 
 /// What all sessions share.

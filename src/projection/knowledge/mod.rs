@@ -38,7 +38,7 @@ use self::sentence::Sentence;
 use crate::model::{DialectId, Report};
 
 /// The files that come with the program, by name.
-const FILES: [(&str, &str); 10] = [
+const FILES: [(&str, &str); 11] = [
     ("tokens.yaml", include_str!("../../../assets/knowledge/tokens.yaml")),
     ("access.yaml", include_str!("../../../assets/knowledge/access.yaml")),
     ("http.yaml", include_str!("../../../assets/knowledge/http.yaml")),
@@ -47,6 +47,7 @@ const FILES: [(&str, &str); 10] = [
     ("signing.yaml", include_str!("../../../assets/knowledge/signing.yaml")),
     ("sockets.yaml", include_str!("../../../assets/knowledge/sockets.yaml")),
     ("web-messaging.yaml", include_str!("../../../assets/knowledge/web-messaging.yaml")),
+    ("agents.yaml", include_str!("../../../assets/knowledge/agents.yaml")),
     ("lint-guest.yaml", include_str!("../../../assets/knowledge/lint-guest.yaml")),
     ("lint-platform.yaml", include_str!("../../../assets/knowledge/lint-platform.yaml")),
 ];

@@ -133,6 +133,7 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("request.contact", Text, "contact in the request"),
     ("request.queue", Text, "queue in the request"),
     ("body.text_bytes", Bytes, "length of the text"),
+    ("body.text_chars", Plain, "characters of an agent's text"),
     ("body.attributes_bytes", Bytes, "length of the attributes"),
     ("body.duration_s", Plain, "length of the session asked for, in seconds"),
     ("body.capabilities", List, "capabilities"),

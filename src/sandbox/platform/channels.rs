@@ -1,7 +1,8 @@
 //! Notification channels over REST: made, listed, subscribed.
 //!
 //! Assumed: more than 15 channels of a user within a second are a burst; a channel that went is told to nobody, its
-//! sockets only fall silent.
+//! sockets only fall silent; topics that a PUT drops are told on the channel (`subscription_changed`), with their names
+//! in `data`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use super::super::limits::SECOND;
 use super::super::oauth::Client;
 use super::super::state::State;
 use super::call::{Call, no, not_found, ok};
-use super::topics;
+use super::{stream, topics};
 use crate::model::{Mono, Now, Wall};
 
 /// Channels of a user and a client together. One more evicts another.
@@ -204,6 +205,7 @@ fn subscribe(call: &mut Call, replace: bool) -> Answer {
         return Err(api::told(status, code, &text, json!({ "details": details })).into());
     }
     let until = call.now.wall + life(call.state);
+    let mut lost: Vec<String> = Vec::new();
     if let Some(channel) = call.state.platform.channels.at_mut(number) {
         let before = if replace { std::mem::take(&mut channel.topics) } else { Vec::new() };
         if !channel.add(good) {
@@ -214,6 +216,12 @@ fn subscribe(call: &mut Call, replace: bool) -> Answer {
         }
         channel.used = call.now.mono;
         channel.expires = until;
+        let kept = |name: &String| channel.topics.iter().any(|(n, _)| n == name);
+        lost = before.into_iter().map(|(name, _)| name).filter(|name| !kept(name)).collect();
+    }
+    if !lost.is_empty() {
+        let more = json!({ "message": "The topics of this channel were replaced", "data": { "topics": lost } });
+        stream::notice(call.state, number, "subscription_changed", &more, call.now);
     }
     ok(&json!({ "entities": entities }))
 }

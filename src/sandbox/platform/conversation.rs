@@ -87,6 +87,8 @@ pub(super) struct Participant {
     pub(super) acw_started: Option<String>,
     pub(super) acw_ended: Option<String>,
     pub(super) attributes: BTreeMap<String, String>,
+    /// A guest who has signed in.
+    pub(super) authenticated: bool,
     pub(super) messages: VecDeque<Message>,
     /// Number of the first of them.
     first: usize,
@@ -159,6 +161,7 @@ impl Participant {
             acw_started: None,
             acw_ended: None,
             attributes: BTreeMap::new(),
+            authenticated: false,
             messages: VecDeque::new(),
             first: 0,
             told: false,

@@ -87,7 +87,8 @@ pub(in crate::sandbox) fn is_with_partner(state: &State, session: u32) -> bool {
 /// A conversation that begins, or begins again.
 fn begin(state: &mut State, session: u32, now: Now) -> Option<u32> {
     let at = state.iso(now);
-    let token = state.sessions.get(&session)?.token.clone();
+    let s = state.sessions.get(&session)?;
+    let (token, authenticated) = (s.token.clone(), s.member.is_some());
     let p = &mut state.platform;
     let window = Duration::from_secs(u64::from(p.switches.threading_hours) * 3600);
     let back = |c: &Conversation| {
@@ -107,9 +108,21 @@ fn begin(state: &mut State, session: u32, now: Now) -> Option<u32> {
     c.session = Some(session);
     c.ended = None;
     c.ended_mono = None;
-    c.participants.push(Participant::new(Purpose::Customer, Stage::Connected, &at));
+    let mut guest = Participant::new(Purpose::Customer, Stage::Connected, &at);
+    guest.authenticated = authenticated;
+    c.participants.push(guest);
     p.by_session.insert(session, number);
     Some(number)
+}
+
+/// The guest has signed in while its conversation goes on.
+pub(in crate::sandbox) fn signed_in(state: &mut State, session: u32, now: Now) {
+    let Some(number) = live(state, session) else { return };
+    let c = state.platform.conversations.at_mut(number);
+    if let Some(part) = c.and_then(|c| c.live(Purpose::Customer).and_then(|place| c.at_mut(place))) {
+        part.authenticated = true;
+    }
+    notify::conversation(state, number, now);
 }
 
 /// The guest's custom attributes are attributes of its participant.

@@ -1,4 +1,4 @@
-//! What agents say and read: texts, files, ready-made answers, typing; texts of messages by their ids.
+//! What agents say and read: texts, ready-made answers, typing; texts of messages by their ids.
 //!
 //! Assumed: a ready-made answer goes as the text of its response; ids that a bulk look-up does not know are left out;
 //! a message cannot be sent while the conversation is parked.
@@ -20,7 +20,7 @@ use super::conversation::{Conversation, Message};
 use super::{desk, guest, notify, shape};
 use crate::model::Now;
 
-const SEND: [&str; 2] = ["conversation:message:create", "conversation:webmessaging:create"];
+pub(super) const SEND: [&str; 2] = ["conversation:message:create", "conversation:webmessaging:create"];
 /// Ids in one look-up.
 const BULK: usize = 1000;
 
@@ -239,61 +239,5 @@ pub(super) fn details(call: &mut Call) -> Answer {
     let known = |c: &Conversation| c.message(&id).is_some();
     let number = call.state.platform.conversations.iter().find(|(.., c)| known(c)).map(|(n, ..)| n);
     let told = number.and_then(|n| data(call, n, &id)).ok_or_else(|| not_found("Message", &id))?;
-    ok(&told)
-}
-
-/// `POST …/communications/{id}/messages/media/uploads`: where to upload a file to.
-pub(super) fn upload(call: &mut Call) -> Answer {
-    call.need(&SEND)?;
-    let (.., session) = mine(call)?;
-    let body = fields::object(call.body)?;
-    let mut f = Fields::of(&body);
-    let name = f.text("fileName").to_owned();
-    let most = i64::from(call.state.deployment.max_file_size_kb) * 1024;
-    let size = f.whole("contentLengthBytes", 1..=most);
-    if name.contains(['/', '\\']) {
-        f.fault("fileName", "has a slash in it");
-    }
-    f.done()?;
-    let mime = mime_guess::from_path(&name).first_or_octet_stream().to_string();
-    if !call.state.deployment.allows_type(&mime) {
-        return Err(no(400, "media.type.not.allowed", &format!("Media type {mime} is not allowed")));
-    }
-    if call.state.files.is_full() {
-        return Err(no(503, "service.unavailable", "The sandbox holds too many files"));
-    }
-    let (id, base, organization) = (ids::uuid(), call.state.me.http(), call.state.me.organization_id.clone());
-    let size = size.and_then(|s| u64::try_from(s).ok()).unwrap_or_default();
-    let files = &mut call.state.files;
-    let ticket = files.announce((session, &id), (&name, &mime, size), (&base, &organization), call.now);
-    if let Some(file) = files.get_mut(session, &id) {
-        file.by_agent = true;
-    }
-    let headers: serde_json::Map<String, Value> = ticket.headers.into_iter().map(|(k, v)| (k, v.into())).collect();
-    ok(&json!({
-        "id": id, "name": name, "uploadUrl": ticket.url, "uploadHeaders": headers,
-        "selfUri": format!("{}/{id}", media_path(call)),
-    }))
-}
-
-fn media_path(call: &Call) -> String {
-    let (c, communication) = (call.part("id"), call.part("communication"));
-    format!("/api/v2/conversations/messages/{c}/communications/{communication}/messages/media")
-}
-
-/// `GET …/communications/{id}/messages/media/{id}`.
-pub(super) fn media(call: &mut Call) -> Answer {
-    let (.., session) = mine(call)?;
-    let id = call.part("media").to_owned();
-    let file = call.state.files.get(session, &id).ok_or_else(|| not_found("Media", &id))?;
-    let status = file.stage.word();
-    let mut told = json!({
-        "id": id, "name": file.name, "mediaType": file.mime, "contentLengthBytes": file.size, "status": status,
-        "conversationId": call.part("id"), "communicationId": call.part("communication"),
-        "selfUri": format!("{}/{id}", media_path(call)),
-    });
-    if status == "valid" {
-        told["url"] = attach::link(call.state, session, &id, call.now).into();
-    }
     ok(&told)
 }

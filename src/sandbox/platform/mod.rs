@@ -11,6 +11,7 @@ mod channels;
 mod conversation;
 mod desk;
 mod guest;
+mod media;
 mod messages;
 mod notify;
 mod people;
@@ -48,8 +49,8 @@ pub use switches::{PlatformChange, PlatformSwitches};
 pub(super) use users::User;
 pub(super) use {
     guest::answered, guest::cleared, guest::forgotten, guest::is_with_partner, guest::left, guest::over, guest::said,
-    guest::typed, notify::release, stream::beat, stream::heard, stream::opened, stream::token_revoked, switches::evict,
-    switches::set_queue, switches::socket_closing,
+    guest::signed_in, guest::typed, notify::release, stream::beat, stream::heard, stream::opened,
+    stream::token_revoked, switches::evict, switches::set_queue, switches::socket_closing,
 };
 
 /// Conversations remembered; the oldest that has ended goes.
@@ -222,8 +223,9 @@ fn conversations() -> Router<Arc<Shared>> {
         )
         .route(&format!("{communication}/messages"), call(M::POST, messages::send))
         .route(&format!("{communication}/typing"), call(M::POST, messages::typing))
-        .route(&format!("{communication}/messages/media/uploads"), call(M::POST, messages::upload))
-        .route(&format!("{communication}/messages/media/{{media}}"), call(M::GET, messages::media))
+        .route(&format!("{communication}/messages/media"), call(M::POST, media::announce))
+        .route(&format!("{communication}/messages/media/uploads"), call(M::POST, media::upload))
+        .route(&format!("{communication}/messages/media/{{media}}"), call(M::GET, media::one))
 }
 
 fn notifications() -> Router<Arc<Shared>> {

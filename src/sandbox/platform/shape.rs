@@ -131,7 +131,7 @@ pub(super) fn of_media(p: &Platform, c: &Conversation, to: To) -> Value {
         let mut all = common(p, part);
         let more = json!({
             "state": state(part, false), "direction": "inbound", "held": part.held.is_some(), "type": "webmessaging",
-            "provider": PROVIDER, "authenticated": false, "peer": peer(c, part), "fromAddress": from,
+            "provider": PROVIDER, "authenticated": part.authenticated, "peer": peer(c, part), "fromAddress": from,
             "toAddress": here, "messages": messages(c, part, to),
         });
         extend(&mut all, more);
@@ -175,7 +175,7 @@ fn communication(c: &Conversation, part: &Participant, to: To) -> Value {
     let (from, here) = addresses(c, part);
     let mut all = json!({
         "id": part.communication, "state": state(part, true), "direction": "inbound", "held": part.held.is_some(),
-        "type": "webmessaging", "provider": PROVIDER, "authenticated": false, "peerId": peer(c, part),
+        "type": "webmessaging", "provider": PROVIDER, "authenticated": part.authenticated, "peerId": peer(c, part),
         "initialState": if part.is_agent() { "alerting" } else { "connected" }, "segments": [],
         "fromAddress": from, "toAddress": here, "messages": messages(c, part, to),
     });

@@ -129,6 +129,32 @@ fn subscribe(state: &mut State, number: u32, names: &[String]) -> Result<(), Str
     if added { Ok(()) } else { Err(format!("A channel has at most {} topics", channels::TOPICS)) }
 }
 
+/// What the system tells of a channel, as the body of a notice. None where there is no such channel.
+fn about(state: &State, number: u32, kind: &str, more: &Value) -> Option<(String, Value)> {
+    let p = &state.platform;
+    let (_, id, channel) = p.channels.iter().find(|(n, ..)| *n == number)?;
+    let client = match channel.client {
+        Client::Public => &state.me.pkce_client_id,
+        Client::WithSecret => &state.me.client_id,
+    };
+    let user = channel.user.and_then(|n| p.at(n)).map(|u| u.id.as_str());
+    let mut body = json!({
+        "channelId": id, "systemTopicType": kind, "organizationId": state.me.organization_id, "userId": user,
+        "oauthClientId": client,
+    });
+    if let (Some(body), Some(more)) = (body.as_object_mut(), more.as_object()) {
+        body.extend(more.clone());
+    }
+    Some((format!("v2.system.{kind}.{id}"), body))
+}
+
+/// Tells the sockets of a channel what became of it.
+pub(super) fn notice(state: &mut State, number: u32, kind: &str, more: &Value, now: Now) {
+    let Some((topic, body)) = about(state, number, kind, more) else { return };
+    let conns = state.platform.channels.at(number).map(|c| c.conns.clone()).unwrap_or_default();
+    system(state, &conns, &topic, &body, now);
+}
+
 /// A notice of the system to the sockets of some channels.
 pub(super) fn system(state: &mut State, conns: &[u32], topic: &str, body: &Value, now: Now) {
     let text = notify::frame(topic, &body.to_string());
@@ -146,21 +172,15 @@ pub(super) fn close_later(state: &mut State, due: Instant, conn: u32, (code, why
 
 /// A user's token was revoked: its channels are told and gone. Assumed: a moment later than whoever did it.
 pub(in crate::sandbox) fn token_revoked(state: &mut State, holder: Holder, value: &str, now: Now) {
-    let Holder::User(n) = holder else { return };
+    if !matches!(holder, Holder::User(_)) {
+        return;
+    }
     let channels = state.platform.channels.iter().filter(|(.., c)| &*c.token == value);
-    let gone: Vec<(u32, String, Vec<u32>)> = channels.map(|(n, id, c)| (n, id.to_owned(), c.conns.clone())).collect();
-    let user = state.platform.at(n).map(|u| u.id.clone());
-    for (number, id, conns) in gone {
-        let client = match state.platform.channels.at(number).map(|c| c.client) {
-            Some(Client::Public) => &state.me.pkce_client_id,
-            _ => &state.me.client_id,
-        };
-        let body = json!({
-            "channelId": id, "systemTopicType": "token_revoked", "organizationId": state.me.organization_id,
-            "userId": user, "oauthClientId": client, "reason": "user_tokens_revoked",
-            "message": "The access token of this channel was revoked",
-        });
-        let text = notify::frame(&format!("v2.system.token_revoked.{id}"), &body.to_string());
+    let gone: Vec<(u32, Vec<u32>)> = channels.map(|(n, _, c)| (n, c.conns.clone())).collect();
+    let more = json!({ "reason": "user_tokens_revoked", "message": "The access token of this channel was revoked" });
+    for (number, conns) in gone {
+        let Some((topic, body)) = about(state, number, "token_revoked", &more) else { continue };
+        let text = notify::frame(&topic, &body.to_string());
         let due = Instant::now() + MOMENT;
         for conn in conns {
             if !state.flows.later(due, Later::Frame(conn, text.clone())) {

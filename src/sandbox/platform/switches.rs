@@ -96,13 +96,19 @@ pub(in crate::sandbox) fn socket_closing(state: &mut State, seconds: u32, now: N
     }
 }
 
-/// Takes a channel away, as if its user had made too many: nobody is told. The newest where none is named.
-pub(in crate::sandbox) fn evict(state: &mut State, channel: Option<&str>) -> Result<(), String> {
-    let p = &mut state.platform;
+/// Takes a channel away, as if its user had made too many: nobody is told, unless it is `told` by order. The newest
+/// where none is named.
+pub(in crate::sandbox) fn evict(state: &mut State, channel: Option<&str>, told: bool, now: Now) -> Result<(), String> {
+    let p = &state.platform;
     let number = match channel {
         Some(name) => p.channels.number(name).or_else(|| name.strip_prefix('n')?.parse().ok()),
         None => p.channels.iter().next_back().map(|(n, ..)| n),
     };
+    if let Some(number) = number.filter(|_| told) {
+        let more = json!({ "reason": "another_channel_subscribed", "message": "Another channel has subscribed" });
+        stream::notice(state, number, "no_longer_subscribed", &more, now);
+    }
+    let p = &mut state.platform;
     match number.and_then(|n| p.channels.remove(n)) {
         Some(_) => {
             p.evicted += 1;

@@ -1,7 +1,8 @@
 //! Names of what can be subscribed to.
 //!
-//! Assumed: conversations and typing of a user are for that user only, presence and routing status for everybody; a
-//! list with a topic that is not permitted is refused as a whole.
+//! Assumed: what is of a user's own work and tokens is for that user only, presence and routing status for everybody; a
+//! list with a topic that is not permitted is refused as a whole. What is told on some topics no source says: they are
+//! taken, and nothing is told.
 
 use serde_json::{Value, json};
 
@@ -11,15 +12,20 @@ use super::super::state::State;
 pub(super) const LONGEST: usize = 200;
 
 /// Topics of a user: the end of the name, and whether only that user may hear it.
-const OF_USER: [(&str, bool); 6] = [
+const OF_USER: [(&str, bool); 8] = [
     ("conversations", true),
     ("conversations.messages", true),
     ("conversations.inbound.typing.event", true),
     ("presence", false),
     ("routingStatus", false),
     ("activity", false),
+    ("tokens", true),
+    ("conversationsummary", true),
 ];
-const OF_QUEUE: &str = "conversations.messages";
+const OF_QUEUE: [&str; 2] = ["conversations.messages", "users"];
+const NEED: &str = "routing:queue:view";
+const DETAILS: &str = "v2.detail.events.conversation.";
+const DEPLOYMENT: &str = "v2.webdeployments.deployments.";
 const UNDELIVERED: &str = "undelivered.messages";
 
 /// Why a topic is not given.
@@ -82,13 +88,22 @@ fn one(state: &State, user: Option<u32>, topic: &str) -> Result<(), Refused> {
         return if *own && user != Some(known) { Err(Refused::NotYours) } else { Ok(()) };
     }
     if let Some((id, end)) = id_and_end("v2.routing.queues.") {
-        const NEED: &str = "routing:queue:view";
         return match p.queue(id) {
-            Some(_) if end != OF_QUEUE => Err(Refused::Unknown),
+            Some(_) if !OF_QUEUE.contains(&end) => Err(Refused::Unknown),
             Some(_) if lacks(NEED) => Err(Refused::Lacks(NEED)),
             Some(_) => Ok(()),
             None => Err(Refused::Unknown),
         };
+    }
+    let conversation = match id_and_end("v2.conversations.") {
+        Some((id, "transcription")) => Some(id),
+        _ => id_and_end(DETAILS).filter(|(_, end)| !end.is_empty()).map(|(id, _)| id),
+    };
+    if let Some(id) = conversation {
+        return p.conversations.number(id).map(|_| ()).ok_or(Refused::Unknown);
+    }
+    if let Some(id) = topic.strip_prefix(DEPLOYMENT) {
+        return if id == state.me.deployment_id { Ok(()) } else { Err(Refused::Unknown) };
     }
     match id_and_end("v2.webmessaging.deployments.") {
         Some((id, UNDELIVERED)) if id == state.me.deployment_id => Ok(()),
@@ -105,9 +120,15 @@ pub(super) fn available() -> Value {
         })
     };
     let users = OF_USER.iter().map(|(end, own)| topic(format!("v2.users.{{id}}.{end}"), *own, &[]));
-    let queue = topic(format!("v2.routing.queues.{{id}}.{OF_QUEUE}"), false, &["routing:queue:view"]);
-    let guests = topic(format!("v2.webmessaging.deployments.{{id}}.{UNDELIVERED}"), false, &[]);
-    json!({ "entities": users.chain([queue, guests]).collect::<Vec<_>>() })
+    let queues = OF_QUEUE.map(|end| topic(format!("v2.routing.queues.{{id}}.{end}"), false, &[NEED]));
+    let others = [
+        "v2.conversations.{id}.transcription".to_owned(),
+        format!("{DETAILS}{{id}}.*"),
+        format!("v2.webmessaging.deployments.{{id}}.{UNDELIVERED}"),
+        format!("{DEPLOYMENT}{{id}}"),
+    ];
+    let others = others.map(|id| topic(id, false, &[]));
+    json!({ "entities": users.chain(queues).chain(others).collect::<Vec<_>>() })
 }
 
 #[cfg(test)]
@@ -139,6 +160,9 @@ mod tests {
             format!("v2.users.{other}.presence"),
             "v2.routing.queues.q1.conversations.messages".to_owned(),
             "v2.webmessaging.deployments.d1.undelivered.messages".to_owned(),
+            "v2.webdeployments.deployments.d1".to_owned(),
+            "v2.routing.queues.q1.users".to_owned(),
+            format!("v2.users.{me}.tokens"),
         ] {
             assert_eq!(check(&state, &good), Ok(vec![good.clone()]));
         }

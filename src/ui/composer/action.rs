@@ -155,7 +155,9 @@ impl Action {
             (Self::Attach, DialectId::Agent) => "asks for an upload, PUTs the bytes, waits until the platform takes it",
             (Self::Typing, DialectId::Agent) => "POST …/communications/{communicationId}/typing, at most 12 a minute",
             (Self::Raw, DialectId::Agent) => "The text of one frame on the notification socket, sent as it stands",
-            (Self::Request, DialectId::Agent) => "Any call with the agent's token; {userId} is filled in",
+            (Self::Request, DialectId::Agent) => {
+                "Any call with the agent's token; {userId} and {channelId} are filled in"
+            }
             (Self::Text, DialectId::GuestResource) => "a frame of type “message” on the socket",
             _ => self.about(),
         }

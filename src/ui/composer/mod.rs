@@ -196,6 +196,11 @@ impl Composer {
         Outcome::Refused
     }
 
+    /// Something was written here that is nowhere else.
+    pub fn has_draft(&self) -> bool {
+        Action::ALL.iter().any(|action| action.has_draft() && !self.unsent(*action).text.is_empty())
+    }
+
     /// Looks what became of the last message. A draft that never left, or was refused, is put back.
     pub fn settle(&mut self, view: &SessionView) {
         // Where the draft that came back is gone, so is what was to be done about it.
@@ -205,9 +210,13 @@ impl Composer {
         let Some(flight) = &self.in_flight else { return };
         let entries = view.conversation.entries.iter().rev().take(200);
         let not_sent = |why: &str| Report::new("not-sent", "Not sent", why);
+        let mut never_left = false;
         let report = match entries.filter_map(|e| own(e, &flight.tracing)).next() {
             None => match view.not_sent.iter().find(|(tracing, _)| *tracing == flight.tracing) {
-                Some((_, why)) => not_sent(why),
+                Some((_, why)) => {
+                    never_left = true;
+                    not_sent(why)
+                }
                 None => return,
             },
             Some(Delivery::Sent | Delivery::Retrying { .. }) => return,
@@ -236,6 +245,9 @@ impl Composer {
                 now.pick = form.pick;
             } else if now.text.is_empty() && now.payload.is_empty() {
                 *now = form;
+            } else if never_left && !form.text.is_empty() {
+                // It stands nowhere else; what was written since comes after it.
+                now.text = format!("{}\n{}", form.text, now.text);
             }
             self.touched = true;
         }
@@ -343,6 +355,19 @@ mod tests {
         c.settle(&view("t", Delivery::Refused { code: 4011, text: "too long".into() }));
         assert_eq!(c.form(Action::Text).text, "next");
         assert!(c.failed.as_ref().unwrap().title.contains("4011"));
+    }
+
+    #[test]
+    fn what_never_left_is_put_before_what_was_written_since() {
+        let mut c = written("hello");
+        c.send("t".into(), |_| Ok(()));
+        assert!(c.has_draft(), "until its fate is known");
+        c.form_mut(Action::Text).text = "next".into();
+        let view = SessionView { not_sent: vec![("t".into(), "too long".into())], ..SessionView::default() };
+        c.settle(&view);
+        assert_eq!(c.form(Action::Text).text, "hello\nnext");
+        c.discard(Action::Text);
+        assert!(!c.has_draft());
     }
 
     #[test]

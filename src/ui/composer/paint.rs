@@ -48,7 +48,8 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
             Action::Raw => format!("{} bytes", form.text.len()),
             _ => String::new(),
         };
-        let over = composer.action == Action::Text && form.text.len() > limits.message_bytes as usize;
+        let length = if dialect == DialectId::Agent { form.text.chars().count() } else { form.text.len() };
+        let over = composer.action == Action::Text && length > limits.message_bytes as usize;
         let t = tokens(ui);
         let color = if over { t.red.ink } else { t.text.weak };
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

@@ -1,13 +1,19 @@
 //! Both ends of a conversation as two lanes on one timeline: each message once, with its two journeys.
 
+mod legs;
+mod odd;
+mod rows;
+
 use std::sync::Arc;
 
-use egui::{Align2, Label, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
+use egui::{Align2, Frame, Label, Panel, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
+
+use self::legs::LegFigures;
+use self::rows::{Row, of_event, of_journey};
 
 use crate::model::Mono;
 use crate::model::happening::Side;
 use crate::projection::Pair;
-use crate::projection::ends::{Event, Journey, Leg, Legs, Oddity};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, radius, space, tokens};
@@ -23,24 +29,12 @@ pub struct EndsPane {
     at: u64,
     rows: Vec<Row>,
     odd: Vec<(u64, String)>,
-    legs: Vec<(Leg, String)>,
+    legs: LegFigures,
     proof: String,
     only_odd: bool,
     show_legs: bool,
-}
-
-struct Row {
-    seqs: Vec<u64>,
-    /// Left lane, right lane, what lies between, all ready to paint.
-    guest: String,
-    agent: String,
-    between: String,
-    /// The leg that follows at the other end.
-    then: String,
-    side: Option<Side>,
-    odd: Option<(String, String)>,
-    label: String,
-    event: bool,
+    /// The row that was chosen, by its first record: what is odd with it is told below.
+    chosen: Option<u64>,
 }
 
 /// The switch; greyed out while the other end is not known.
@@ -106,26 +100,27 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
             pane.show_legs = open;
         }
         if open {
-            legs(ui, &pane.legs);
+            legs::paint(ui, &pane.legs, scene.settings.utc);
         }
     }
     if pair.older > 0 {
         let text = format!("{} older are not shown; the records have all", figures::count(pair.older));
         ui.label(RichText::new(text).small().color(t.text.weak));
     }
+    let told = pane.chosen.and_then(|seq| pane.rows.iter().find(|r| r.seq() == seq && r.odd.is_some()));
+    if let Some(row) = told {
+        let frame = Frame::new().fill(t.surface.raised).corner_radius(radius::NORMAL).inner_margin(6);
+        Panel::bottom(("odd", pair.guest.0, &pair.conversation))
+            .frame(frame)
+            .resizable(false)
+            .show_separator_line(false)
+            .max_size(ui.available_height() * 0.5)
+            .show(ui, |ui| odd::paint(ui, row));
+    }
     lanes_head(ui);
-    timeline(ui, pane, pair, acts);
-}
-
-fn legs(ui: &mut Ui, legs: &[(Leg, String)]) {
-    let t = tokens(ui);
-    egui::Grid::new("legs").num_columns(2).spacing(vec2(space::ROOM, space::HAIR)).show(ui, |ui| {
-        for (leg, text) in legs {
-            ui.label(RichText::new(leg.title()).small().color(t.text.normal));
-            ui.label(RichText::new(text).font(font::small_data()).color(t.text.strong));
-            ui.end_row();
-        }
-    });
+    if let Some(clicked) = timeline(ui, pane, pair, acts) {
+        pane.chosen = Some(clicked).filter(|_| pane.chosen != Some(clicked));
+    }
 }
 
 fn lanes_head(ui: &mut Ui) {
@@ -156,7 +151,9 @@ impl Lanes {
     }
 }
 
-fn timeline(ui: &mut Ui, pane: &EndsPane, pair: &Pair, acts: &mut Acts) {
+/// Gives the row that was clicked.
+fn timeline(ui: &mut Ui, pane: &EndsPane, pair: &Pair, acts: &mut Acts) -> Option<u64> {
+    let mut clicked = None;
     let shown: Vec<usize> = match pane.only_odd {
         true => (0..pane.rows.len()).filter(|n| pane.rows[*n].odd.is_some()).collect(),
         false => Vec::new(),
@@ -172,15 +169,20 @@ fn timeline(ui: &mut Ui, pane: &EndsPane, pair: &Pair, acts: &mut Acts) {
             .show_rows(ui, ROW, count, |ui, rows| {
                 for n in rows {
                     let n = if pane.only_odd { shown.get(n).copied().unwrap_or(0) } else { n };
-                    if let Some(row) = pane.rows.get(n) {
-                        paint_row(ui, row, (n + 1, pane.rows.len()), acts);
+                    if let Some(row) = pane.rows.get(n)
+                        && paint_row(ui, row, (n + 1, pane.rows.len()), pane.chosen == Some(row.seq()))
+                    {
+                        acts.push(Act::Select(row.seqs.clone()));
+                        clicked = Some(row.seq());
                     }
                 }
             });
     });
+    clicked
 }
 
-fn paint_row(ui: &mut Ui, row: &Row, place: (usize, usize), acts: &mut Acts) {
+/// True where it was clicked.
+fn paint_row(ui: &mut Ui, row: &Row, place: (usize, usize), chosen: bool) -> bool {
     let t = tokens(ui);
     let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     response.widget_info(|| egui::WidgetInfo::labeled(Role::ListItem, true, &row.label));
@@ -188,11 +190,11 @@ fn paint_row(ui: &mut Ui, row: &Row, place: (usize, usize), acts: &mut Acts) {
         node.set_position_in_set(place.0);
         node.set_size_of_set(place.1);
     });
-    if response.clicked() {
-        acts.push(Act::Select(row.seqs.clone()));
-    }
+    let clicked = response.clicked();
     let lanes = Lanes::of(rect);
-    if response.hovered() || response.has_focus() {
+    if chosen {
+        ui.painter().rect_filled(rect, radius::NORMAL, t.surface.selected_quiet);
+    } else if response.hovered() || response.has_focus() {
         ui.painter().rect_filled(rect, radius::NORMAL, t.surface.hover);
     }
     let cell = |ui: &mut Ui, (left, right): (f32, f32), salt: &str, fill: bool, text: RichText| {
@@ -217,7 +219,7 @@ fn paint_row(ui: &mut Ui, row: &Row, place: (usize, usize), acts: &mut Acts) {
         let range = if row.guest.is_empty() { lanes.agent } else { lanes.guest };
         let text = if row.guest.is_empty() { &row.agent } else { &row.guest };
         cell(ui, range, "event", false, RichText::new(text).small().color(t.text.weak));
-        return;
+        return clicked;
     }
     cell(ui, lanes.guest, "guest", !row.guest.is_empty(), RichText::new(&row.guest).color(t.text.normal));
     cell(ui, lanes.agent, "agent", !row.agent.is_empty(), RichText::new(&row.agent).color(t.text.normal));
@@ -235,6 +237,7 @@ fn paint_row(ui: &mut Ui, row: &Row, place: (usize, usize), acts: &mut Acts) {
     } else {
         response.on_hover_text(&row.label);
     }
+    clicked
 }
 
 impl EndsPane {
@@ -249,14 +252,7 @@ impl EndsPane {
         self.proof = format!("Joined because {}.", pair.proof.sentence());
         let odd = pair.oddities(now);
         self.odd = odd.iter().map(|o| (o.journey, o.odd.sentence())).collect();
-        self.legs = Leg::ALL
-            .into_iter()
-            .filter_map(|leg| Legs::of(&pair.journeys, leg))
-            .map(|l| {
-                let span = |d: std::time::Duration| figures::span(d.as_micros() as u64);
-                (l.leg, format!("p50 {}  p95 {}  max {}  n {}", span(l.p50), span(l.p95), span(l.max), l.count))
-            })
-            .collect();
+        self.legs = legs::figures(pair);
         let mut rows: Vec<(Mono, u64, Row)> = pair
             .journeys
             .iter()
@@ -268,67 +264,5 @@ impl EndsPane {
             .collect();
         rows.sort_by_key(|(at, seq, _)| (*at, *seq));
         self.rows = rows.into_iter().map(|(.., row)| row).collect();
-    }
-}
-
-fn of_journey(j: &Journey, odd: &[Oddity]) -> Row {
-    let text = j.text().map_or("(no text yet)", |t| t);
-    let shown = format::shown(text.lines().next().unwrap_or_default()).into_owned();
-    let of_guest = j.is_of_guest();
-    let at_guest = j.guest.is_some();
-    let at_agent = j.agents.iter().any(|a| a.sent.is_some() || a.seen.is_some() || a.taken.is_some());
-    let leg = |l: Leg| j.leg(l).map(|d| figures::span(d.as_micros() as u64));
-    let (main, second) = if of_guest { (Leg::ToAgent, Leg::Text) } else { (Leg::ToGuest, Leg::AgentTaken) };
-    let between = leg(main).unwrap_or_default();
-    let word = if of_guest { "text" } else { "taken" };
-    let then = leg(second).map(|took| format!("{word} {took}")).unwrap_or_default();
-    let mine: Vec<&Oddity> = odd.iter().filter(|o| o.journey == j.number).collect();
-    let odd = mine.first().map(|o| {
-        let sentences: Vec<String> = mine.iter().map(|o| o.odd.sentence()).collect();
-        (o.odd.word().to_owned(), sentences.join("\n"))
-    });
-    let legs: Vec<String> = [Leg::GuestEcho, main, second]
-        .into_iter()
-        .filter_map(|l| leg(l).map(|took| format!("{}: {took}", l.title())))
-        .collect();
-    let who = if of_guest { "guest" } else { "agent" };
-    let strange = odd.as_ref().map(|(_, s)| format!(", {s}")).unwrap_or_default();
-    let label = format!("{who}: {shown}{strange}\n{}", legs.join("\n"));
-    let guest = j.guest.iter().flat_map(|g| [g.sent, g.seen]);
-    let agents = j.agents.iter().flat_map(|a| [a.sent, a.taken, a.seen, a.fetched]);
-    let mut seqs: Vec<u64> = guest.chain(agents).flatten().map(|m| m.seq).collect();
-    seqs.sort_unstable();
-    seqs.dedup();
-    let lane = |there: bool, half: Option<&Arc<str>>| match there {
-        true => {
-            half.map_or_else(|| shown.clone(), |t| format::shown(t.lines().next().unwrap_or_default()).into_owned())
-        }
-        false => String::new(),
-    };
-    Row {
-        seqs,
-        guest: lane(at_guest, j.guest.as_ref().and_then(|g| g.text.as_ref())),
-        agent: lane(at_agent, j.agents.iter().find_map(|a| a.text.as_ref())),
-        between,
-        then,
-        side: j.side,
-        odd,
-        label,
-        event: false,
-    }
-}
-
-fn of_event(e: &Event) -> Row {
-    let text = format::shown(&e.text).into_owned();
-    Row {
-        seqs: vec![e.seq],
-        guest: if e.guest { text.clone() } else { String::new() },
-        agent: if e.guest { String::new() } else { text.clone() },
-        between: String::new(),
-        then: String::new(),
-        side: None,
-        odd: None,
-        label: text,
-        event: true,
     }
 }

@@ -58,8 +58,10 @@ pub fn paint(
     }
     let Some(face) = &pane.face else { return };
     let speaks = matches!(desk.stage(talk), Stage::Connected | Stage::Parked);
-    if scene.is_live(view.id) && speaks {
-        let composer = pane.composers.entry(talk.id.clone()).or_insert_with(|| drafts(&talk.id));
+    let live = scene.is_live(view.id);
+    let composer = live.then(|| pane.composers.entry(talk.id.clone()).or_insert_with(|| drafts(&talk.id)));
+    // What was written stays in view, though it cannot be said any more.
+    if let Some(composer) = composer.filter(|c| speaks || c.has_draft()) {
         let frame = Frame::new()
             .fill(t.surface.raised)
             .corner_radius(radius::NORMAL)
@@ -70,7 +72,13 @@ pub fn paint(
             .resizable(false)
             .show_separator_line(false)
             .max_size(ui.available_height() * 0.6)
-            .show(ui, |ui| composer::paint(ui, composer, &face.view, limits, want, acts));
+            .show(ui, |ui| {
+                if !speaks {
+                    let text = "You cannot speak here any more. What you wrote is kept.";
+                    ui.label(RichText::new(text).small().color(t.amber.ink));
+                }
+                composer::paint(ui, composer, &face.view, limits, want, acts);
+            });
     }
     let centre = Frame::new().inner_margin(Margin { left: 6, ..Margin::ZERO });
     CentralPanel::default().frame(centre).show(ui, |ui| {

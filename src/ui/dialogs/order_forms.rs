@@ -388,8 +388,11 @@ pub const FORMS: &[OrderForm] = &[
         "Notifications",
         "evict_channel",
         "Evict a channel",
-        "It is gone, and nobody is told; the newest where none is named.",
-        &[f("channel", "Channel, by its short id", K::Optional(""))],
+        "It is gone, as a rule without a word; the newest where none is named.",
+        &[
+            f("channel", "Channel, by its short id", K::Optional("")),
+            f("told", "Its sockets are told", K::Switch(false)),
+        ],
     ),
     order(
         "Notifications",

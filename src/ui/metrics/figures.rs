@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{Color32, FontId, Galley, Painter};
-use egui_plot::PlotPoint;
 
 use crate::model::Wall;
 use crate::model::fact::ErrorCategory;
 use crate::projection::metrics::{ActionFigures, Histogram, Metrics, OTHERS};
 use crate::ui::format;
+use crate::ui::plot::{Mark, Series};
 use crate::ui::theme::{Tokens, font};
 
 /// Heads of the table of actions. The first is at the left, numbers are at the right.
@@ -38,11 +38,8 @@ pub struct Laid {
     pub widths: [f32; HEADS.len()],
     /// Changes of state, newest first.
     pub activity: Vec<Arc<Galley>>,
-    /// Successes and failures over time: seconds since 1970, milliseconds.
-    pub good: Vec<PlotPoint>,
-    pub bad: Vec<PlotPoint>,
-    /// Action of each point, in the same order.
-    pub names: [Vec<Arc<str>>; 2],
+    /// Successes and failures over time.
+    pub series: [Series; 2],
     pub caption: Arc<Galley>,
     /// What a screen reader says of the plot.
     pub plot: String,
@@ -67,11 +64,14 @@ pub fn lay_out(metrics: &Metrics, about: &About, painter: &Painter, t: &'static 
             *width = width.max(cell.size().x);
         }
     }
-    let (mut good, mut bad, mut names) = (Vec::new(), Vec::new(), [Vec::new(), Vec::new()]);
+    let mut good = Series::new("good", Mark::Circle, 2.5, |t| t.accent);
+    let mut bad = Series::new("failed", Mark::Cross, 4.0, |t| t.red.ink);
     for s in &metrics.samples {
-        let (points, of) = if s.good { (&mut good, 0) } else { (&mut bad, 1) };
-        points.push(PlotPoint::new(s.at.0 as f64 / 1e6, s.micros as f64 / 1e3));
-        names[of].push(metrics.actions.get(usize::from(s.action)).map_or_else(|| OTHERS.into(), |a| a.name.clone()));
+        let name = metrics.actions.get(usize::from(s.action)).map_or_else(|| OTHERS.into(), |a| a.name.clone());
+        match s.good {
+            true => good.add(s.at, s.micros, name),
+            false => bad.add(s.at, s.micros, format!("{name}, failed").into()),
+        }
     }
     Laid {
         tiles: tiles(metrics, about, painter, t),
@@ -82,9 +82,7 @@ pub fn lay_out(metrics: &Metrics, about: &About, painter: &Painter, t: &'static 
         heads,
         rows,
         widths,
-        good,
-        bad,
-        names,
+        series: [good, bad],
     }
 }
 

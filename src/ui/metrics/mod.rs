@@ -1,7 +1,6 @@
 //! The pane of metrics: what was tried, how often it failed, how long it took.
 
 mod figures;
-mod plot;
 
 use std::sync::Arc;
 
@@ -9,6 +8,7 @@ use egui::{Align, Color32, Galley, Label, Rect, Role, ScrollArea, Sense, Ui, UiB
 
 use super::app::{Act, Acts, Scene};
 use super::dialogs::Dialog;
+use super::plot;
 use super::theme::{font, space, tokens};
 use super::widgets::{Icon, Weight, button, disclosure, empty_state, segmented};
 use crate::model::SessionId;
@@ -92,12 +92,12 @@ impl MetricsPane {
                 ui.horizontal_top(|ui| {
                     ui.allocate_ui(vec2(width, 0.0), |ui| table(ui, &laid));
                     ui.add_space(space::NORMAL);
-                    ui.vertical(|ui| plot::paint(ui, &laid, scene.settings.utc));
+                    ui.vertical(|ui| plotted(ui, &laid, scene.settings.utc));
                 });
             } else {
                 ScrollArea::horizontal().id_salt("actions").show(ui, |ui| table(ui, &laid));
                 ui.add_space(space::TIGHT);
-                plot::paint(ui, &laid, scene.settings.utc);
+                plotted(ui, &laid, scene.settings.utc);
             }
             if let Some(view) = session {
                 if !view.meters.meters.is_empty() {
@@ -175,6 +175,15 @@ fn tiles(ui: &mut Ui, laid: &Laid) {
             response.on_hover_text(tile.help);
         }
     });
+}
+
+fn plotted(ui: &mut Ui, laid: &Laid, utc: bool) {
+    if laid.series.iter().all(|s| s.points.is_empty()) {
+        ui.label(egui::RichText::new("No latency was measured yet.").small().color(tokens(ui).text.weak));
+        return;
+    }
+    ui.add(Label::new(laid.caption.clone()).selectable(false));
+    plot::paint(ui, &laid.series, &laid.plot, utc);
 }
 
 fn table_width(laid: &Laid) -> f32 {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::agent::{Agent, guest_who_said, of_purpose};
 use super::client::{Guest, Rig};
 
 const CALLS: &str = "/api/v2/webdeployments/token";
@@ -248,4 +249,37 @@ async fn sign_ins_are_refused_by_order_and_the_deployment_says_what_it_allows() 
     let config: Value = rig.get(&path).await.json().await.unwrap();
     assert_eq!(config["auth"]["enabled"], false);
     assert_eq!(configure(&mut guest, "t", &jwt).await["code"], 403);
+}
+
+#[tokio::test]
+async fn agents_see_whether_a_guest_has_signed_in() {
+    let rig = Rig::new().await;
+    let agent = Agent::on_queue(&rig, 0).await;
+    let mut guest = guest_who_said(&rig, "Hello").await;
+    let part = agent.answer().await;
+    let told = async |conversation: &str| {
+        let media = agent.get(&format!("/api/v2/conversations/messages/{conversation}")).await;
+        let generic = agent.get(&format!("/api/v2/conversations/{conversation}")).await;
+        let own = of_purpose(&media, "customer")[0]["authenticated"].clone();
+        assert_eq!(of_purpose(&generic, "customer")[0]["messages"][0]["authenticated"], own);
+        assert_eq!(of_purpose(&media, "agent")[0]["authenticated"], false);
+        own
+    };
+    assert_eq!(told(&part.conversation).await, false);
+    let (_, mut socket) = agent.listen(&rig, &["conversations.messages"]).await;
+    let (jwt, _) = signed_in(&rig, "ada.lovelace@x").await;
+    let token = guest.token.clone();
+    configure(&mut guest, &token, &jwt).await;
+    let pushed = socket.next().await["eventBody"].clone();
+    assert_eq!(of_purpose(&pushed, "customer")[0]["authenticated"], true, "it is told at once");
+    assert_eq!(told(&part.conversation).await, true);
+    // One who signs in before a word is said.
+    let (jwt, _) = signed_in(&rig, "grace").await;
+    let mut other = rig.guest().await;
+    configure(&mut other, "token-9", &jwt).await;
+    other.say("hello", "m1").await;
+    other.next().await;
+    let all = agent.conversations().await;
+    let second = all.iter().find(|c| c["id"] != part.conversation).unwrap();
+    assert_eq!(told(second["id"].as_str().unwrap()).await, true);
 }

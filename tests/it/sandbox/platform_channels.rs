@@ -412,3 +412,68 @@ async fn a_notification_socket_is_closed_and_spoken_on_by_order() {
     rig.order(json!({ "do": "close", "session": "n1", "code": 1011, "reason": "by order" }));
     assert_eq!(socket.closed().await, (1011, "by order".to_owned()));
 }
+
+#[tokio::test]
+async fn a_channel_whose_place_another_took_is_told_so_by_order() {
+    let rig = Rig::new().await;
+    let agent = Agent::sign_in(&rig, 0).await;
+    let (id, mut socket) = agent.listen(&rig, &["presence"]).await;
+    rig.order(json!({ "do": "evict_channel", "channel": id, "told": true }));
+    let told = socket.next().await;
+    assert_eq!(told["topicName"], format!("v2.system.no_longer_subscribed.{id}"));
+    let body = &told["eventBody"];
+    assert_eq!(
+        (&body["channelId"], &body["systemTopicType"], &body["reason"], &body["userId"]),
+        (&json!(id), &json!("no_longer_subscribed"), &json!("another_channel_subscribed"), &json!(agent.id))
+    );
+    assert_eq!(agent.call(Method::HEAD, &format!("{CHANNELS}/{id}"), None).await.status, 404);
+}
+
+#[tokio::test]
+async fn topics_that_a_put_drops_are_told_on_the_channel() {
+    let rig = Rig::new().await;
+    let agent = Agent::sign_in(&rig, 0).await;
+    let (id, mut socket) = agent.listen(&rig, &["presence", "activity"]).await;
+    let path = format!("{CHANNELS}/{id}/subscriptions");
+    let put = async |ends: &[&str]| {
+        let all: Vec<Value> = ends.iter().map(|e| json!({ "id": topic(&agent, e) })).collect();
+        agent.call(Method::PUT, &path, Some(all.into())).await.ok(200);
+    };
+    // Nothing is lost by this one.
+    put(&["activity", "presence", "routingStatus"]).await;
+    put(&["routingStatus"]).await;
+    let told = socket.next().await;
+    assert_eq!(told["topicName"], format!("v2.system.subscription_changed.{id}"));
+    assert_eq!(told["eventBody"]["systemTopicType"], "subscription_changed");
+    assert_eq!(told["eventBody"]["data"]["topics"], json!([topic(&agent, "activity"), topic(&agent, "presence")]));
+}
+
+#[tokio::test]
+async fn every_topic_that_is_available_can_be_subscribed_to() {
+    let rig = Rig::new().await;
+    let agent = Agent::on_queue(&rig, 0).await;
+    let _guest = guest_who_said(&rig, "Hello").await;
+    let part = agent.answer().await;
+    let id = agent.channel().await["id"].as_str().unwrap().to_owned();
+    let path = format!("{CHANNELS}/{id}/subscriptions");
+    let all = agent.get("/api/v2/notifications/availabletopics?expand=description").await;
+    let all = all["entities"].as_array().unwrap();
+    assert_eq!(all.len(), 14);
+    for told in all {
+        let name = told["id"].as_str().unwrap();
+        let of = match name {
+            _ if name.starts_with("v2.users.") => &agent.id,
+            _ if name.starts_with("v2.routing.") => &rig.ready.queue_id,
+            _ if name.contains("deployments") => &rig.ready.deployment_id,
+            _ => &part.conversation,
+        };
+        let good = name.replace("{id}", of).replace('*', "customer.end");
+        agent.post(&path, json!([{ "id": good }])).await.ok(200);
+        let refused = agent.post(&path, json!([{ "id": name.replace("{id}", "nobody") }])).await;
+        assert_eq!((refused.status, refused.code()), (400, "invalid.value"), "{name}");
+    }
+    let none = format!("v2.conversations.{}.messages", part.conversation);
+    assert_eq!(agent.post(&path, json!([{ "id": none }])).await.status, 400, "there is none such");
+    let other = format!("v2.users.{}.tokens", rig.ready.agents[1].id);
+    assert_eq!(agent.post(&path, json!([{ "id": other }])).await.status, 403);
+}

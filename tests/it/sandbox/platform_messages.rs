@@ -125,6 +125,32 @@ async fn a_file_of_an_agent_is_uploaded_checked_and_reaches_the_guest() {
 }
 
 #[tokio::test]
+async fn a_file_goes_the_deprecated_way_as_well() {
+    let rig = Rig::new().await;
+    let (agent, mut guest, part) = meet(&rig).await;
+    let old = part.comm_path("/messages/media");
+    let made = agent.call(Method::POST, &old, None).await.ok(200);
+    let id = made["id"].as_str().unwrap();
+    assert_eq!(made["status"], "uploading");
+    let url = made["uploadUrl"].as_str().unwrap();
+    let send = part.comm_path("/messages");
+    agent.post(&send, json!({ "mediaIds": [id] })).await.names("mediaIds");
+    let put = |name: &'static str| rig.http.put(url).header(name, "image/png").body("four").send();
+    assert_eq!(put("x-amz-tagging").await.unwrap().status(), 403, "no header is signed");
+    assert_eq!(put("content-type").await.unwrap().status(), 200);
+    let told = agent.get(&format!("{old}/{id}")).await;
+    assert_eq!(
+        (&told["status"], &told["mediaType"], &told["contentLengthBytes"]),
+        (&json!("valid"), &json!("image/png"), &json!(4))
+    );
+    agent.post(&send, json!({ "mediaIds": [id] })).await.ok(200);
+    assert_eq!(guest.next().await["body"]["content"][0]["attachment"]["mediaType"], "Image");
+    rig.order(json!({ "do": "set_permissions", "user": agent.id,
+        "without": ["conversation:message:create", "conversation:webmessaging:create"] }));
+    assert_eq!(agent.call(Method::POST, &old, None).await.status, 403);
+}
+
+#[tokio::test]
 async fn a_file_of_a_guest_is_media_for_the_agent_with_a_fresh_link_each_time() {
     let rig = Rig::new().await;
     let (agent, mut guest, part) = meet(&rig).await;

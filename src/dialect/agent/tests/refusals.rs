@@ -43,7 +43,7 @@ fn nobody_signed_in() {
 fn the_wrong_region_is_named() {
     let body = json!({ "message": "Invalid login credentials.", "code": "bad.credentials" });
     let w = starting("/users/me", 401, body);
-    assert!(w.report("wrong-region").remedies[0].contains("region"));
+    assert!(w.report("agent-wrong-region").remedies[0].contains("region"));
     assert!(w.agent.state.is_ended());
 }
 

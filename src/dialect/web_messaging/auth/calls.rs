@@ -148,6 +148,7 @@ impl WebMessaging {
             Errand::Provider | Errand::Exchange | Errand::Refresh => {
                 self.auth.proof = None;
                 self.auth.refresh = None;
+                self.keep_again(cx);
                 let then = self.auth.keeper.failed(cx.at, &why, None, true);
                 self.auth_then(cx, then);
             }
@@ -202,6 +203,7 @@ impl WebMessaging {
         if let Some(refresh) = answer["refreshToken"].as_str().filter(|r| !r.is_empty()) {
             cx.act(Action::Learn { kind: SecretKind::RefreshToken, value: Secret::from(refresh) });
             self.auth.refresh = Some(Secret::from(refresh));
+            self.keep_again(cx);
         }
         let Some(jwt) = answer["jwt"].as_str().filter(|j| !j.is_empty()) else {
             let then = self.auth.keeper.failed(cx.at, "the answer holds no jwt", None, true);

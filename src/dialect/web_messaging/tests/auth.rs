@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::dialect::web_messaging::Kept;
 use crate::model::fact::{ClockDeed, End};
 use crate::model::login::Login;
 use crate::model::{Flags, SecretKind};
@@ -115,7 +116,8 @@ fn a_guests_session_is_stepped_up_on_its_socket() {
     assert_eq!(*p.machine.state(), SessionState::Ready, "the conversation goes on meanwhile");
     p.actions.clear();
     p.answer(ACTION, "SessionResponse", json!({"connected":true,"newSession":false,"clearedExistingSession":true}));
-    p.does(&["state ready: the guest has signed in on this session; the session elsewhere was cleared"]);
+    let ready = "state ready: the guest has signed in on this session; the session elsewhere was cleared";
+    p.does(&["keep session-token", ready]);
     // Another sign-in goes the same way.
     p.wish(Wish::SignIn(Login::IdToken { token: Secret::from("e30.e30.id"), nonce: Some("m".into()) }));
     assert_eq!(p.body["oauth"], json!({"idToken":"e30.e30.id","nonce":"m"}));
@@ -221,7 +223,7 @@ fn a_refresh_that_fails_on_its_way_is_tried_again_and_one_that_is_refused_is_not
     p.passes(841.0).did(REFRESH);
     p.http_after(503, Some(2), json!({})).did_not(REFRESH);
     p.passes(15.0).did(REFRESH);
-    p.http(401, json!({"message":"dead"})).does(&["fault not-signed-in-guest"]);
+    p.http(401, json!({"message":"dead"})).does(&["keep session-token", "fault not-signed-in-guest"]);
     p.passes(100.0).did_not("call");
 }
 
@@ -354,7 +356,7 @@ fn a_person_damages_and_forgets_the_sign_in() {
     given(&mut p, 2, 900);
     configured(&mut p, false);
     p.actions.clear();
-    p.wish(deed(ClockDeed::Forget)).does(&["clock guest-auth Forgotten by you until +900"]);
+    p.wish(deed(ClockDeed::Forget)).does(&["keep session-token", "clock guest-auth Forgotten by you until +900"]);
     p.wish(deed(ClockDeed::Refresh)).does(&["fault no-such-clock"]);
 }
 
@@ -373,4 +375,91 @@ fn the_clock_shows_the_claims() {
     let fact = ready_fact();
     assert_eq!(fact.claims.unwrap()["claims"]["sub"], "ada");
     assert_eq!((fact.margin_secs, fact.assumed), (60, false));
+}
+
+/// What was given into the vault last: none where it was taken out.
+fn kept(p: &Play) -> Option<Option<Kept>> {
+    p.actions.iter().rev().find_map(|a| match a {
+        Action::Keep { key: "session-token", value } => Some(value.as_ref().map(Kept::read)),
+        _ => None,
+    })
+}
+
+fn both(refresh: &str) -> Option<Option<Kept>> {
+    let refresh = (!refresh.is_empty()).then(|| Secret::from(refresh));
+    Some(Some(Kept { token: Secret::from(TOKEN), refresh }))
+}
+
+#[test]
+fn the_refresh_token_is_kept_beside_the_session_token() {
+    let mut p = opening(code(), |_| {});
+    given(&mut p, 1, 900);
+    assert_eq!(kept(&p), None, "nothing before the server has taken it");
+    configured(&mut p, true);
+    assert_eq!(kept(&p), both("refresh-1"));
+    p.actions.clear();
+    p.wish(Wish::Clock { id: "guest-auth".into(), deed: ClockDeed::Refresh });
+    given(&mut p, 2, 900);
+    assert_eq!(kept(&p), both("refresh-2"), "the newest");
+    p.actions.clear();
+    p.wish(Wish::Clock { id: "guest-auth".into(), deed: ClockDeed::Refresh });
+    p.http(401, json!({"message":"The refresh token is dead"}));
+    assert_eq!(kept(&p), both(""), "not one that was refused");
+}
+
+#[test]
+fn a_guest_who_was_stepped_up_is_kept_as_one_who_has_signed_in_only_when_the_server_has_taken_it() {
+    let mut p = Play::ready();
+    p.wish(Wish::SignIn(code()));
+    given(&mut p, 1, 900);
+    assert_eq!(kept(&p), None);
+    configured(&mut p, false);
+    assert_eq!(kept(&p), both("refresh-1"));
+}
+
+#[test]
+fn a_resumed_session_is_signed_in_again_without_a_person() {
+    let mut p = Play::resumed_with("refresh-1");
+    p.wish(Wish::Connect).opened();
+    let learnt =
+        |p: &Play| p.actions.iter().position(|a| matches!(a, Action::Learn { kind: SecretKind::RefreshToken, .. }));
+    let call = p.actions.iter().position(|a| matches!(a, Action::Call { .. }));
+    assert!(learnt(&p) < call, "before it stands in a record");
+    p.did(REFRESH);
+    assert_eq!(p.body["refreshToken"], "refresh-1");
+    p.http(200, json!({"jwt":jwt(2, 900)}));
+    assert_eq!(sent_jwt(&p), jwt(2, 900));
+    configured(&mut p, false);
+    assert_eq!(kept(&p), both("refresh-1"));
+    assert_eq!(*p.machine.state(), SessionState::Ready);
+}
+
+#[test]
+fn a_kept_refresh_token_that_is_dead_says_that_somebody_has_to_sign_in() {
+    let mut p = Play::resumed_with("refresh-1");
+    p.wish(Wish::Connect).opened();
+    p.http(401, json!({"message":"The refresh token is dead"}));
+    assert_eq!(kept(&p), both(""));
+    assert!(matches!(p.machine.state(), SessionState::Ended(End::Failed { why }) if why.contains("not signed in")));
+}
+
+#[test]
+fn a_logout_takes_both_out_of_the_vault() {
+    let mut p = ready(900);
+    p.wish(Wish::SignOut);
+    p.http(200, json!({}));
+    assert_eq!(kept(&p), both(""), "the refresh token at once");
+    p.arrives(json!({"type":"message","class":"LogoutEvent","code":200,"body":{}}));
+    assert_eq!(kept(&p), Some(None));
+}
+
+#[test]
+fn forgetting_the_sign_in_takes_its_refresh_token_out() {
+    let mut p = ready(900);
+    p.wish(Wish::Clock { id: "guest-auth".into(), deed: ClockDeed::Forget });
+    assert_eq!(kept(&p), both(""));
+    // Whoever is about to sign in as somebody else is no longer the one before.
+    let mut p = ready(900);
+    p.wish(Wish::SignIn(code()));
+    assert_eq!(kept(&p), both(""));
 }

@@ -74,18 +74,28 @@ impl Play {
     }
 
     pub fn made(resumed: bool, change: impl FnOnce(&mut Environment)) -> Self {
-        Self::built(resumed, None, change)
+        Self::built((resumed, None), None, change)
     }
 
     /// A guest who signs in with this.
     pub fn signing_in(login: Option<Login>, change: impl FnOnce(&mut Environment)) -> Self {
-        Self::built(false, login, change)
+        Self::built((false, None), login, change)
     }
 
-    fn built(resumed: bool, login: Option<Login>, change: impl FnOnce(&mut Environment)) -> Self {
+    /// A guest who had signed in, with what an earlier run kept.
+    pub fn resumed_with(refresh: &str) -> Self {
+        Self::built((true, Some(Secret::from(refresh))), None, |_| {})
+    }
+
+    fn built(
+        (resumed, refresh): (bool, Option<Secret<String>>),
+        login: Option<Login>,
+        change: impl FnOnce(&mut Environment),
+    ) -> Self {
         let mut environment = environment();
         change(&mut environment);
-        let config = Config { hosts: hosts(), environment, token: Secret::from(TOKEN), resumed, login, seed: 1 };
+        let config =
+            Config { hosts: hosts(), environment, token: Secret::from(TOKEN), resumed, login, refresh, seed: 1 };
         Self {
             machine: WebMessaging::new(config),
             micros: 0,

@@ -89,6 +89,7 @@ impl Run {
             token: Secret::from(TOKEN),
             resumed: chance.up_to(5) == 0,
             login: None,
+            refresh: None,
             seed: chance.number(),
         };
         Self {

@@ -61,6 +61,9 @@ fn members(g: &mut Gathered, call: &Call, body: &Value) {
     if let Some(text) = word("text") {
         g.number("body.text_bytes", text.len() as f64, seq);
     }
+    if let Some(text) = word("textBody") {
+        g.number("body.text_chars", text.chars().count() as f64, seq);
+    }
     if let Some(attributes) = at("customAttributes").or_else(|| at("attributes")) {
         // A placeholder is shorter than the token that stood there.
         let hidden = call.size.saturating_sub(call.body.len() as u64);

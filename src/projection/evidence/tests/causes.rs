@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::agents::AGENTS;
 use super::script::Script;
 use crate::model::fact::{Delivery, End, ExpiryEvent, SessionState};
 use crate::model::{DialectId, Direction};
 use crate::projection::knowledge::{DESCRIBED, Knowledge};
 
-use DialectId::{ExternalContact, GuestResource, ManagedConversation, SessionToken, SignedGuest, WebMessaging};
+use DialectId::{Agent, ExternalContact, GuestResource, ManagedConversation, SessionToken, SignedGuest, WebMessaging};
 
 const BEARER: &str = "Bearer [access-token#1]";
 const SEND: &str = "/api/v2/webmessaging/conversations/c1/messages";
@@ -280,7 +281,8 @@ const TABLE: &[Case] = &[
 #[test]
 fn each_cause_is_named_first_where_it_happened() {
     let mut wrong = Vec::new();
-    for (cause, dialect, tell) in TABLE {
+    let agents = AGENTS.iter().map(|(cause, tell)| (cause, &Agent, tell));
+    for (cause, dialect, tell) in TABLE.iter().map(|(c, d, t)| (c, d, t)).chain(agents) {
         let mut s = Script::new(*dialect);
         tell(&mut s);
         let finding = s.finding();
@@ -298,7 +300,8 @@ fn each_cause_is_named_first_where_it_happened() {
 
 #[test]
 fn the_table_covers_every_cause_that_is_known_and_every_one_that_the_flows_describe() {
-    let covered: BTreeSet<&str> = TABLE.iter().map(|(cause, ..)| *cause).collect();
+    let agents = AGENTS.iter().map(|(cause, _)| *cause);
+    let covered: BTreeSet<&str> = TABLE.iter().map(|(cause, ..)| *cause).chain(agents).collect();
     let all = Knowledge::embedded();
     let missing: Vec<_> = all.ids().filter(|id| !covered.contains(id)).collect();
     assert!(missing.is_empty(), "no case for {missing:?}");

@@ -1,3 +1,4 @@
+mod agents;
 mod bounds;
 mod causes;
 mod script;

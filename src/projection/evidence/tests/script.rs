@@ -241,6 +241,14 @@ impl Script {
         self
     }
 
+    /// A frame in answer to the newest one of ours, with the code that its dialect read from it.
+    pub fn coded(&mut self, code: i32, frame: Value) -> &mut Self {
+        let of = self.request;
+        let draft = self.draft(Kind::Text, Direction::Received).conn(1).code(code).reply_to(of);
+        self.add(draft.body(frame.to_string()));
+        self
+    }
+
     /// An error frame of the vendor's socket, marked as its dialect marks it.
     pub fn frame_error(&mut self, code: i32, text: &str) -> &mut Self {
         let of = self.request;

@@ -1,31 +1,94 @@
-//! Latencies over time.
+//! Latencies over time, as points of one or several series. Series differ by their shape; colour only helps.
 
-use egui::{Role, Ui, UiBuilder};
-use egui_plot::{GridInput, GridMark, HoverPosition, MarkerShape, Plot, PlotPoints, Points};
+use std::sync::Arc;
 
-use super::figures::Laid;
+use egui::{Color32, Painter, Pos2, Role, Shape, Stroke, Ui, UiBuilder, vec2};
+use egui_plot::{GridInput, GridMark, HoverPosition, MarkerShape, Plot, PlotPoint, PlotPoints, Points};
+
 use crate::model::Wall;
 use crate::ui::format;
-use crate::ui::theme::tokens;
+use crate::ui::theme::{Tokens, tokens};
 
 const HEIGHT: f32 = 150.0;
 /// Width of the figures at the left.
 const VALUES: f32 = 46.0;
 /// About the width of a letter of the times below.
 const LETTER: f64 = 7.0;
-const GOOD: &str = "good";
-const FAILED: &str = "failed";
 
-pub fn paint(ui: &mut Ui, laid: &Laid, utc: bool) {
-    let t = tokens(ui);
-    let builder = UiBuilder::new().accessibility_role(Role::Image).accessibility_label(laid.plot.as_str());
-    ui.scope_builder(builder, |ui| {
-        if laid.good.is_empty() && laid.bad.is_empty() {
-            ui.label(egui::RichText::new("No latency was measured yet.").small().color(t.text.weak));
-            return;
+/// The shape of a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mark {
+    Circle,
+    Square,
+    Diamond,
+    Triangle,
+    Plus,
+    Cross,
+}
+
+impl Mark {
+    fn shape(self) -> MarkerShape {
+        match self {
+            Self::Circle => MarkerShape::Circle,
+            Self::Square => MarkerShape::Square,
+            Self::Diamond => MarkerShape::Diamond,
+            Self::Triangle => MarkerShape::Up,
+            Self::Plus => MarkerShape::Plus,
+            Self::Cross => MarkerShape::Cross,
         }
+    }
+
+    /// For a legend beside the plot.
+    pub fn paint(self, painter: &Painter, at: Pos2, radius: f32, ink: Color32) {
+        let line = |a: egui::Vec2| {
+            painter.line_segment([at - a * radius, at + a * radius], Stroke::new(1.5, ink));
+        };
+        let filled = |corners: &[(f32, f32)]| {
+            let points = corners.iter().map(|(x, y)| at + vec2(*x, *y) * radius).collect();
+            painter.add(Shape::convex_polygon(points, ink, Stroke::NONE));
+        };
+        match self {
+            Self::Circle => _ = painter.circle_filled(at, radius, ink),
+            Self::Square => filled(&[(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)]),
+            Self::Diamond => filled(&[(0.0, -1.0), (1.0, 0.0), (0.0, 1.0), (-1.0, 0.0)]),
+            Self::Triangle => filled(&[(0.0, -1.0), (0.9, 0.7), (-0.9, 0.7)]),
+            Self::Plus => [vec2(1.0, 0.0), vec2(0.0, 1.0)].into_iter().for_each(line),
+            Self::Cross => [vec2(0.8, 0.8), vec2(0.8, -0.8)].into_iter().for_each(line),
+        }
+    }
+}
+
+/// Points of one kind.
+pub struct Series {
+    /// Tells it from the others of its plot.
+    pub name: &'static str,
+    pub mark: Mark,
+    pub radius: f32,
+    pub ink: fn(&Tokens) -> Color32,
+    /// Seconds since 1970, milliseconds.
+    pub points: Vec<PlotPoint>,
+    /// What is said of each point under the pointer, before its value and time.
+    pub about: Vec<Arc<str>>,
+}
+
+impl Series {
+    pub fn new(name: &'static str, mark: Mark, radius: f32, ink: fn(&Tokens) -> Color32) -> Self {
+        Self { name, mark, radius, ink, points: Vec::new(), about: Vec::new() }
+    }
+
+    /// `at`: of this computer's clock.
+    pub fn add(&mut self, at: Wall, micros: u64, about: Arc<str>) {
+        self.points.push(PlotPoint::new(at.0 as f64 / 1e6, micros as f64 / 1e3));
+        self.about.push(about);
+    }
+}
+
+/// Paints them all. `spoken` is what a screen reader says of it.
+pub fn paint(ui: &mut Ui, series: &[Series], spoken: &str, utc: bool) {
+    let t = tokens(ui);
+    let builder = UiBuilder::new().accessibility_role(Role::Image).accessibility_label(spoken);
+    ui.scope_builder(builder, |ui| {
         let width = ui.available_width().max(160.0);
-        ui.add(egui::Label::new(laid.caption.clone()).selectable(false));
         Plot::new("latencies")
             .height(HEIGHT)
             .width(width)
@@ -50,19 +113,18 @@ pub fn paint(ui: &mut Ui, laid: &Laid, utc: bool) {
             .y_axis_formatter(|mark, _| if mark.value < 0.0 { String::new() } else { milliseconds(mark.value) })
             .label_formatter(|at| match at {
                 HoverPosition::NearDataPoint { plot_name, position, index } => {
-                    let names = &laid.names[usize::from(*plot_name == FAILED)];
-                    let name = names.get(*index).map_or("", |n| n);
+                    let of = series.iter().find(|s| s.name == *plot_name);
+                    let about = of.and_then(|s| s.about.get(*index)).map_or("", |n| n);
                     let at = format::time_of_day(wall(position.x), utc);
-                    let failed = if *plot_name == FAILED { ", failed" } else { "" };
-                    Some(format!("{name}{failed}\n{} at {at}", format::span((position.y * 1e3) as u64)))
+                    Some(format!("{about}\n{} at {at}", format::span((position.y * 1e3) as u64)))
                 }
                 HoverPosition::Elsewhere { .. } => None,
             })
             .show(ui, |plot| {
-                let good = Points::new(GOOD, PlotPoints::Borrowed(&laid.good)).color(t.accent).radius(2.5);
-                let bad = Points::new(FAILED, PlotPoints::Borrowed(&laid.bad)).color(t.red.ink).radius(4.0);
-                plot.points(good.shape(MarkerShape::Circle));
-                plot.points(bad.shape(MarkerShape::Cross));
+                for s in series {
+                    let points = Points::new(s.name, PlotPoints::Borrowed(&s.points)).color((s.ink)(t));
+                    plot.points(points.radius(s.radius).shape(s.mark.shape()));
+                }
             });
     });
 }
