@@ -296,3 +296,34 @@ fn a_look_up_never_breaks_its_budget() {
     }
     assert!(w.facts.iter().any(|f| matches!(f, crate::model::Fact::Waiting { .. })), "the wait is told");
 }
+
+#[test]
+fn conversations_take_turns_where_all_have_texts_to_fetch() {
+    let mut w = World::ready();
+    let ids: Vec<String> = (0..50).map(|n| format!("c{n}")).collect();
+    for id in &ids {
+        w.platform.alert(id);
+        w.run(0.1);
+        w.deed(id, Deed::Answer);
+    }
+    w.run(60.0);
+    w.platform.looked_up.clear();
+    for second in 0..120 {
+        for id in &ids {
+            w.platform.guest_says(id, &format!("{second}"));
+        }
+        w.run(1.0);
+    }
+    w.run(60.0);
+    assert_eq!(w.texts.len(), 50 * 120);
+    let looked_up = &w.platform.looked_up;
+    let gaps = |id: &str| {
+        let own = |ids: &[String]| ids.iter().any(|m| w.platform.store[m].conversation == id);
+        let times: Vec<u64> = looked_up.iter().filter(|(_, ids)| own(ids)).map(|(t, _)| *t).collect();
+        times.windows(2).map(|w| w[1] - w[0]).max().unwrap_or_default()
+    };
+    let longest = ids.iter().map(|id| gaps(id)).max().unwrap_or_default();
+    assert!(longest < 35_000_000, "a conversation waits for {longest} µs");
+    let told = w.facts.iter().filter(|f| matches!(f, crate::model::Fact::Waiting { .. })).count();
+    assert!((1..=3).contains(&told), "told {told} times");
+}
