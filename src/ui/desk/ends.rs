@@ -1,13 +1,15 @@
 //! Both ends of a conversation as two lanes on one timeline: each message once, with its two journeys.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use egui::{Align2, Label, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 
 use crate::model::Mono;
 use crate::model::happening::Side;
 use crate::projection::Pair;
-use crate::projection::ends::{Event, Journey, Leg, Legs, Oddity};
+use crate::projection::ends::{Event, Journey, Leg, Legs, Odd, Oddity};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, radius, space, tokens};
@@ -15,18 +17,37 @@ use crate::ui::widgets::{Icon, Tone, badge, disclosure, format as figures, icon_
 
 const ROW: f32 = 40.0;
 
-/// What is shown of a pair, made anew when it changed or when time may have lost something.
+/// What is shown of a pair: where each thing stands is made anew when the pair changed or when time may have lost
+/// something, a row when it comes into view or what it tells is another.
 #[derive(Default)]
 pub struct EndsPane {
     of: Option<Arc<Pair>>,
     /// Until which second the oddities are good.
     at: u64,
-    rows: Vec<Row>,
-    odd: Vec<(u64, String)>,
+    /// By the time of their beginning.
+    order: Vec<Item>,
+    /// In the order of the journeys.
+    odd: Vec<Oddity>,
+    /// Places of what is odd, in the order.
+    only: Vec<usize>,
+    rows: HashMap<Item, Kept>,
     legs: Vec<(Leg, String)>,
     proof: String,
     only_odd: bool,
     show_legs: bool,
+}
+
+/// Something on the timeline, by its place in the pair.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Item {
+    Journey(usize),
+    Event(usize),
+}
+
+/// A row that is in view, and what it was made of; an event never changes.
+struct Kept {
+    journey: Option<(Arc<Journey>, Vec<Odd>)>,
+    row: Row,
 }
 
 struct Row {
@@ -100,10 +121,11 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
         }
     });
     ui.add(Label::new(RichText::new(&pane.proof).small().color(t.text.weak)).wrap());
-    if !pane.legs.is_empty() {
+    if !pair.journeys.is_empty() {
         let mut open = pane.show_legs;
         if disclosure(ui, "Latency per leg", &mut open) {
             pane.show_legs = open;
+            pane.measure(pair);
         }
         if open {
             legs(ui, &pane.legs);
@@ -156,12 +178,8 @@ impl Lanes {
     }
 }
 
-fn timeline(ui: &mut Ui, pane: &EndsPane, pair: &Pair, acts: &mut Acts) {
-    let shown: Vec<usize> = match pane.only_odd {
-        true => (0..pane.rows.len()).filter(|n| pane.rows[*n].odd.is_some()).collect(),
-        false => Vec::new(),
-    };
-    let count = if pane.only_odd { shown.len() } else { pane.rows.len() };
+fn timeline(ui: &mut Ui, pane: &mut EndsPane, pair: &Pair, acts: &mut Acts) {
+    let count = if pane.only_odd { pane.only.len() } else { pane.order.len() };
     let builder = UiBuilder::new().accessibility_role(Role::List).accessibility_label("Both ends");
     ui.scope_builder(builder, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
@@ -170,11 +188,13 @@ fn timeline(ui: &mut Ui, pane: &EndsPane, pair: &Pair, acts: &mut Acts) {
             .auto_shrink([false, false])
             .stick_to_bottom(!pane.only_odd)
             .show_rows(ui, ROW, count, |ui, rows| {
+                let mut before = std::mem::take(&mut pane.rows);
                 for n in rows {
-                    let n = if pane.only_odd { shown.get(n).copied().unwrap_or(0) } else { n };
-                    if let Some(row) = pane.rows.get(n) {
-                        paint_row(ui, row, (n + 1, pane.rows.len()), acts);
-                    }
+                    let n = if pane.only_odd { pane.only.get(n).copied().unwrap_or(0) } else { n };
+                    let Some(item) = pane.order.get(n).copied() else { continue };
+                    let Some(kept) = pane.row(pair, item, before.remove(&item)) else { continue };
+                    paint_row(ui, &kept.row, (n + 1, pane.order.len()), acts);
+                    pane.rows.insert(item, kept);
                 }
             });
     });
@@ -244,31 +264,77 @@ impl EndsPane {
         if self.at == second && self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, pair)) {
             return;
         }
+        if self.at != second || self.legs.is_empty() {
+            self.measure(pair);
+        }
         self.of = Some(Arc::clone(pair));
         self.at = second;
         self.proof = format!("Joined because {}.", pair.proof.sentence());
-        let odd = pair.oddities(now);
-        self.odd = odd.iter().map(|o| (o.journey, o.odd.sentence())).collect();
-        self.legs = Leg::ALL
-            .into_iter()
-            .filter_map(|leg| Legs::of(&pair.journeys, leg))
-            .map(|l| {
-                let span = |d: std::time::Duration| figures::span(d.as_micros() as u64);
-                (l.leg, format!("p50 {}  p95 {}  max {}  n {}", span(l.p50), span(l.p95), span(l.max), l.count))
-            })
-            .collect();
-        let mut rows: Vec<(Mono, u64, Row)> = pair
-            .journeys
-            .iter()
-            .map(|j| {
-                let at = j.begin().unwrap_or_default();
-                (at.at.mono, at.seq, of_journey(j, &odd))
-            })
-            .chain(pair.events.iter().map(|e| (e.at.mono, e.seq, of_event(e))))
-            .collect();
-        rows.sort_by_key(|(at, seq, _)| (*at, *seq));
-        self.rows = rows.into_iter().map(|(.., row)| row).collect();
+        self.odd = pair.oddities(now);
+        self.odd.sort_by_key(|o| o.journey);
+        let journeys = pair.journeys.iter().enumerate().map(|(n, j)| {
+            let at = j.begin().unwrap_or_default();
+            ((at.at.mono, at.seq), Item::Journey(n))
+        });
+        let events = pair.events.iter().enumerate().map(|(n, e)| ((e.at.mono, e.seq), Item::Event(n)));
+        let mut all: Vec<((Mono, u64), Item)> = journeys.chain(events).collect();
+        all.sort_by_key(|(at, _)| *at);
+        self.order.clear();
+        self.order.extend(all.into_iter().map(|(_, item)| item));
+        self.only.clear();
+        for (place, item) in self.order.iter().enumerate() {
+            if let Item::Journey(n) = item
+                && pair.journeys.get(*n).is_some_and(|j| !odd_of(&self.odd, j.number).is_empty())
+            {
+                self.only.push(place);
+            }
+        }
     }
+
+    /// The figures of all legs, where they are in view: they are sorted anew for it.
+    fn measure(&mut self, pair: &Pair) {
+        self.legs.clear();
+        if !self.show_legs {
+            return;
+        }
+        let span = |d: Duration| figures::span(d.as_micros() as u64);
+        let legs = Leg::ALL.into_iter().filter_map(|leg| Legs::of(&pair.journeys, leg));
+        self.legs.extend(
+            legs.map(|l| {
+                (l.leg, format!("p50 {}  p95 {}  max {}  n {}", span(l.p50), span(l.p95), span(l.max), l.count))
+            }),
+        );
+    }
+
+    /// The row of something in view, as it was where nothing of it has changed.
+    fn row(&self, pair: &Pair, item: Item, before: Option<Kept>) -> Option<Kept> {
+        match item {
+            Item::Event(n) => {
+                let made = || Some(Kept { journey: None, row: of_event(pair.events.get(n)?) });
+                before.filter(|kept| kept.row.seqs == [pair.events.get(n).map_or(0, |e| e.seq)]).or_else(made)
+            }
+            Item::Journey(n) => {
+                let journey = pair.journeys.get(n)?;
+                let odd = odd_of(&self.odd, journey.number);
+                let same = |kept: &Kept| {
+                    kept.journey
+                        .as_ref()
+                        .is_some_and(|(of, was)| Arc::ptr_eq(of, journey) && was.iter().eq(odd.iter().map(|o| &o.odd)))
+                };
+                before.filter(same).or_else(|| {
+                    let was = odd.iter().map(|o| o.odd.clone()).collect();
+                    Some(Kept { journey: Some((Arc::clone(journey), was)), row: of_journey(journey, odd) })
+                })
+            }
+        }
+    }
+}
+
+/// Those of one journey, of all in the order of the journeys.
+fn odd_of(all: &[Oddity], journey: u64) -> &[Oddity] {
+    let from = all.partition_point(|o| o.journey < journey);
+    let to = all.partition_point(|o| o.journey <= journey);
+    all.get(from..to).unwrap_or_default()
 }
 
 fn of_journey(j: &Journey, odd: &[Oddity]) -> Row {
@@ -282,9 +348,8 @@ fn of_journey(j: &Journey, odd: &[Oddity]) -> Row {
     let between = leg(main).unwrap_or_default();
     let word = if of_guest { "text" } else { "taken" };
     let then = leg(second).map(|took| format!("{word} {took}")).unwrap_or_default();
-    let mine: Vec<&Oddity> = odd.iter().filter(|o| o.journey == j.number).collect();
-    let odd = mine.first().map(|o| {
-        let sentences: Vec<String> = mine.iter().map(|o| o.odd.sentence()).collect();
+    let odd = odd.first().map(|o| {
+        let sentences: Vec<String> = odd.iter().map(|o| o.odd.sentence()).collect();
         (o.odd.word().to_owned(), sentences.join("\n"))
     });
     let legs: Vec<String> = [Leg::GuestEcho, main, second]

@@ -1,5 +1,7 @@
 //! The head of the conversation in front: whose it is, how far it is, and what can be done.
 
+use std::time::Duration;
+
 use egui::{Label, Popup, PopupCloseBehavior, RichText, Ui};
 
 use super::form::DeedForm;
@@ -13,6 +15,9 @@ use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Weight, badge, button, icon_button};
+
+/// A text that comes sooner needs no word.
+const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 /// Deeds reach the platform: the session is live and not over.
 pub fn can_work(view: &SessionView, scene: &Scene<'_>) -> bool {
@@ -30,7 +35,6 @@ pub fn paint(
     scene: &Scene<'_>,
     acts: &mut Acts,
 ) {
-    let t = tokens(ui);
     let live = can_work(view, scene);
     form.settle(&talk.id);
     let mine = talk.of_user(desk.me());
@@ -53,9 +57,8 @@ pub fn paint(
             });
         });
     });
-    if talk.without_text > 0 {
-        let text = format!("{} still without text: look-ups wait for their budget", talk.without_text);
-        ui.label(RichText::new(text).small().color(t.text.weak));
+    if let Some(since) = talk.waits_since {
+        waiting(ui, talk, scene.shown_at.mono.since(since));
     }
     let clock = |name: &str| view.clocks.iter().find(|c| c.fact.id.strip_prefix(name) == Some(talk.id.as_str()));
     match stage {
@@ -108,6 +111,16 @@ pub fn paint(
         }
         Stage::Unknown => {}
     }
+}
+
+/// Texts that have been waited for longer than a look-up takes.
+fn waiting(ui: &mut Ui, talk: &Talk, waited: Duration) {
+    if waited < WORTH_TELLING {
+        return ui.ctx().request_repaint_after(WORTH_TELLING - waited);
+    }
+    let t = tokens(ui);
+    let text = format!("{} still without text: look-ups wait for their budget", talk.without_text);
+    ui.label(RichText::new(text).small().color(t.text.weak));
 }
 
 /// A menu that stays open while something is typed into it.
