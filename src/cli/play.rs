@@ -64,7 +64,7 @@ impl Stage<'_> {
         let reader = Reader::attach(&self.headless.writer().opened())?;
         let mut agents = Vec::new();
         for (n, form) in [&scenario.agent, &scenario.agent2].into_iter().flatten().enumerate() {
-            agents.push(desk::open(self.headless, &spec.environment, (n + 1, form), CONNECT)?);
+            agents.push(desk::open(out, self.headless, &spec.environment, (n + 1, form), CONNECT)?);
             writeln!(out, "  ok    agent {} ready", n + 1)?;
         }
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;
