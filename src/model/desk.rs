@@ -423,6 +423,8 @@ pub enum UserNews {
     },
     /// Ready-made answers: id, name, text.
     CannedReplies(Vec<CannedReply>),
+    /// Users that were looked for.
+    Found(Vec<Colleague>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -443,6 +445,14 @@ pub struct CannedReply {
     pub id: String,
     pub name: String,
     pub text: String,
+}
+
+/// Somebody whom a conversation can be handed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Colleague {
+    pub id: String,
+    pub name: String,
+    pub email: String,
 }
 
 #[cfg(test)]

@@ -7,8 +7,8 @@ use super::conversation::{Conversation, What};
 use super::ends;
 use super::thread::{Thread, Told};
 use crate::model::desk::{
-    self, CannedReply, Interaction, MOST_MESSAGES, Named, Participant, Purpose, QueueOf, Snapshot, Stage, Status,
-    UserNews,
+    self, CannedReply, Colleague, Interaction, MOST_MESSAGES, Named, Participant, Purpose, QueueOf, Snapshot, Stage,
+    Status, UserNews,
 };
 use crate::model::happening::{Side, Source};
 use crate::model::{Happening, Message, Mono, Now};
@@ -34,6 +34,8 @@ pub struct Desk {
     pub presences: Vec<Named>,
     pub queues: Vec<QueueOf>,
     pub replies: Vec<CannedReply>,
+    /// Users that were looked for last; none before anybody was.
+    pub found: Option<Vec<Colleague>>,
     /// In the order in which they came.
     pub talks: Vec<Arc<Talk>>,
     /// Conversations that are not shown any more.
@@ -208,6 +210,7 @@ impl DeskFold {
                     Arc::make_mut(talk).codes = codes;
                 }
             }
+            UserNews::Found(all) => desk.found = Some(all),
             UserNews::CannedReplies(all) => {
                 for reply in all {
                     desk.replies.retain(|known| known.id != reply.id);

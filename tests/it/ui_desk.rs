@@ -6,6 +6,9 @@ use egui_kittest::kittest::Queryable;
 
 use crate::support::live::{Home, Window};
 
+/// The sandbox's second agent.
+const SECOND: &str = "Agent Two";
+
 /// By the one button of a first start; waits until the two have met.
 fn both(home: &Home) -> Window {
     let mut w = home.open();
@@ -117,5 +120,33 @@ fn a_file_of_the_agent_goes_with_a_message() {
         labels.iter().filter(|l| l.contains("note.txt")).count() >= 2
             && labels.iter().filter(|l| l.contains("See this")).count() >= 2
     });
+    w.close();
+}
+
+#[test]
+fn a_guest_is_told_while_the_agent_types() {
+    let home = Home::default();
+    let mut w = both(&home);
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").focus();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").type_text("Let me");
+    w.h.run_ok();
+    w.await_label("agent is typing");
+    w.close();
+}
+
+#[test]
+fn a_conversation_is_handed_to_somebody_who_was_looked_for() {
+    let home = Home::default();
+    let mut w = both(&home);
+    w.press("Transfer");
+    w.h.get_by_role_and_label(Role::TextInput, "User").focus();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::TextInput, "User").type_text("agent2@");
+    w.h.run_ok();
+    w.press("Find users");
+    w.await_label(SECOND);
+    w.press(SECOND);
+    w.until("it is alerted there", |w| w.sees(&format!("agent {SECOND} is alerted")));
     w.close();
 }

@@ -12,6 +12,8 @@ use crate::dialect::budget::Budget;
 const TRIES: u8 = 4;
 /// The wait before the next look, which doubles.
 const AGAIN: Duration = Duration::from_millis(500);
+/// What a person looks at waits no longer than this where all wait for the budget.
+const FRONT_AFTER: Duration = Duration::from_secs(2);
 /// A look-up that is overdue by this is told to wait for its budget.
 const OVERDUE: Duration = Duration::from_secs(2);
 /// Ids that were looked up, or were our own: they are told again and again.
@@ -20,6 +22,8 @@ const KNOWN: usize = 20_000;
 #[derive(Debug)]
 pub(super) struct Lookups {
     waiting: BTreeMap<String, Waiting>,
+    /// The conversation that a person looks at.
+    pub front: Option<String>,
     budget: Budget,
     gather: Duration,
     size: usize,
@@ -45,6 +49,7 @@ impl Lookups {
     pub fn new(agents: &Agents) -> Self {
         Self {
             waiting: BTreeMap::new(),
+            front: None,
             budget: Budget::new(agents.lookups_per_minute, Duration::from_secs(60)),
             gather: millis(agents.gather_millis),
             size: agents.lookup_size.clamp(1, 1_000) as usize,
@@ -98,10 +103,12 @@ impl Lookups {
         Some(due.max(self.budget.wait_in_turn(now)))
     }
 
-    /// The next look-up, the one that has waited longest first.
+    /// The next look-up, the one that has waited longest first; what is in front before it, but not each time.
     fn next(&mut self, now: Mono) -> Option<(String, Vec<String>)> {
         let ready = |w: &Waiting| !w.in_flight && !w.ids.is_empty() && w.due <= now;
-        let (id, w) = self.waiting.iter_mut().filter(|(_, w)| ready(w)).min_by_key(|(_, w)| w.since)?;
+        let front = |id: &String, w: &Waiting| Some(id) == self.front.as_ref() && now.since(w.since) >= FRONT_AFTER;
+        let all = self.waiting.iter_mut().filter(|(_, w)| ready(w));
+        let (id, w) = all.min_by_key(|(id, w)| (!front(id, w), w.since))?;
         if !self.budget.wait_in_turn(now).is_zero() {
             return None;
         }

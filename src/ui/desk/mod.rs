@@ -23,6 +23,8 @@ use crate::ui::conversation::ConversationList;
 pub struct DeskPane {
     /// The conversation in front.
     pub talk: Option<String>,
+    /// The one of which the engine knows that it is.
+    looked_at: Option<String>,
     /// Drafts of each conversation.
     pub composers: HashMap<String, Composer>,
     list: ConversationList,
