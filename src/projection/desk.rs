@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::conversation::{Conversation, What};
 use super::ends;
@@ -19,6 +20,8 @@ const TALKS: usize = 500;
 const KEPT: usize = 2_000;
 const KEPT_BYTES: usize = 8 << 20;
 const LONGEST_TEXT: usize = 64 << 10;
+/// A text that comes sooner needs no word.
+pub const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2);
 /// Messages whose conversation is remembered by what we called them.
 const TRACINGS: usize = 10_000;
 
@@ -68,6 +71,11 @@ impl Talk {
 
     pub fn customer(&self) -> Option<&Participant> {
         desk::customer(&self.people)
+    }
+
+    /// A text has been waited for longer than a look-up takes.
+    pub fn is_kept_waiting(&self, now: Mono) -> bool {
+        self.waits_since.is_some_and(|since| now.since(since) >= LOOKED_UP_WITHIN)
     }
 
     /// Name of the guest, or the beginning of the conversation's id.

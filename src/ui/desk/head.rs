@@ -1,7 +1,5 @@
 //! The head of the conversation in front: whose it is, how far it is, and what can be done.
 
-use std::time::Duration;
-
 use egui::{Label, Popup, PopupCloseBehavior, RichText, Ui};
 
 use super::form::DeedForm;
@@ -10,14 +8,11 @@ use super::within;
 use crate::dialect::Deed;
 use crate::model::desk::Stage;
 use crate::model::fact::SessionState;
-use crate::projection::{Desk, SessionView, Talk};
+use crate::projection::{Desk, LOOKED_UP_WITHIN, SessionView, Talk};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, space, tokens};
 use crate::ui::widgets::{Icon, Weight, badge, button, icon_button};
-
-/// A text that comes sooner needs no word.
-const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 /// Deeds reach the platform: the session is live and not over.
 pub fn can_work(view: &SessionView, scene: &Scene<'_>) -> bool {
@@ -57,8 +52,11 @@ pub fn paint(
             });
         });
     });
-    if let Some(since) = talk.waits_since {
-        waiting(ui, talk, scene.shown_at.mono.since(since));
+    if talk.is_kept_waiting(scene.shown_at.mono) {
+        let text = format!("{} still without text: look-ups wait for their budget", talk.without_text);
+        ui.label(RichText::new(text).small().color(tokens(ui).text.weak));
+    } else if talk.without_text > 0 {
+        ui.ctx().request_repaint_after(LOOKED_UP_WITHIN);
     }
     let clock = |name: &str| view.clocks.iter().find(|c| c.fact.id.strip_prefix(name) == Some(talk.id.as_str()));
     match stage {
@@ -111,16 +109,6 @@ pub fn paint(
         }
         Stage::Unknown => {}
     }
-}
-
-/// Texts that have been waited for longer than a look-up takes.
-fn waiting(ui: &mut Ui, talk: &Talk, waited: Duration) {
-    if waited < WORTH_TELLING {
-        return ui.ctx().request_repaint_after(WORTH_TELLING - waited);
-    }
-    let t = tokens(ui);
-    let text = format!("{} still without text: look-ups wait for their budget", talk.without_text);
-    ui.label(RichText::new(text).small().color(t.text.weak));
 }
 
 /// A menu that stays open while something is typed into it.

@@ -37,7 +37,7 @@ pub fn paint(
         .default_size((width * 0.3).clamp(150.0, 230.0))
         .size_range(Rangef::new(130.0, (width * 0.45).max(140.0)))
         .show(ui, |ui| {
-            list::head(ui, view, desk, head::can_work(view, scene), acts);
+            list::head(ui, view, desk, head::can_work(view, scene), scene, acts);
             ui.add_space(space::TIGHT);
             let chosen = list::paint(ui, view, desk, pane.talk.as_deref(), scene, acts);
             if let Some(chosen) = chosen.filter(|c| pane.talk.as_ref() != Some(c)) {
