@@ -8,12 +8,14 @@ use serde::Deserialize;
 use serde::de::{self, IgnoredAny, MapAccess, Visitor};
 
 use super::headless::Headless;
+use super::out::{Ended, Out};
 use super::script::Text;
 use super::step::Pairs;
 use crate::dialect::{Deed, DeskWish, Target, Wish};
 use crate::engine::{Command, SessionSpec};
 use crate::model::agents::AgentForm;
 use crate::model::desk::Stage;
+use crate::model::fact::SessionState;
 use crate::model::happening::Side;
 use crate::model::{DialectId, Environment, Report, SessionId};
 use crate::projection::ends::Odd;
@@ -173,11 +175,12 @@ pub fn form(number: usize, form: Option<&AgentForm>) -> AgentForm {
 
 /// Opens the session of an agent, and waits until it is on queue where it shall be.
 pub fn open(
+    out: &mut Out,
     headless: &mut Headless,
     environment: &Environment,
     (number, agent): (usize, &AgentForm),
     limit: Duration,
-) -> Result<SessionId, Report> {
+) -> Result<SessionId, Ended> {
     let agent = form(number, Some(agent));
     let on_queue = agent.on_queue;
     let spec = SessionSpec {
@@ -188,13 +191,28 @@ pub fn open(
         ..SessionSpec::default()
     };
     let session = headless.open(spec, true)?;
+    let goes_on = |h: &Headless| {
+        let state = h.view(session).and_then(|v| v.state.clone());
+        state.is_none_or(|s| !s.is_ended() && s != SessionState::Ready)
+    };
+    let awaited = headless.until(limit, |h| match h.awaited() {
+        None if goes_on(h) => None,
+        awaited => Some(awaited),
+    });
+    if let Some(person) = awaited.flatten() {
+        let secs = person.until.since(headless.console.clock.now().mono).as_secs();
+        writeln!(out, "  wait  agent {number} signs in, within {secs} s, in a browser on this computer:")?;
+        writeln!(out, "        {}", person.address)?;
+        // Who does not come in time is told by the session, with what can be done.
+        headless.until(Duration::from_secs(secs) + limit, |h| (h.awaited().is_none() || !goes_on(h)).then_some(()));
+    }
     headless.ready(session, limit)?;
     let is_on = |v: &SessionView| {
         v.desk.as_ref().is_some_and(|d| d.presence == "OnQueue" && matches!(d.routing.as_str(), "IDLE" | "INTERACTING"))
     };
     if on_queue && headless.until(limit, |h| h.view(session).filter(|v| is_on(v))).is_none() {
         let what = format!("Agent {number} is not on queue after {} s.", limit.as_secs());
-        return Err(Report::new("not-on-queue", "The agent did not get on queue", what));
+        return Err(Report::new("not-on-queue", "The agent did not get on queue", what).into());
     }
     Ok(session)
 }

@@ -12,7 +12,7 @@ use crate::engine::console::{Console, ConsoleOptions, LogPlace};
 use crate::engine::places::Places;
 use crate::engine::signals;
 use crate::engine::stored::Stored;
-use crate::engine::{Command, Event, SandboxState, SessionSpec, Ticket};
+use crate::engine::{Command, Event, SandboxState, SessionSpec, SignInWait, Ticket};
 use crate::model::fact::SessionState;
 use crate::model::{Clock, Environment, Report, SessionId};
 use crate::projection::{Board, SessionView};
@@ -31,6 +31,8 @@ pub struct Headless {
     tickets: u64,
     /// Key of what a session kept last.
     kept: RefCell<Option<String>>,
+    /// The person who is awaited from the browser, by the id of the sign-in.
+    awaited: RefCell<Option<(String, SignInWait)>>,
 }
 
 impl Headless {
@@ -49,7 +51,7 @@ impl Headless {
             call();
         })?;
         let console = Console::start(ConsoleOptions { wake, ..options })?;
-        Ok(Self { console, signal, stopped, tickets: 0, kept: RefCell::default() })
+        Ok(Self { console, signal, stopped, tickets: 0, kept: RefCell::default(), awaited: RefCell::default() })
     }
 
     pub fn writer(&self) -> &Writer {
@@ -122,17 +124,34 @@ impl Headless {
     }
 
     fn note(&self, event: &Event) {
-        if let Event::Kept { key, kept, .. } = event {
-            *self.kept.borrow_mut() = kept.then(|| key.clone());
+        match event {
+            Event::Kept { key, kept, .. } => *self.kept.borrow_mut() = kept.then(|| key.clone()),
+            Event::SignIn { id, waiting: Some(waiting) } => {
+                *self.awaited.borrow_mut() = Some((id.clone(), SignInWait::clone(waiting)));
+            }
+            Event::SignIn { id, waiting: None } => {
+                self.awaited.borrow_mut().take_if(|(of, _)| of == id);
+            }
+            _ => {}
+        }
+    }
+
+    fn note_all(&self) {
+        while let Some(event) = self.console.engine.poll() {
+            self.note(&event);
         }
     }
 
     /// Key of what a session kept last, of all that was told so far.
     pub fn kept(&self) -> Option<String> {
-        while let Some(event) = self.console.engine.poll() {
-            self.note(&event);
-        }
+        self.note_all();
         self.kept.borrow().clone()
+    }
+
+    /// Who is awaited from the browser now.
+    pub fn awaited(&self) -> Option<SignInWait> {
+        self.note_all();
+        self.awaited.borrow().as_ref().map(|(_, waiting)| waiting.clone())
     }
 
     /// Gives the sandbox an order, and waits until it is carried out.

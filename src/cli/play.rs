@@ -69,7 +69,7 @@ impl Stage<'_> {
         let mut agents = Vec::new();
         let beside = [&scenario.agent, &scenario.agent2].into_iter().flatten().filter(|_| !alone);
         for (n, form) in beside.enumerate() {
-            agents.push(desk::open(self.headless, &spec.environment, (n + 1, form), CONNECT)?);
+            agents.push(desk::open(out, self.headless, &spec.environment, (n + 1, form), CONNECT)?);
             writeln!(out, "  ok    agent {} ready", n + 1)?;
         }
         let session = self.headless.open(spec, scenario.connect != Connect::No)?;

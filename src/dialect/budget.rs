@@ -33,6 +33,21 @@ impl Budget {
         }
     }
 
+    /// As [`Budget::wait`], for uses of which there may always be more: a quarter of the limit is free to be used at
+    /// once, and what is left then is spread over the time until more comes. So nobody waits for a whole window.
+    pub fn wait_in_turn(&self, now: Mono) -> Duration {
+        let mut recent = self.uses.iter().filter(|u| now.since(**u) < self.window);
+        let (Some(oldest), Some(last)) = (recent.next(), self.uses.back()) else { return Duration::ZERO };
+        let used = 1 + recent.count() as u32;
+        if self.limit == 0 || used < self.limit / 4 {
+            return Duration::ZERO;
+        }
+        let until_more = (*oldest + self.window).since(now);
+        let left = self.limit.saturating_sub(used);
+        let pace = (self.window / self.limit).max(until_more / (left + 1));
+        self.wait(now).max((*last + pace).since(now))
+    }
+
     /// Notes a use, also one beyond the limit.
     pub fn spend(&mut self, now: Mono) {
         if self.limit == 0 {
@@ -89,6 +104,25 @@ mod tests {
                 prop_assert!(within <= limit as usize);
             }
         }
+    }
+
+    #[test]
+    fn what_goes_on_and_on_has_its_turn_without_long_gaps() {
+        let window = Duration::from_secs(60);
+        let mut b = Budget::new(120, window);
+        let (mut now, mut used) = (Mono(1), Vec::new());
+        while now < Mono(600_000_000) {
+            let wait = b.wait_in_turn(now);
+            now = now + wait;
+            assert_eq!(b.try_spend(now), Ok(()), "the limit holds");
+            used.push(now);
+        }
+        let gap = |from: usize| used[from..].windows(2).map(|w| w[1].since(w[0])).max().unwrap();
+        assert_eq!(used.iter().filter(|u| **u == Mono(1)).count(), 30, "a burst is free");
+        assert!(gap(0) < Duration::from_secs(1), "{:?}", gap(0));
+        assert!(used.len() > 1_100, "nearly the whole limit is used: {}", used.len());
+        // A rest, and all is as at the beginning.
+        assert_eq!(b.wait_in_turn(now + window), Duration::ZERO);
     }
 
     #[test]

@@ -351,8 +351,16 @@ pub enum DeskWish {
     CheckToken,
     /// Fetches ready-made answers.
     Replies,
+    /// Looks for users whom a conversation could be handed to, by a part of their name or e-mail address.
+    FindUsers {
+        text: String,
+    },
     /// Ends the token at the server.
     RevokeToken,
+    /// A person looks at this conversation: its texts come before those of others.
+    Look {
+        conversation: String,
+    },
     /// In one conversation.
     In {
         conversation: String,

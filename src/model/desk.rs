@@ -298,6 +298,34 @@ impl Participant {
         self.can_wrap_up() && self.wrapup_required == Some(true)
     }
 
+    /// A copy of it without what it said: that may be thousands of messages, and is not even cloned.
+    pub fn without_messages(&self) -> Self {
+        Self {
+            id: self.id.clone(),
+            purpose: self.purpose.clone(),
+            name: self.name.clone(),
+            user: self.user.clone(),
+            queue: self.queue.clone(),
+            communication: self.communication.clone(),
+            disconnect_type: self.disconnect_type.clone(),
+            wrapup_prompt: self.wrapup_prompt.clone(),
+            wrapup: self.wrapup.clone(),
+            attributes: self.attributes.clone(),
+            messages: Vec::new(),
+            state: self.state,
+            alerting_timeout_ms: self.alerting_timeout_ms,
+            started: self.started,
+            connected: self.connected,
+            ended: self.ended,
+            held: self.held,
+            wrapup_required: self.wrapup_required,
+            wrapup_timeout_ms: self.wrapup_timeout_ms,
+            wrapup_skipped: self.wrapup_skipped,
+            acw_started: self.acw_started,
+            authenticated: self.authenticated,
+        }
+    }
+
     fn take(&mut self, told: &Self, (shape, asked): (Shape, bool), fresh: &mut Vec<String>) {
         let late = told.state < self.state && !(self.state == Stage::Parked && told.state == Stage::Connected);
         // The media shape says “connected” of what is parked; a pushed telling of the other may be old.
@@ -395,6 +423,8 @@ pub enum UserNews {
     },
     /// Ready-made answers: id, name, text.
     CannedReplies(Vec<CannedReply>),
+    /// Users that were looked for.
+    Found(Vec<Colleague>),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -415,6 +445,14 @@ pub struct CannedReply {
     pub id: String,
     pub name: String,
     pub text: String,
+}
+
+/// Somebody whom a conversation can be handed to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Colleague {
+    pub id: String,
+    pub name: String,
+    pub email: String,
 }
 
 #[cfg(test)]

@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::conversation::{Conversation, What};
 use super::ends;
 use super::thread::{Thread, Told};
 use crate::model::desk::{
-    self, CannedReply, Interaction, MOST_MESSAGES, Named, Participant, Purpose, QueueOf, Snapshot, Stage, Status,
-    UserNews,
+    self, CannedReply, Colleague, Interaction, MOST_MESSAGES, Named, Participant, Purpose, QueueOf, Snapshot, Stage,
+    Status, UserNews,
 };
 use crate::model::happening::{Side, Source};
-use crate::model::{Happening, Message, Now};
+use crate::model::{Happening, Message, Mono, Now};
 
 /// Conversations that are shown; the oldest that is over goes, and is counted.
 const TALKS: usize = 500;
@@ -19,6 +20,8 @@ const TALKS: usize = 500;
 const KEPT: usize = 2_000;
 const KEPT_BYTES: usize = 8 << 20;
 const LONGEST_TEXT: usize = 64 << 10;
+/// A text that comes sooner needs no word.
+pub const LOOKED_UP_WITHIN: Duration = Duration::from_secs(2);
 /// Messages whose conversation is remembered by what we called them.
 const TRACINGS: usize = 10_000;
 
@@ -34,6 +37,8 @@ pub struct Desk {
     pub presences: Vec<Named>,
     pub queues: Vec<QueueOf>,
     pub replies: Vec<CannedReply>,
+    /// Users that were looked for last; none before anybody was.
+    pub found: Option<Vec<Colleague>>,
     /// In the order in which they came.
     pub talks: Vec<Arc<Talk>>,
     /// Conversations that are not shown any more.
@@ -54,6 +59,8 @@ pub struct Talk {
     pub seq: u64,
     /// Messages that were told of and whose text is not here yet.
     pub without_text: u32,
+    /// Since when the oldest of them waits.
+    pub waits_since: Option<Mono>,
 }
 
 impl Talk {
@@ -64,6 +71,11 @@ impl Talk {
 
     pub fn customer(&self) -> Option<&Participant> {
         desk::customer(&self.people)
+    }
+
+    /// A text has been waited for longer than a look-up takes.
+    pub fn is_kept_waiting(&self, now: Mono) -> bool {
+        self.waits_since.is_some_and(|since| now.since(since) >= LOOKED_UP_WITHIN)
     }
 
     /// Name of the guest, or the beginning of the conversation's id.
@@ -104,8 +116,9 @@ pub(super) struct DeskFold {
 struct TalkFold {
     interaction: Interaction,
     thread: Thread,
-    /// Messages that have no text yet.
+    /// Messages that have no text yet, and all that had none, the oldest first, with when they were told of.
     bare: HashSet<String>,
+    told: VecDeque<(Mono, String)>,
     /// Messages whose text is here: it may come before any notification of them.
     texts: HashSet<String>,
     /// Failures that were told.
@@ -120,9 +133,20 @@ impl TalkFold {
             interaction: Interaction::new(id),
             thread,
             bare: HashSet::new(),
+            told: VecDeque::new(),
             texts: HashSet::new(),
             failed: Default::default(),
         }
+    }
+}
+
+impl TalkFold {
+    fn count_bare(&mut self, talk: &mut Talk) {
+        while self.told.front().is_some_and(|(_, id)| !self.bare.contains(id)) {
+            self.told.pop_front();
+        }
+        talk.without_text = self.bare.len() as u32;
+        talk.waits_since = self.told.front().map(|(since, _)| *since);
     }
 }
 
@@ -194,6 +218,7 @@ impl DeskFold {
                     Arc::make_mut(talk).codes = codes;
                 }
             }
+            UserNews::Found(all) => desk.found = Some(all),
             UserNews::CannedReplies(all) => {
                 for reply in all {
                     desk.replies.retain(|known| known.id != reply.id);
@@ -212,7 +237,7 @@ impl DeskFold {
         let before: Vec<(String, Stage)> = talk.people.iter().map(|p| (p.id.clone(), p.state)).collect();
         let fresh: HashSet<String> = fold.interaction.take(snapshot).into_iter().collect();
         talk.people.clear();
-        talk.people.extend(fold.interaction.participants.iter().map(without_messages));
+        talk.people.extend(fold.interaction.participants.iter().map(Participant::without_messages));
         for p in &talk.people {
             let was = before.iter().find(|(id, _)| *id == p.id).map(|(_, state)| *state);
             if was != Some(p.state)
@@ -236,6 +261,7 @@ impl DeskFold {
                 }
                 if !fold.texts.contains(&m.id) {
                     fold.bare.insert(m.id.clone());
+                    fold.told.push_back((told.now.mono, m.id.clone()));
                 }
                 let message = Message {
                     key: m.id.clone(),
@@ -254,7 +280,7 @@ impl DeskFold {
                 fold.thread.said(&mut talk.conversation, told, message);
             }
         }
-        talk.without_text = fold.bare.len() as u32;
+        fold.count_bare(talk);
         self.seen = seen;
     }
 
@@ -273,7 +299,7 @@ impl DeskFold {
                     if !message.key.is_empty() && fold.texts.len() < MOST_MESSAGES {
                         fold.texts.insert(message.key.clone());
                     }
-                    talk.without_text = fold.bare.len() as u32;
+                    fold.count_bare(talk);
                 }
                 fold.thread.said(&mut talk.conversation, told, *message)
             }
@@ -288,34 +314,6 @@ impl DeskFold {
             }
             _ => None,
         }
-    }
-}
-
-fn without_messages(p: &Participant) -> Participant {
-    // Not cloned with them: there may be thousands.
-    Participant {
-        id: p.id.clone(),
-        purpose: p.purpose.clone(),
-        name: p.name.clone(),
-        user: p.user.clone(),
-        queue: p.queue.clone(),
-        communication: p.communication.clone(),
-        disconnect_type: p.disconnect_type.clone(),
-        wrapup_prompt: p.wrapup_prompt.clone(),
-        wrapup: p.wrapup.clone(),
-        attributes: p.attributes.clone(),
-        messages: Vec::new(),
-        state: p.state,
-        alerting_timeout_ms: p.alerting_timeout_ms,
-        started: p.started,
-        connected: p.connected,
-        ended: p.ended,
-        held: p.held,
-        wrapup_required: p.wrapup_required,
-        wrapup_timeout_ms: p.wrapup_timeout_ms,
-        wrapup_skipped: p.wrapup_skipped,
-        acw_started: p.acw_started,
-        authenticated: p.authenticated,
     }
 }
 

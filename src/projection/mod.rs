@@ -37,7 +37,7 @@ mod weight;
 pub use board::Board;
 pub use clocks::{ClockPhase, ClockView, in_order};
 pub use conversation::{Conversation, Entry, EntryState, KEPT, What};
-pub use desk::{Desk, Talk};
+pub use desk::{Desk, LOOKED_UP_WITHIN, Talk};
 pub use ends::{Ends, Pair};
 pub use finding::{Doubt, Finding, Findings, Subject, Verdict};
 pub use knowledge::Knowledge;

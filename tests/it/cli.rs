@@ -403,6 +403,34 @@ fn a_script_runs_against_an_environment_file_and_fails_where_a_reply_stays_out()
 
 #[cfg(unix)]
 #[test]
+fn where_a_person_must_sign_in_a_run_says_where_and_waits() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut sandbox, ready) = ready_sandbox(home.path());
+    let file = home.path().join("environment.json");
+    std::fs::write(&file, ready.to_string()).unwrap();
+    let script = write(
+        home.path(),
+        "script.yaml",
+        "scenarios:\n  Meets:\n    flow: web-messaging\n    agent: {on_queue: true, auto_answer: true}\n    steps:\n      - say: hello\n      - agent: {hears: hello}\n",
+    );
+    let mut command = sessionscope(home.path());
+    command.arg("run").arg(&script).arg("--environment").arg(&file).env("BROWSER", "false");
+    let mut run = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(run.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let address = lines.find_map(|l| l.trim().strip_prefix("http").map(|rest| format!("http{rest}")));
+    let address = address.expect("the address is told");
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let page = runtime.block_on(reqwest::get(format!("{address}&prompt=none"))).unwrap();
+    assert_eq!(page.status(), 200, "{address}");
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.iter().any(|l| l.contains("1 of 1 scenarios hold")), "{rest:?}");
+    assert!(run.wait().unwrap().success());
+    interrupt(&sandbox, "TERM");
+    sandbox.wait().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
 fn the_ready_line_of_a_secured_sandbox_is_an_environment_that_trusts_it() {
     let home = tempfile::tempdir().unwrap();
     let (mut child, ready) = ready_sandbox_with(home.path(), &["--tls"]);

@@ -8,6 +8,9 @@ use sessionscope::engine::Command;
 
 use crate::support::live::{Home, Window};
 
+/// The sandbox's second agent.
+const SECOND: &str = "Agent Two";
+
 /// By the one button of a first start; waits until the two have met.
 fn both(home: &Home) -> Window {
     let mut w = home.open();
@@ -176,6 +179,18 @@ fn what_the_platform_refuses_is_back_in_the_agent_s_field() {
 }
 
 #[test]
+fn a_guest_is_told_while_the_agent_types() {
+    let home = Home::default();
+    let mut w = both(&home);
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").focus();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").type_text("Let me");
+    w.h.run_ok();
+    w.await_label("agent is typing");
+    w.close();
+}
+
+#[test]
 fn a_draft_stays_when_its_conversation_is_gone_and_when_the_token_is() {
     let home = Home::default();
     let mut w = both(&home);
@@ -225,11 +240,25 @@ fn legs_are_plotted_over_time_and_an_altered_text_shows_where_the_ends_differ() 
     let at = |label: &str| labels.iter().position(|l| l == label);
     assert!(at("It is 4711, I think(nothing)").is_some(), "{labels:?}");
     assert!(at("It is 4711, I think (altered on its way)").is_some(), "{labels:?}");
-    if let Ok(file) = std::env::var("SESSIONSCOPE_PICTURE") {
-        w.h.render().unwrap().save(file).unwrap();
-    }
     w.h.get_by_role_and_label(Role::ListItem, &row).click_accesskit();
     w.h.run_ok();
     assert!(!is_told(&w), "it can be put away");
+    w.close();
+}
+
+#[test]
+fn a_conversation_is_handed_to_somebody_who_was_looked_for() {
+    let home = Home::default();
+    let mut w = both(&home);
+    w.press("Transfer");
+    w.h.get_by_role_and_label(Role::TextInput, "User").focus();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::TextInput, "User").type_text("agent2@");
+    w.h.run_ok();
+    w.press("Find users");
+    w.await_label(SECOND);
+    w.press(SECOND);
+    // It reaches that user, who is not at work.
+    w.await_label("The user cannot be transferred to: its presence is Offline");
     w.close();
 }

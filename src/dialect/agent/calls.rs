@@ -25,6 +25,7 @@ pub enum Job {
     JoinQueue,
     Libraries,
     Replies,
+    FindUsers,
     NewChannel,
     /// `ours`: what the desk needs, before its socket is opened.
     Subscribe {
@@ -86,6 +87,7 @@ impl Job {
             Self::Queues => "queue.list",
             Self::JoinQueue => "queue.join",
             Self::Libraries | Self::Replies => "replies.read",
+            Self::FindUsers => "user.search",
             Self::NewChannel => "channel.create",
             Self::Subscribe { .. } => "channel.subscribe",
             Self::LookAtChannel => "channel.check",
@@ -205,6 +207,18 @@ pub const REPLIES: &str = "replies";
 pub fn replies(hosts: &Hosts, library: &str) -> Call {
     let path = "/api/v2/responsemanagement/responses?libraryId={library}&pageSize=100";
     get(url(hosts, path, &[("library", library)]), REPLIES)
+}
+
+pub const USERS: &str = "users";
+
+/// Those that are active, by a part of their name or e-mail address; the first of all where none is given.
+pub fn find_users(hosts: &Hosts, text: &str) -> Call {
+    if text.is_empty() {
+        return get(url(hosts, "/api/v2/users?pageSize=25&state=active", &[]), USERS);
+    }
+    let query = json!([{ "fields": ["name", "email"], "value": text, "type": "CONTAINS" }]);
+    let body = json!({ "pageSize": 25, "pageNumber": 1, "query": query });
+    json_call("POST", url(hosts, "/api/v2/users/search", &[]), &body, USERS)
 }
 
 pub fn check_token(hosts: &Hosts) -> Call {

@@ -148,7 +148,7 @@ impl Agent {
             }
         }
         let case = self.desk.case(&told.conversation);
-        let mine = case.told.of_user(&me).cloned();
+        let mine = case.told.of_user(&me).map(Participant::without_messages);
         let lacks = mine.as_ref().is_some_and(|p| p.stage_is_live() && p.communication.is_none());
         if (lacks || unparked) && !case.reading {
             self.read_one(&told.conversation, true);
@@ -264,7 +264,7 @@ impl Agent {
             }
             return self.refuse(cx, &deed, "this agent has no part in the conversation");
         };
-        let mine = mine.clone();
+        let mine = mine.without_messages();
         let customer = case.told.customer().map(|c| c.id.clone());
         match deed {
             Deed::Answer => self.answer(cx, conversation, &mine),
@@ -464,9 +464,8 @@ impl Agent {
             self.read_one(&id, true);
         }
         for (id, code, notes) in wraps {
-            let Some(mine) = self.desk.cases.get(&id).and_then(|c| c.told.of_user(self.me())).cloned() else {
-                continue;
-            };
+            let told = self.desk.cases.get(&id).and_then(|c| c.told.of_user(self.me()));
+            let Some(mine) = told.map(Participant::without_messages) else { continue };
             match code {
                 Some(code) => {
                     let call = calls::wrap_up(&self.hosts, part(&id, &mine), &code, &notes);

@@ -12,12 +12,18 @@ use crate::dialect::budget::Budget;
 const TRIES: u8 = 4;
 /// The wait before the next look, which doubles.
 const AGAIN: Duration = Duration::from_millis(500);
+/// What a person looks at waits no longer than this where all wait for the budget.
+const FRONT_AFTER: Duration = Duration::from_secs(2);
+/// A look-up that is overdue by this is told to wait for its budget.
+const OVERDUE: Duration = Duration::from_secs(2);
 /// Ids that were looked up, or were our own: they are told again and again.
 const KNOWN: usize = 20_000;
 
 #[derive(Debug)]
 pub(super) struct Lookups {
     waiting: BTreeMap<String, Waiting>,
+    /// The conversation that a person looks at.
+    pub front: Option<String>,
     budget: Budget,
     gather: Duration,
     size: usize,
@@ -25,7 +31,7 @@ pub(super) struct Lookups {
     order: VecDeque<String>,
     /// Tries of ids that were not found.
     tries: HashMap<String, u8>,
-    /// Its wait for the budget was told.
+    /// That look-ups wait for the budget was told.
     told: bool,
 }
 
@@ -43,6 +49,7 @@ impl Lookups {
     pub fn new(agents: &Agents) -> Self {
         Self {
             waiting: BTreeMap::new(),
+            front: None,
             budget: Budget::new(agents.lookups_per_minute, Duration::from_secs(60)),
             gather: millis(agents.gather_millis),
             size: agents.lookup_size.clamp(1, 1_000) as usize,
@@ -93,14 +100,19 @@ impl Lookups {
     pub fn wait(&self, now: Mono) -> Option<Duration> {
         let due =
             self.waiting.values().filter(|w| !w.in_flight && !w.ids.is_empty()).map(|w| w.due.since(now)).min()?;
-        Some(due.max(self.budget.wait(now)))
+        Some(due.max(self.budget.wait_in_turn(now)))
     }
 
-    /// The next look-up, the one that has waited longest first.
+    /// The next look-up, the one that has waited longest first; what is in front before it, but not each time.
     fn next(&mut self, now: Mono) -> Option<(String, Vec<String>)> {
         let ready = |w: &Waiting| !w.in_flight && !w.ids.is_empty() && w.due <= now;
-        let (id, w) = self.waiting.iter_mut().filter(|(_, w)| ready(w)).min_by_key(|(_, w)| w.since)?;
-        self.budget.try_spend(now).ok()?;
+        let front = |id: &String, w: &Waiting| Some(id) == self.front.as_ref() && now.since(w.since) >= FRONT_AFTER;
+        let all = self.waiting.iter_mut().filter(|(_, w)| ready(w));
+        let (id, w) = all.min_by_key(|(id, w)| (!front(id, w), w.since))?;
+        if !self.budget.wait_in_turn(now).is_zero() {
+            return None;
+        }
+        self.budget.spend(now);
         let rest = w.ids.split_off(w.ids.len().min(self.size));
         let ids = std::mem::replace(&mut w.ids, rest);
         w.in_flight = true;
@@ -114,24 +126,30 @@ impl Agent {
             return;
         }
         while let Some((conversation, ids)) = self.lookups.next(cx.now()) {
-            self.lookups.told = false;
             let call = calls::texts(&self.hosts, &conversation, &ids);
             self.begin(Job::Texts { conversation, ids }, call);
         }
     }
 
-    /// Texts that wait longer than it takes to gather them wait for the budget; that is told once.
+    /// Texts that wait for the budget: that is told once, until none waits any more.
     pub(super) fn tell_lookups(&mut self, cx: &mut Cx<'_>) {
-        if self.lookups.told || self.lookups.wait(cx.now()).is_none() {
+        let now = cx.now();
+        let overdue = |w: &&Waiting| !w.in_flight && !w.ids.is_empty() && w.due <= now;
+        let waiting = self.lookups.waiting.values().filter(overdue).count() as u32;
+        if waiting == 0 {
+            self.lookups.told = false;
+        }
+        let longest = self.lookups.waiting.values().filter(overdue).map(|w| now.since(w.due)).max();
+        if self.lookups.told || longest.is_none_or(|longest| longest < OVERDUE) {
             return;
         }
-        let wait = self.lookups.budget.wait(cx.now());
-        if wait > self.lookups.gather {
-            self.lookups.told = true;
-            let most = self.lookups.budget.limit();
-            let why = format!("texts of messages: the budget of {most} look-ups a minute is spent");
-            cx.state(Fact::Waiting { why, millis: wait.as_millis() as u64 });
-        }
+        self.lookups.told = true;
+        let most = self.lookups.budget.limit();
+        // One after the other, each in its turn.
+        let wait = self.lookups.budget.wait_in_turn(now) + Duration::from_secs(60) * (waiting - 1) / most.max(1);
+        let of = if waiting == 1 { "a conversation".to_owned() } else { format!("{waiting} conversations") };
+        let why = format!("texts of {of} share the budget of {most} look-ups a minute");
+        cx.state(Fact::Waiting { why, millis: wait.as_millis() as u64 });
     }
 
     pub(super) fn texts_read(&mut self, cx: &mut Cx<'_>, conversation: &str, ids: Vec<String>, body: &Value) {

@@ -126,6 +126,7 @@ impl Agent {
                 self.errands.begin(Job::Request, errand);
             }
             Wish::Desk(DeskWish::In { conversation, deed }) => self.deed(cx, &conversation, deed),
+            Wish::Desk(DeskWish::Look { conversation }) => self.lookups.front = Some(conversation),
             Wish::Desk(wish) => self.desk_wish(cx, wish),
             other => flow::refuse(&other, "an agent speaks in one of the conversations of the desk", cx.out),
         }
@@ -150,9 +151,9 @@ impl Agent {
             DeskWish::CheckToken => self.begin(Job::CheckToken, calls::check_token(&self.hosts)),
             DeskWish::RevokeToken => self.begin(Job::RevokeToken, calls::revoke_token(&self.hosts)),
             DeskWish::Replies => self.begin(Job::Libraries, calls::libraries(&self.hosts)),
-
+            DeskWish::FindUsers { text } => self.begin(Job::FindUsers, calls::find_users(&self.hosts, text.trim())),
             // Handled before.
-            DeskWish::In { .. } => {}
+            DeskWish::In { .. } | DeskWish::Look { .. } => {}
         }
     }
 
@@ -187,7 +188,8 @@ impl Agent {
             Job::Queues | Job::JoinQueue | Job::Request | Job::Goodbye | Job::CheckToken | Job::Typing { .. } => {}
             Job::RevokeToken => self.revoked_by_us(cx),
             Job::Libraries => self.libraries_known(&json),
-            Job::Replies => {}
+            // The records tell them.
+            Job::Replies | Job::FindUsers => {}
             Job::NewChannel => self.channel_made(cx, &json),
             Job::Subscribe { ours } => self.subscribed(cx, ours, &json),
             Job::LookAtChannel => self.channel_lives(cx),

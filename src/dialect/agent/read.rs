@@ -123,6 +123,7 @@ fn answered(head: &HttpResponse, record: &Record, out: &mut Vec<Happening>) {
             out.push(Happening::User(UserNews::Queues(wire::queues(&list))));
         }
         calls::REPLIES => out.push(Happening::User(UserNews::CannedReplies(wire::replies(&body)))),
+        calls::USERS => out.push(Happening::User(UserNews::Found(wire::users(&body)))),
         calls::CONVERSATION => out.extend(wire::snapshot(&body, true).map(|s| Happening::Snapshot(Box::new(s)))),
         calls::CONVERSATIONS => out.extend(wire::snapshots(&body).map(|s| Happening::Snapshot(Box::new(s)))),
         calls::CODES => {

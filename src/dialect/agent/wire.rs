@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::dialect::flow::text_of;
 use crate::dialect::web_messaging::parts_of;
 use crate::model::desk::{
-    CannedReply, MessageRef, Named, Participant, Purpose, QueueOf, Shape, Snapshot, Stage, Status,
+    CannedReply, Colleague, MessageRef, Named, Participant, Purpose, QueueOf, Shape, Snapshot, Stage, Status,
 };
 use crate::model::happening::{Attachment, Side, Source};
 use crate::model::{Message, Wall};
@@ -83,8 +83,10 @@ pub fn snapshots(body: &Value) -> impl Iterator<Item = Snapshot> {
     entities(body).filter_map(|c| snapshot(c, true))
 }
 
+/// A search calls them results.
 pub fn entities(body: &Value) -> impl Iterator<Item = &Value> {
-    let list = body.get("entities").and_then(Value::as_array).or_else(|| body.as_array());
+    let list =
+        body.get("entities").or_else(|| body.get("results")).and_then(Value::as_array).or_else(|| body.as_array());
     list.into_iter().flatten()
 }
 
@@ -229,6 +231,14 @@ pub fn queues(body: &Value) -> Vec<QueueOf> {
             let joined = e.get("joined").and_then(Value::as_bool).unwrap_or(false);
             Some(QueueOf { id: text_of(e, "id")?, name: text_of(e, "name").unwrap_or_default(), joined })
         })
+        .collect()
+}
+
+/// Users of a list or of a search.
+pub fn users(body: &Value) -> Vec<Colleague> {
+    let word = |e: &Value, name: &str| text_of(e, name).unwrap_or_default();
+    entities(body)
+        .filter_map(|e| Some(Colleague { id: text_of(e, "id")?, name: word(e, "name"), email: word(e, "email") }))
         .collect()
 }
 

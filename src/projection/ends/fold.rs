@@ -113,6 +113,8 @@ pub(super) struct Open {
     pub(super) journey: Arc<Journey>,
     pub(super) conversation: Option<String>,
     pub(super) tracings: Vec<(SessionId, u64)>,
+    /// What it is found by among equal texts.
+    pub(super) texts: Vec<(bool, u64)>,
     pub(super) pair: Option<usize>,
     /// Its halves were put together because they are alike.
     pub(super) alike: bool,
@@ -232,8 +234,14 @@ impl EndsFold {
         }
         self.next += 1;
         let journey = Journey { number: self.next, side: Some(side), ..Journey::default() };
-        let open =
-            Open { journey: Arc::new(journey), conversation: None, tracings: Vec::new(), pair: None, alike: false };
+        let open = Open {
+            journey: Arc::new(journey),
+            conversation: None,
+            tracings: Vec::new(),
+            texts: Vec::new(),
+            pair: None,
+            alike: false,
+        };
         self.open.insert(self.next, open);
         self.next
     }
@@ -275,6 +283,7 @@ impl EndsFold {
     pub(super) fn merge(&mut self, kept: u64, gone: u64) {
         let Some(other) = self.open.remove(&gone) else { return };
         self.merged.extend(other.pair.map(|place| (place, gone)));
+        self.forget_texts(&other.texts, gone);
         let Some(open) = self.open.get_mut(&kept) else { return };
         let mut theirs = Arc::unwrap_or_clone(other.journey);
         let ours = Arc::make_mut(&mut open.journey);
@@ -485,23 +494,32 @@ impl EndsFold {
 
     fn shorten(&mut self) {
         while self.open.len() > OPEN {
-            let Some((_, old)) = self.open.pop_first() else { return };
+            let Some((number, old)) = self.open.pop_first() else { return };
             for key in &old.journey.keys {
                 self.by_key.remove(&hash(key));
             }
             for tracing in &old.tracings {
                 self.by_tracing.remove(tracing);
             }
+            self.forget_texts(&old.texts, number);
             let first = self.open.keys().next().copied().unwrap_or(0);
             for lane in self.guests.values_mut().chain(self.talks.values_mut()) {
                 while lane.journeys.front().is_some_and(|n| *n < first) {
                     lane.journeys.pop_front();
                 }
             }
-            self.by_text.retain(|_, list| {
-                list.retain(|n| *n >= first);
-                !list.is_empty()
-            });
+        }
+    }
+
+    /// A journey is not found by its texts any more.
+    fn forget_texts(&mut self, texts: &[(bool, u64)], number: u64) {
+        for text in texts {
+            if let Some(list) = self.by_text.get_mut(text) {
+                list.retain(|n| *n != number);
+                if list.is_empty() {
+                    self.by_text.remove(text);
+                }
+            }
         }
     }
 }

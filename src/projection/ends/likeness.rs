@@ -26,9 +26,12 @@ impl EndsFold {
 
     /// Equal texts at two ends, for servers that name a message differently at each.
     pub(super) fn likeness(&mut self, ends: &mut Arc<Ends>, number: u64, text: &str, at: Now) {
-        let Some(open) = self.open.get(&number) else { return };
+        let Some(open) = self.open.get_mut(&number) else { return };
         let (guest, agent) = (open.journey.guest.is_some(), !open.journey.agents.is_empty());
         let slot = (open.journey.is_of_guest(), hash(text));
+        if !open.texts.contains(&slot) {
+            open.texts.push(slot);
+        }
         let others: Vec<u64> = self.by_text.get(&slot).map(|q| q.iter().copied().collect()).unwrap_or_default();
         let list = self.by_text.entry(slot).or_default();
         if !list.contains(&number) {
@@ -40,6 +43,7 @@ impl EndsFold {
         if guest == agent {
             return;
         }
+        let Some(open) = self.open.get(&number) else { return };
         // Of all who said or heard the same lately: one at the other end, nobody else at this one.
         let near = |other: &u64| {
             let open = self.open.get(other).filter(|_| *other != number)?;

@@ -307,3 +307,14 @@ fn what_is_kept_is_bounded_and_counted() {
     }
     assert_eq!((b.pair().journeys.len(), b.pair().older), (JOURNEYS, 10));
 }
+
+#[test]
+fn what_can_be_joined_no_more_is_found_by_its_text_no_more() {
+    let mut b = Both::default();
+    for n in 0..20_500 {
+        b.guest("", Some(&format!("t{n}")), Side::Guest, Source::Outgoing, &format!("text {n}")).after(1);
+        b.guest(&format!("k{n}"), Some(&format!("t{n}")), Side::Guest, Source::Live, &format!("text {n}")).after(1);
+    }
+    assert_eq!((b.fold.open.len(), b.fold.by_text.len()), (20_000, 20_000));
+    assert!(b.fold.by_key.len() <= 20_000 && b.fold.by_tracing.len() <= 20_000);
+}

@@ -163,6 +163,7 @@ fn text_field(ui: &mut Ui, c: &mut Composer, name: &str, width: f32, rows: usize
         response.request_focus();
     }
     if response.changed() {
+        c.typed |= action == Action::Text && !text.is_empty();
         c.form_mut(action).text = text;
     }
 }

@@ -11,11 +11,15 @@ pub use pick::{Pick, is_answered, offers, rich_days, slot_tip};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::dialect::Wish;
 use crate::model::fact::{Delivery, SessionState};
-use crate::model::{Report, rich};
+use crate::model::{Mono, Report, rich};
 use crate::projection::{Entry, EntryState, SessionView, What};
+
+/// While somebody goes on typing, it is told so often: the vendor's limit is 12 in a minute of one conversation.
+const TYPING_EVERY: Duration = Duration::from_secs(5);
 
 /// The composer of one session.
 #[derive(Debug, Default)]
@@ -31,6 +35,10 @@ pub struct Composer {
     /// Something changed since the drafts were stored.
     pub touched: bool,
     pub show_attributes: bool,
+    /// A person wrote in the text, and nobody was told yet.
+    typed: bool,
+    /// When the other side was told last.
+    typing_told: Option<Mono>,
     /// Actions whose drafts come from an earlier session, perhaps of the same name only: said until they are sent or
     /// discarded.
     restored: BTreeSet<Action>,
@@ -83,6 +91,17 @@ impl Composer {
         }
         self.restored.remove(&action);
         *self.form_mut(action) = Form::default();
+    }
+
+    /// The other side shall be told that somebody types: a person wrote since the last frame, and it was not told for
+    /// [`TYPING_EVERY`].
+    pub fn tells_typing(&mut self, now: Mono) -> bool {
+        let due = self.typing_told.is_none_or(|told| now.since(told) >= TYPING_EVERY);
+        let tells = std::mem::take(&mut self.typed) && due;
+        if tells {
+            self.typing_told = Some(now);
+        }
+        tells
     }
 
     pub fn form(&self, action: Action) -> &Form {
@@ -332,6 +351,22 @@ mod tests {
         c.settle(&view("t", Delivery::NotSent { why: "no socket".into() }));
         assert_eq!(c.form(Action::Text).text, "hello");
         assert!(c.failed.as_ref().unwrap().what.contains("no socket"));
+    }
+
+    #[test]
+    fn typing_is_told_while_it_goes_on_and_not_too_often() {
+        let mut c = Composer::default();
+        let at = |secs: u64| Mono(secs * 1_000_000);
+        assert!(!c.tells_typing(at(1)), "nobody typed");
+        let mut told = Vec::new();
+        for second in 1..=12 {
+            c.typed = true;
+            if c.tells_typing(at(second)) {
+                told.push(second);
+            }
+        }
+        assert_eq!(told, [1, 6, 11]);
+        assert!(!c.tells_typing(at(60)), "nobody types any more");
     }
 
     #[test]

@@ -39,6 +39,9 @@ pub(super) fn message(
             let t = tokens(ui);
             let color = if entry.cleared { t.text.weak } else { t.text.strong };
             ui.add(Label::new(RichText::new(format::shown(text)).font(font::body()).color(color)).wrap());
+        } else if message.text.is_none() && message.parts.is_empty() && view.dialect() == DialectId::Agent {
+            // A notification told of it; its text is looked up.
+            ui.label(RichText::new("The text is not here yet.").small().color(tokens(ui).text.weak));
         }
         parts::paint(ui, message, view, scene, acts);
         if !message.attributes.is_empty() {

@@ -4,16 +4,17 @@ mod legs;
 mod odd;
 mod rows;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use egui::{Align2, Frame, Label, Panel, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 
 use self::legs::LegFigures;
 use self::rows::{Row, of_event, of_journey};
-
 use crate::model::Mono;
 use crate::model::happening::Side;
 use crate::projection::Pair;
+use crate::projection::ends::{Journey, Odd, Oddity};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, radius, space, tokens};
@@ -21,20 +22,40 @@ use crate::ui::widgets::{Icon, Tone, badge, disclosure, format as figures, icon_
 
 const ROW: f32 = 40.0;
 
-/// What is shown of a pair, made anew when it changed or when time may have lost something.
+/// What is shown of a pair: where each thing stands is made anew when the pair changed or when time may have lost
+/// something, a row when it comes into view or what it tells is another.
 #[derive(Default)]
 pub struct EndsPane {
     of: Option<Arc<Pair>>,
     /// Until which second the oddities are good.
     at: u64,
-    rows: Vec<Row>,
-    odd: Vec<(u64, String)>,
+    /// By the time of their beginning.
+    order: Vec<Item>,
+    /// In the order of the journeys.
+    odd: Vec<Oddity>,
+    /// Places of what is odd, in the order.
+    only: Vec<usize>,
+    rows: HashMap<Item, Kept>,
     legs: LegFigures,
     proof: String,
     only_odd: bool,
     show_legs: bool,
-    /// The row that was chosen, by its first record: what is odd with it is told below.
+    /// The message that was chosen, by its number: what is odd with it is told below.
     chosen: Option<u64>,
+    told: Option<Kept>,
+}
+
+/// Something on the timeline, by its place in the pair.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Item {
+    Journey(usize),
+    Event(usize),
+}
+
+/// A row that is in view, and what it was made of; an event never changes.
+struct Kept {
+    journey: Option<(Arc<Journey>, Vec<Odd>)>,
+    row: Row,
 }
 
 /// The switch; greyed out while the other end is not known.
@@ -94,10 +115,11 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
         }
     });
     ui.add(Label::new(RichText::new(&pane.proof).small().color(t.text.weak)).wrap());
-    if !pane.legs.is_empty() {
+    if !pair.journeys.is_empty() {
         let mut open = pane.show_legs;
         if disclosure(ui, "Latency per leg", &mut open) {
             pane.show_legs = open;
+            pane.measure(pair);
         }
         if open {
             legs::paint(ui, &pane.legs, scene.settings.utc);
@@ -107,8 +129,8 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
         let text = format!("{} older are not shown; the records have all", figures::count(pair.older));
         ui.label(RichText::new(text).small().color(t.text.weak));
     }
-    let told = pane.chosen.and_then(|seq| pane.rows.iter().find(|r| r.seq() == seq && r.odd.is_some()));
-    if let Some(row) = told {
+    pane.tell(pair);
+    if let Some(Kept { row, .. }) = &pane.told {
         let frame = Frame::new().fill(t.surface.raised).corner_radius(radius::NORMAL).inner_margin(6);
         Panel::bottom(("odd", pair.guest.0, &pair.conversation))
             .frame(frame)
@@ -118,9 +140,7 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
             .show(ui, |ui| odd::paint(ui, row));
     }
     lanes_head(ui);
-    if let Some(clicked) = timeline(ui, pane, pair, acts) {
-        pane.chosen = Some(clicked).filter(|_| pane.chosen != Some(clicked));
-    }
+    timeline(ui, pane, pair, acts);
 }
 
 fn lanes_head(ui: &mut Ui) {
@@ -151,14 +171,8 @@ impl Lanes {
     }
 }
 
-/// Gives the row that was clicked.
-fn timeline(ui: &mut Ui, pane: &EndsPane, pair: &Pair, acts: &mut Acts) -> Option<u64> {
-    let mut clicked = None;
-    let shown: Vec<usize> = match pane.only_odd {
-        true => (0..pane.rows.len()).filter(|n| pane.rows[*n].odd.is_some()).collect(),
-        false => Vec::new(),
-    };
-    let count = if pane.only_odd { shown.len() } else { pane.rows.len() };
+fn timeline(ui: &mut Ui, pane: &mut EndsPane, pair: &Pair, acts: &mut Acts) {
+    let count = if pane.only_odd { pane.only.len() } else { pane.order.len() };
     let builder = UiBuilder::new().accessibility_role(Role::List).accessibility_label("Both ends");
     ui.scope_builder(builder, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
@@ -167,18 +181,21 @@ fn timeline(ui: &mut Ui, pane: &EndsPane, pair: &Pair, acts: &mut Acts) -> Optio
             .auto_shrink([false, false])
             .stick_to_bottom(!pane.only_odd)
             .show_rows(ui, ROW, count, |ui, rows| {
+                let mut before = std::mem::take(&mut pane.rows);
                 for n in rows {
-                    let n = if pane.only_odd { shown.get(n).copied().unwrap_or(0) } else { n };
-                    if let Some(row) = pane.rows.get(n)
-                        && paint_row(ui, row, (n + 1, pane.rows.len()), pane.chosen == Some(row.seq()))
-                    {
-                        acts.push(Act::Select(row.seqs.clone()));
-                        clicked = Some(row.seq());
+                    let n = if pane.only_odd { pane.only.get(n).copied().unwrap_or(0) } else { n };
+                    let Some(item) = pane.order.get(n).copied() else { continue };
+                    let Some(kept) = pane.row(pair, item, before.remove(&item)) else { continue };
+                    let number = kept.journey.as_ref().map(|(j, _)| j.number);
+                    let chosen = number.is_some() && number == pane.chosen;
+                    if paint_row(ui, &kept.row, (n + 1, pane.order.len()), chosen) {
+                        acts.push(Act::Select(kept.row.seqs.clone()));
+                        pane.chosen = number.filter(|_| !chosen);
                     }
+                    pane.rows.insert(item, kept);
                 }
             });
     });
-    clicked
 }
 
 /// True where it was clicked.
@@ -247,22 +264,72 @@ impl EndsPane {
         if self.at == second && self.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, pair)) {
             return;
         }
+        if self.at != second || self.legs.is_empty() {
+            self.measure(pair);
+        }
         self.of = Some(Arc::clone(pair));
         self.at = second;
         self.proof = format!("Joined because {}.", pair.proof.sentence());
-        let odd = pair.oddities(now);
-        self.odd = odd.iter().map(|o| (o.journey, o.odd.sentence())).collect();
-        self.legs = legs::figures(pair);
-        let mut rows: Vec<(Mono, u64, Row)> = pair
-            .journeys
-            .iter()
-            .map(|j| {
-                let at = j.begin().unwrap_or_default();
-                (at.at.mono, at.seq, of_journey(j, &odd))
-            })
-            .chain(pair.events.iter().map(|e| (e.at.mono, e.seq, of_event(e))))
-            .collect();
-        rows.sort_by_key(|(at, seq, _)| (*at, *seq));
-        self.rows = rows.into_iter().map(|(.., row)| row).collect();
+        self.odd = pair.oddities(now);
+        self.odd.sort_by_key(|o| o.journey);
+        let journeys = pair.journeys.iter().enumerate().map(|(n, j)| {
+            let at = j.begin().unwrap_or_default();
+            ((at.at.mono, at.seq), Item::Journey(n))
+        });
+        let events = pair.events.iter().enumerate().map(|(n, e)| ((e.at.mono, e.seq), Item::Event(n)));
+        let mut all: Vec<((Mono, u64), Item)> = journeys.chain(events).collect();
+        all.sort_by_key(|(at, _)| *at);
+        self.order.clear();
+        self.order.extend(all.into_iter().map(|(_, item)| item));
+        self.only.clear();
+        for (place, item) in self.order.iter().enumerate() {
+            if let Item::Journey(n) = item
+                && pair.journeys.get(*n).is_some_and(|j| !odd_of(&self.odd, j.number).is_empty())
+            {
+                self.only.push(place);
+            }
+        }
     }
+
+    /// The figures of all legs, where they are in view: they are sorted anew for it.
+    fn measure(&mut self, pair: &Pair) {
+        self.legs = if self.show_legs { legs::figures(pair) } else { LegFigures::default() };
+    }
+
+    /// What is odd with the message that was chosen.
+    fn tell(&mut self, pair: &Pair) {
+        let place = self.chosen.and_then(|number| pair.journeys.iter().rposition(|j| j.number == number));
+        let before = self.told.take();
+        self.told = place.and_then(|n| self.row(pair, Item::Journey(n), before)).filter(|k| k.row.odd.is_some());
+    }
+
+    /// The row of something in view, as it was where nothing of it has changed.
+    fn row(&self, pair: &Pair, item: Item, before: Option<Kept>) -> Option<Kept> {
+        match item {
+            Item::Event(n) => {
+                let made = || Some(Kept { journey: None, row: of_event(pair.events.get(n)?) });
+                before.filter(|kept| kept.row.seqs == [pair.events.get(n).map_or(0, |e| e.seq)]).or_else(made)
+            }
+            Item::Journey(n) => {
+                let journey = pair.journeys.get(n)?;
+                let odd = odd_of(&self.odd, journey.number);
+                let same = |kept: &Kept| {
+                    kept.journey
+                        .as_ref()
+                        .is_some_and(|(of, was)| Arc::ptr_eq(of, journey) && was.iter().eq(odd.iter().map(|o| &o.odd)))
+                };
+                before.filter(same).or_else(|| {
+                    let was = odd.iter().map(|o| o.odd.clone()).collect();
+                    Some(Kept { journey: Some((Arc::clone(journey), was)), row: of_journey(journey, odd) })
+                })
+            }
+        }
+    }
+}
+
+/// Those of one journey, of all in the order of the journeys.
+fn odd_of(all: &[Oddity], journey: u64) -> &[Oddity] {
+    let from = all.partition_point(|o| o.journey < journey);
+    let to = all.partition_point(|o| o.journey <= journey);
+    all.get(from..to).unwrap_or_default()
 }

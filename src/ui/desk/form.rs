@@ -3,7 +3,7 @@
 use egui::{ComboBox, RichText, TextEdit, Ui};
 
 use super::within;
-use crate::dialect::{Deed, Target};
+use crate::dialect::{Deed, DeskWish, Target, Wish};
 use crate::model::desk::Participant;
 use crate::projection::{Desk, SessionView, Talk};
 use crate::ui::app::Acts;
@@ -48,12 +48,30 @@ impl DeedForm {
             }
         }
         ui.add_space(space::TIGHT);
-        ui.label(RichText::new("To a user, by id").small().color(t.text.weak));
-        ui.add(TextEdit::singleline(&mut self.user).desired_width(220.0)).accessible_name("User id");
-        let id = self.user.trim();
-        let ready = !id.is_empty();
-        if ui.add_enabled_ui(ready, |ui| button(ui, None, "Hand over", Weight::Normal).clicked()).inner {
-            go(Target::User(id.to_owned()), acts);
+        ui.label(RichText::new("To a user: a part of the name or address, or the id").small().color(t.text.weak));
+        ui.add(TextEdit::singleline(&mut self.user).desired_width(220.0)).accessible_name("User");
+        let text = self.user.trim();
+        let mut find = false;
+        ui.horizontal(|ui| {
+            find = button(ui, None, "Find users", Weight::Normal).clicked();
+            let ready = !text.is_empty();
+            let by_id = ui.add_enabled_ui(ready, |ui| button(ui, None, "Hand over to this id", Weight::Quiet)).inner;
+            if by_id.clicked() {
+                go(Target::User(text.to_owned()), acts);
+            }
+        });
+        if find {
+            acts.wish(view.id, Wish::Desk(DeskWish::FindUsers { text: text.to_owned() }));
+        }
+        let others = || desk.found.iter().flatten().filter(|user| user.id != desk.me());
+        for user in others() {
+            let name = if user.name.is_empty() { &user.id } else { &user.name };
+            if ui.button(format::shown(name).as_ref()).on_hover_text(format::shown(&user.email).as_ref()).clicked() {
+                go(Target::User(user.id.clone()), acts);
+            }
+        }
+        if desk.found.is_some() && others().next().is_none() {
+            ui.label(RichText::new("Nobody else was found.").small().color(t.text.weak));
         }
         done
     }

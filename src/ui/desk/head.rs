@@ -8,7 +8,7 @@ use super::within;
 use crate::dialect::Deed;
 use crate::model::desk::Stage;
 use crate::model::fact::SessionState;
-use crate::projection::{Desk, SessionView, Talk};
+use crate::projection::{Desk, LOOKED_UP_WITHIN, SessionView, Talk};
 use crate::ui::app::{Act, Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, space, tokens};
@@ -30,7 +30,6 @@ pub fn paint(
     scene: &Scene<'_>,
     acts: &mut Acts,
 ) {
-    let t = tokens(ui);
     let live = can_work(view, scene);
     form.settle(&talk.id);
     let mine = talk.of_user(desk.me());
@@ -53,9 +52,11 @@ pub fn paint(
             });
         });
     });
-    if talk.without_text > 0 {
+    if talk.is_kept_waiting(scene.shown_at.mono) {
         let text = format!("{} still without text: look-ups wait for their budget", talk.without_text);
-        ui.label(RichText::new(text).small().color(t.text.weak));
+        ui.label(RichText::new(text).small().color(tokens(ui).text.weak));
+    } else if talk.without_text > 0 {
+        ui.ctx().request_repaint_after(LOOKED_UP_WITHIN);
     }
     let clock = |name: &str| view.clocks.iter().find(|c| c.fact.id.strip_prefix(name) == Some(talk.id.as_str()));
     match stage {

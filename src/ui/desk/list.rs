@@ -1,5 +1,7 @@
 //! The head of the desk and its list of conversations.
 
+use std::sync::Arc;
+
 use egui::{ComboBox, Label, Popup, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 
 use super::within;
@@ -30,7 +32,7 @@ pub fn stage_mark(desk: &Desk, talk: &Talk) -> (Icon, &'static str, Tone) {
 }
 
 /// Who is signed in, what they are, which queues they work for.
-pub fn head(ui: &mut Ui, view: &SessionView, desk: &Desk, live: bool, acts: &mut Acts) {
+pub fn head(ui: &mut Ui, view: &SessionView, desk: &Desk, live: bool, scene: &Scene<'_>, acts: &mut Acts) {
     let t = tokens(ui);
     let name = desk.user.as_ref().map_or("not signed in", |(_, name, _)| name.as_str());
     ui.horizontal(|ui| {
@@ -64,6 +66,12 @@ pub fn head(ui: &mut Ui, view: &SessionView, desk: &Desk, live: bool, acts: &mut
                 _ => (Icon::Square, Tone::Plain),
             };
             badge(ui, Some(icon), &desk.routing.to_lowercase().replace('_', " "), tone).on_hover_text("Routing status");
+        }
+        let waits = |t: &&Arc<Talk>| t.is_kept_waiting(scene.shown_at.mono) && desk.stage(t) != Stage::Ended;
+        let waiting = desk.talks.iter().filter(waits).count();
+        if live && waiting > 0 {
+            badge(ui, Some(Icon::Clock), &format!("texts wait in {waiting}"), Tone::Amber)
+                .on_hover_text("Look-ups of texts have a budget, and conversations take turns");
         }
         if live && desk.routing == "NOT_RESPONDING" && button(ui, None, "Back to idle", Weight::Primary).clicked() {
             wish(acts, DeskWish::Routing { status: "IDLE".into() });

@@ -23,6 +23,8 @@ use crate::ui::conversation::ConversationList;
 pub struct DeskPane {
     /// The conversation in front.
     pub talk: Option<String>,
+    /// The one of which the engine knows that it is.
+    looked_at: Option<String>,
     /// Drafts of each conversation.
     pub composers: HashMap<String, Composer>,
     list: ConversationList,
@@ -33,22 +35,28 @@ pub struct DeskPane {
     pub pane: EndsPane,
 }
 
-/// A conversation of the desk in the shape of a session, so that one list paints both. Made anew when it changed.
+/// A conversation of the desk in the shape of a session, so that one list and one composer paint both. Made anew when it
+/// changed; it has of the session only what these two look at.
 struct Face {
     of: Arc<Talk>,
-    records: u64,
     view: SessionView,
 }
 
 impl Face {
     fn new(talk: &Arc<Talk>, view: &SessionView) -> Self {
-        let shown =
-            SessionView { conversation: talk.conversation.clone(), desk: None, ids: Vec::new(), ..view.clone() };
-        Self { of: Arc::clone(talk), records: view.records, view: shown }
+        let shown = SessionView {
+            id: view.id,
+            start: view.start.clone(),
+            state: view.state.clone(),
+            conversation: talk.conversation.clone(),
+            not_sent: view.not_sent.clone(),
+            ..SessionView::default()
+        };
+        Self { of: Arc::clone(talk), view: shown }
     }
 
     fn is_of(&self, talk: &Arc<Talk>, view: &SessionView) -> bool {
-        Arc::ptr_eq(&self.of, talk) && self.records == view.records
+        Arc::ptr_eq(&self.of, talk) && self.view.state == view.state && self.view.not_sent == view.not_sent
     }
 }
 

@@ -2,7 +2,8 @@
 
 use egui::{CentralPanel, Frame, Margin, Panel, Rangef, RichText, Ui};
 
-use super::{DeskPane, Face, ends, head, list};
+use super::{DeskPane, Face, ends, head, list, within};
+use crate::dialect::{Deed, DeskWish, Wish};
 use crate::model::desk::Stage;
 use crate::model::environment::Limits;
 use crate::projection::{Desk, SessionView};
@@ -36,7 +37,7 @@ pub fn paint(
         .default_size((width * 0.3).clamp(150.0, 230.0))
         .size_range(Rangef::new(130.0, (width * 0.45).max(140.0)))
         .show(ui, |ui| {
-            list::head(ui, view, desk, head::can_work(view, scene), acts);
+            list::head(ui, view, desk, head::can_work(view, scene), scene, acts);
             ui.add_space(space::TIGHT);
             let chosen = list::paint(ui, view, desk, pane.talk.as_deref(), scene, acts);
             if let Some(chosen) = chosen.filter(|c| pane.talk.as_ref() != Some(c)) {
@@ -52,6 +53,10 @@ pub fn paint(
         });
         return;
     };
+    if scene.is_live(view.id) && pane.looked_at.as_deref() != Some(talk.id.as_str()) {
+        pane.looked_at = Some(talk.id.clone());
+        acts.wish(view.id, Wish::Desk(DeskWish::Look { conversation: talk.id.clone() }));
+    }
     let stale = pane.face.as_ref().is_none_or(|f| !f.is_of(talk, view));
     if stale {
         pane.face = Some(Face::new(talk, view));
@@ -79,6 +84,12 @@ pub fn paint(
                 }
                 composer::paint(ui, composer, &face.view, limits, want, acts);
             });
+        let told = composer.tells_typing(scene.now.mono) && scene.settings.tell_typing;
+        // The platform takes none while it is parked.
+        if told && desk.stage(talk) == Stage::Connected {
+            let tracing = uuid::Uuid::new_v4().to_string();
+            acts.wish(view.id, within(&talk.id, Deed::Typing { tracing }));
+        }
     }
     let centre = Frame::new().inner_margin(Margin { left: 6, ..Margin::ZERO });
     CentralPanel::default().frame(centre).show(ui, |ui| {

@@ -33,6 +33,11 @@ pub(super) fn paint(ui: &mut Ui, settings: &mut Settings, scene: &Scene<'_>, act
     field(ui, "Zone", |ui| {
         segmented(ui, "Time zone", &mut settings.utc, &[(false, "local"), (true, "UTC")]);
     });
+    section(ui, "Agents");
+    field(ui, "Typing", |ui| {
+        ui.checkbox(&mut settings.tell_typing, "Tell the guest while an agent's message is written");
+        hint(ui, "At most once in five seconds. Each is a request of the agent's token.");
+    });
     section(ui, "Captures");
     field(ui, "Private mode", |ui| {
         ui.checkbox(&mut settings.private_mode, "Keep captures in memory only");

@@ -93,6 +93,8 @@ pub struct Settings {
     pub reduced_motion: bool,
     /// Times are shown in UTC instead of the local zone.
     pub utc: bool,
+    /// Guests are told while an agent's message is written.
+    pub tell_typing: bool,
     /// Inner size of the window in points.
     pub window: Option<[f32; 2]>,
     pub maximised: bool,
@@ -124,6 +126,7 @@ impl Default for Settings {
             scale: 1.0,
             reduced_motion: false,
             utc: false,
+            tell_typing: true,
             window: None,
             maximised: false,
             panes: Panes::default(),
@@ -162,6 +165,7 @@ impl Settings {
         set(&mut out.scale, take("scale"), "scale", &mut bad);
         set(&mut out.reduced_motion, take("reduced_motion"), "reduced_motion", &mut bad);
         set(&mut out.utc, take("utc"), "utc", &mut bad);
+        set(&mut out.tell_typing, take("tell_typing"), "tell_typing", &mut bad);
         set(&mut out.window, take("window"), "window", &mut bad);
         set(&mut out.maximised, take("maximised"), "maximised", &mut bad);
         set(&mut out.panes, take("panes"), "panes", &mut bad);
@@ -204,6 +208,7 @@ impl Settings {
         put("scale", json(&self.scale));
         put("reduced_motion", Value::from(self.reduced_motion));
         put("utc", Value::from(self.utc));
+        put("tell_typing", Value::from(self.tell_typing));
         put("window", json(&self.window));
         put("maximised", Value::from(self.maximised));
         put("panes", json(&self.panes));

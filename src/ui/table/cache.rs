@@ -153,7 +153,8 @@ impl Cache {
             return;
         }
         let mut stamps: Vec<u64> = self.rows.values().map(|r| r.used).collect();
-        let drop = stamps.len() - LIMIT / 2;
+        // Not many at once: each takes its laid-out text along, in the middle of a frame.
+        let drop = stamps.len() - LIMIT / 8 * 7;
         let (_, cut, _) = stamps.select_nth_unstable(drop);
         let (cut, frame) = (*cut, self.frame);
         self.rows.retain(|_, row| row.used >= cut || row.used == frame);

@@ -8,10 +8,13 @@
 //! `FLEET_SESSIONS` (500), `FLEET_MINUTES` (10) and `FLEET_IDLE_MINUTES` (5) change the size. The baseline that the
 //! ratio is against is one session, measured in the same run.
 
+#[path = "../common/mod.rs"]
+mod common;
 mod world;
 
 use std::time::Duration;
 
+use common::setting;
 use world::{Figures, World};
 
 fn main() {
@@ -32,14 +35,9 @@ fn main() {
     println!("  {}", all.line());
     println!(
         "  ratio to one session: frame p99 {:.2}, memory {:.2}, idle CPU {:.1}",
-        all.frame_p99 / one.frame_p99,
+        all.frame.p99 / one.frame.p99,
         all.megabytes / one.megabytes,
         all.idle_cpu / one.idle_cpu.max(0.01)
     );
     println!("  {}", all.checks());
-}
-
-/// A figure from the environment, else its default.
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|v| v.replace('_', "").parse().ok()).unwrap_or(default)
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::json;
 
 use super::world::World;
-use crate::dialect::{Deed, Dialect, Target, Wish};
+use crate::dialect::{Deed, DeskWish, Dialect, Target, Wish};
 use crate::model::agents::SubscribeBy;
 use crate::model::fact::{ClockDeed, Delivery, ExpiryEvent, SessionState};
 
@@ -295,4 +295,52 @@ fn a_look_up_never_breaks_its_budget() {
         assert!(within <= 10, "{within} within a minute");
     }
     assert!(w.facts.iter().any(|f| matches!(f, crate::model::Fact::Waiting { .. })), "the wait is told");
+}
+
+/// Fifty conversations in each of which a guest says something every second.
+fn busy(w: &mut World, seconds: u32) {
+    let ids: Vec<String> = (0..50).map(|n| format!("c{n}")).collect();
+    for id in ids.iter().filter(|id| !w.platform.talks.contains_key(*id)).collect::<Vec<_>>() {
+        w.platform.alert(id);
+        w.run(0.1);
+        w.deed(id, Deed::Answer);
+    }
+    w.run(60.0);
+    w.platform.looked_up.clear();
+    for second in 0..seconds {
+        for id in &ids {
+            w.platform.guest_says(id, &format!("{second}"));
+        }
+        w.run(1.0);
+    }
+    w.run(60.0);
+}
+
+/// The longest time between two look-ups of a conversation, in seconds.
+fn longest_gap(w: &World, id: &str) -> u64 {
+    let own = |ids: &[String]| ids.iter().any(|m| w.platform.store[m].conversation == id);
+    let times: Vec<u64> = w.platform.looked_up.iter().filter(|(_, ids)| own(ids)).map(|(t, _)| *t).collect();
+    times.windows(2).map(|w| w[1] - w[0]).max().unwrap_or_default() / 1_000_000
+}
+
+#[test]
+fn conversations_take_turns_where_all_have_texts_to_fetch() {
+    let mut w = World::ready();
+    busy(&mut w, 120);
+    assert_eq!(w.texts.len(), 50 * 120);
+    let longest = (0..50).map(|n| longest_gap(&w, &format!("c{n}"))).max();
+    assert!(longest < Some(35), "{longest:?}");
+    let told = w.facts.iter().filter(|f| matches!(f, crate::model::Fact::Waiting { .. })).count();
+    assert!((1..=3).contains(&told), "told {told} times");
+}
+
+#[test]
+fn the_conversation_that_a_person_looks_at_does_not_wait_for_all_others() {
+    let mut w = World::ready();
+    w.wish(Wish::Desk(DeskWish::Look { conversation: "c7".into() }));
+    busy(&mut w, 120);
+    assert_eq!(w.texts.len(), 50 * 120);
+    assert!(longest_gap(&w, "c7") < 5, "{}", longest_gap(&w, "c7"));
+    let longest = (0..50).map(|n| longest_gap(&w, &format!("c{n}"))).max();
+    assert!(longest < Some(45), "{longest:?}");
 }

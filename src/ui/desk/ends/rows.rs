@@ -24,13 +24,7 @@ pub(super) struct Row {
     pub event: bool,
 }
 
-impl Row {
-    /// Its first record, by which it is known.
-    pub fn seq(&self) -> u64 {
-        self.seqs.first().copied().unwrap_or_default()
-    }
-}
-
+/// `odd`: what is odd with this journey.
 pub(super) fn of_journey(j: &Journey, odd: &[Oddity]) -> Row {
     let text = j.text().map_or("(no text yet)", |t| t);
     let shown = format::shown(text.lines().next().unwrap_or_default()).into_owned();
@@ -42,14 +36,13 @@ pub(super) fn of_journey(j: &Journey, odd: &[Oddity]) -> Row {
     let between = leg(main).unwrap_or_default();
     let word = if of_guest { "text" } else { "taken" };
     let then = leg(second).map(|took| format!("{word} {took}")).unwrap_or_default();
-    let mine: Vec<&Oddity> = odd.iter().filter(|o| o.journey == j.number).collect();
-    let odd = mine.first().map(|o| {
-        let sentences: Vec<String> = mine.iter().map(|o| o.odd.sentence()).collect();
-        (o.odd.word().to_owned(), sentences.join("\n"))
-    });
-    let differs = mine.iter().find_map(|o| match &o.odd {
+    let differs = odd.iter().find_map(|o| match &o.odd {
         Odd::Altered(difference) => Some(difference.clone()),
         _ => None,
+    });
+    let odd = odd.first().map(|o| {
+        let sentences: Vec<String> = odd.iter().map(|o| o.odd.sentence()).collect();
+        (o.odd.word().to_owned(), sentences.join("\n"))
     });
     let legs: Vec<String> = [Leg::GuestEcho, main, second]
         .into_iter()
