@@ -116,8 +116,8 @@ impl Board {
             evidence.take(&mut Scene { common: shared, knowledge, view, record }, fact.as_ref());
             let claims = fact.clone().filter(|_| record.kind == Kind::Expiry);
             session.take(view, record, fact, told);
-            let (common, heard) = (&mut common.lint, &session.heard[..]);
-            lint.take(&mut lint::Scene { common, knowledge, view, record, fact: claims.as_ref(), heard });
+            let (common, heard, named) = (&mut common.lint, &session.heard[..], &session.named[..]);
+            lint.take(&mut lint::Scene { common, knowledge, view, record, fact: claims.as_ref(), heard, named });
         });
     }
 

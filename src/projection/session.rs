@@ -8,7 +8,7 @@ use super::desk::{Desk, DeskFold};
 use super::ends::{self, Sighting};
 use super::finding::{Finding, Findings};
 use super::latency::Latencies;
-use super::lint::{Heard, Lints};
+use super::lint::{Heard, Lints, Named};
 use super::meters::Meters;
 use super::metrics::{Metrics, Reading};
 use super::thread::{Thread, Told};
@@ -117,6 +117,8 @@ pub(super) struct SessionFold {
     pub sightings: Vec<Sighting>,
     /// Messages that the record at hand brought by the socket of a guest.
     pub heard: Vec<Heard>,
+    /// Parties of conversations that it told an agent.
+    pub named: Vec<Named>,
 }
 
 impl SessionFold {
@@ -138,6 +140,7 @@ impl SessionFold {
         // Whoever does not look for the other end takes none.
         self.sightings.clear();
         self.heard.clear();
+        self.named.clear();
         view.records += 1;
         if view.records == 1 {
             view.started = record.at;
@@ -240,7 +243,10 @@ impl SessionFold {
                 None => self.thread.attachment(conv, at, id, state),
             },
             Happening::Cleared => self.thread.cleared(conv),
-            Happening::Snapshot(snapshot) => self.desk.snapshot(desk_of(&mut view.desk), at, &snapshot),
+            Happening::Snapshot(snapshot) => {
+                self.named.extend(Named::all(&snapshot));
+                self.desk.snapshot(desk_of(&mut view.desk), at, &snapshot);
+            }
             Happening::In { conversation, what } => {
                 let desk = desk_of(&mut view.desk);
                 if let Some((seq, micros)) = self.desk.within(desk, at, &conversation, *what) {

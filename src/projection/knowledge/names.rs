@@ -238,7 +238,6 @@ const SINGLE: &[(&str, Sort, &str)] = &[
     ("topics.longest", Plain, "characters of the longest topic"),
     ("channels.made", Plain, "channels made with this token in the last 24 h, this one counted"),
     ("body.ids", Plain, "ids asked for"),
-    ("body.text_chars", Plain, "length of the text, in characters"),
     ("limit.message_chars", Plain, "longest text of an agent, in characters"),
     ("state.word", Text, "state of the session"),
     ("state.end", Text, "how the session ended"),

@@ -2,7 +2,7 @@
 
 use super::channels::Channels;
 use super::frames::{Frames, Tokens};
-use super::parties::Parties;
+use super::parties::{Named, Parties};
 use super::requests::Requests;
 use super::{Lint, units};
 use crate::model::fact::{Expiry, SessionState};
@@ -48,6 +48,8 @@ pub struct Scene<'a> {
     pub record: &'a Record,
     pub fact: Option<&'a Fact>,
     pub heard: &'a [Heard],
+    /// Parties of conversations that the record tells.
+    pub named: &'a [Named],
 }
 
 /// What is remembered of one session.
@@ -96,7 +98,6 @@ impl LintFold {
                         break;
                     }
                 }
-                scene.common.parties.told(dialect, record);
             }
             (Kind::SocketOpen, _) => self.frames.opened(record.conn),
             (Kind::Close | Kind::SocketLost, _) => {
@@ -111,7 +112,6 @@ impl LintFold {
                     s.common.channels.answered(s.record);
                     units::body(record, found);
                 });
-                scene.common.parties.told(dialect, record);
             }
             (Kind::State, _) if matches!(scene.view.state, Some(SessionState::Ready | SessionState::ReadOnly)) => {
                 self.frames.ready();
@@ -122,6 +122,9 @@ impl LintFold {
                 }
             }
             _ => {}
+        }
+        for named in scene.named {
+            scene.common.parties.take(named, record.seq);
         }
         let forgotten = self.frames.forgotten + scene.common.channels.forgotten + scene.common.parties.forgotten;
         if forgotten != scene.view.lints.forgotten {

@@ -17,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 pub(super) use self::fold::{Common, Heard, LintFold, Scene};
+pub(super) use self::parties::Named;
 use super::evidence::Gathered;
 use super::finding::rests_on;
 use super::knowledge::rule::{Rule, Weight};

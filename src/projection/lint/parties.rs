@@ -3,11 +3,8 @@
 
 use std::collections::VecDeque;
 
-use serde_json::Value;
-
-use crate::model::{DialectId, Record};
+use crate::model::desk::Snapshot;
 use crate::projection::evidence::Gathered;
-use crate::projection::evidence::words;
 
 /// So many conversations are remembered, the newest told.
 const CONVERSATIONS: usize = 256;
@@ -15,8 +12,6 @@ const CONVERSATIONS: usize = 256;
 const PARTIES: usize = 64;
 /// Communications of a party.
 const COMMUNICATIONS: usize = 16;
-/// Deeper values hold no conversation.
-const DEEPEST: usize = 5;
 
 #[derive(Clone, Debug, Default)]
 pub struct Parties {
@@ -31,64 +26,54 @@ struct Party {
     seq: u64,
 }
 
+/// A party as a telling of its conversation names it. Only the generic shape has both ids.
+#[derive(Clone, Debug)]
+pub struct Named {
+    pub conversation: Box<str>,
+    pub participant: Box<str>,
+    pub communication: Box<str>,
+}
+
+impl Named {
+    /// Those of a telling that have both ids.
+    pub fn all(snapshot: &Snapshot) -> impl Iterator<Item = Self> + '_ {
+        snapshot.participants.iter().filter_map(|p| {
+            let communication = p.communication.as_deref()?.into();
+            Some(Self {
+                conversation: snapshot.conversation.as_str().into(),
+                participant: p.id.as_str().into(),
+                communication,
+            })
+        })
+    }
+}
+
 impl Parties {
-    /// Takes the ids from a payload that tells conversations in the generic shape, the only one that has both.
-    pub fn told(&mut self, dialect: DialectId, record: &Record) {
-        let may = |word: &[u8]| memchr::memmem::find(&record.body, word).is_some();
-        if dialect != DialectId::Agent || !may(b"\"participants\"") {
-            return;
-        }
-        if let Some(json) = words::json(&record.body) {
-            self.look(&json, DEEPEST, record.seq);
-        }
-    }
-
-    fn look(&mut self, value: &Value, depth: usize, seq: u64) {
-        let Some(depth) = depth.checked_sub(1) else { return };
-        if let (Some(id), Some(participants)) =
-            (value.get("id").and_then(Value::as_str), value.get("participants").and_then(Value::as_array))
-        {
-            participants.iter().for_each(|p| self.party(id, p, seq));
-            return;
-        }
-        match value {
-            Value::Array(items) => items.iter().for_each(|v| self.look(v, depth, seq)),
-            Value::Object(members) => members.values().for_each(|v| self.look(v, depth, seq)),
-            _ => {}
-        }
-    }
-
-    fn party(&mut self, conversation: &str, participant: &Value, seq: u64) {
-        let Some(id) = participant.get("id").and_then(Value::as_str) else { return };
-        // In the media shape these are messages: they have no state of their own.
-        let messages = participant.get("messages").and_then(Value::as_array).into_iter().flatten();
-        let communications: Vec<Box<str>> = messages
-            .filter(|m| m.get("state").is_some())
-            .filter_map(|m| m.get("id").and_then(Value::as_str).map(Into::into))
-            .collect();
-        let place = match self.list.iter().position(|(c, _)| &**c == conversation) {
+    /// `seq`: the record that tells it.
+    pub fn take(&mut self, named: &Named, seq: u64) {
+        let place = match self.list.iter().position(|(c, _)| *c == named.conversation) {
             Some(place) => place,
             None => {
                 if self.list.len() == CONVERSATIONS {
                     self.list.pop_front();
                     self.forgotten += 1;
                 }
-                self.list.push_back((conversation.into(), Vec::new()));
+                self.list.push_back((named.conversation.clone(), Vec::new()));
                 self.list.len() - 1
             }
         };
         let parties = &mut self.list[place].1;
         let is_full = parties.len() == PARTIES;
-        match parties.iter_mut().find(|p| &*p.participant == id) {
-            Some(known) if communications.iter().all(|c| known.communications.contains(c)) => {}
-            Some(known) => {
-                let room = COMMUNICATIONS.saturating_sub(known.communications.len());
-                let new = communications.into_iter().filter(|c| !known.communications.contains(c)).take(room);
-                let new: Vec<_> = new.collect();
-                known.communications.extend(new);
+        let communication = named.communication.clone();
+        match parties.iter_mut().find(|p| p.participant == named.participant) {
+            Some(known) if known.communications.contains(&communication) => {}
+            Some(known) if known.communications.len() == COMMUNICATIONS => {}
+            Some(known) => known.communications.push(communication),
+            None if is_full => {}
+            None => {
+                let (participant, communications) = (named.participant.clone(), vec![communication]);
+                parties.push(Party { participant, communications, seq });
             }
-            None if !is_full => parties.push(Party { participant: id.into(), communications, seq }),
-            None => {}
         }
     }
 

@@ -119,6 +119,13 @@ impl Script {
         self.add(draft.code(i32::from(status)).body(body.to_string()))
     }
 
+    /// A conversation is asked for, and told.
+    fn told(&mut self, conversation: &Value) {
+        let head = HttpResponse { status: 200, purpose: "conversation".into(), ..HttpResponse::default() };
+        let draft = self.draft(Kind::HttpResponse, Direction::Received).head(&head).code(200);
+        self.add(draft.body(conversation.to_string()));
+    }
+
     fn lints(&self) -> &Lints {
         &self.board.session(SessionId(self.session)).unwrap().lints
     }
@@ -332,7 +339,7 @@ fn conversation() -> Value {
 #[test]
 fn communications_are_no_participants() {
     let mut s = Script::new(DialectId::Agent);
-    s.calls("GET", "/api/v2/conversations/c1", &Value::Null).answered(200, &conversation());
+    s.told(&conversation());
     let base = "/api/v2/conversations/messages/c1";
     s.calls("PATCH", &format!("{base}/participants/p-agent"), &json!({"state": "connected"}));
     s.calls("POST", &format!("{base}/communications/m-agent/messages"), &json!({"textBody": "hi"}));
