@@ -219,3 +219,49 @@ fn whatever_a_server_sends_it_goes_on() {
     w.run(1.0);
     assert_eq!(w.delivery("t"), Some(&Delivery::Delivered));
 }
+
+#[test]
+fn a_refused_message_asks_who_has_the_conversation_now() {
+    let mut w = answered();
+    let mut other = w.platform.party("agent", "connected", Some("u2"));
+    other.connected = true;
+    w.platform.socket = false;
+    w.platform.change("c1", |t| {
+        t.parties[1].state = "disconnected";
+        t.parties.push(other);
+    });
+    w.refuse.push(("/messages?", 409, json!({ "message": "The participant is disconnected", "code": "conflict" })));
+    w.say("c1", "t", "Are you there?");
+    w.run(1.0);
+    assert_eq!(w.faults(), ["taken"]);
+    assert!(matches!(w.delivery("t"), Some(Delivery::Refused { code: 409, .. })), "the text goes back to its draft");
+}
+
+#[test]
+fn the_limits_of_the_platform_have_reports_of_their_own() {
+    let mut w = answered();
+    let long = json!({ "message": "textBody: 5000 characters are more than 4000", "code": "invalid.value" });
+    w.refuse.push(("/messages?", 400, long));
+    w.say("c1", "long", "text");
+    w.run(1.0);
+    assert!(w.report("message-too-long").remedies.iter().any(|r| r.contains("2000")));
+    let slow = json!({ "message": "Rate limit exceeded", "code": "too.many.requests" });
+    for _ in 0..9 {
+        w.refuse.push(("/messages?", 429, slow.clone()));
+    }
+    w.say("c1", "fast", "text");
+    w.run(200.0);
+    let report = w.report("agent-rate-limit");
+    assert_eq!(report.details, ["The message was not sent"], "and what was not done for it");
+    assert!(matches!(w.delivery("fast"), Some(Delivery::Refused { code: 429, .. })));
+}
+
+#[test]
+fn a_channel_that_is_gone_is_told_and_replaced() {
+    let mut w = answered();
+    w.platform.channel_lives = false;
+    w.lose_socket();
+    w.run(30.0);
+    assert!(w.report("channel-gone").remedies[0].contains("another is made"));
+    assert_eq!(w.agent.state, SessionState::Ready);
+}

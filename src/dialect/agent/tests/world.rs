@@ -328,6 +328,11 @@ impl World {
             .collect()
     }
 
+    /// Some report says this.
+    pub fn tells(&self, part: &str) -> bool {
+        self.facts.iter().any(|f| matches!(f, Fact::Fault(r) if r.what.contains(part)))
+    }
+
     pub fn report(&self, code: &str) -> &Report {
         let found = self.facts.iter().find_map(|f| match f {
             Fact::Fault(r) if r.code == code => Some(r),
