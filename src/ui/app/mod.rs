@@ -3,6 +3,7 @@
 mod act;
 mod book;
 mod both;
+mod columns;
 mod deeds;
 mod files;
 mod intake;
