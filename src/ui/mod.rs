@@ -22,6 +22,7 @@ mod palette;
 pub mod picker;
 mod rail;
 mod records;
+mod ringing;
 pub mod seams;
 pub mod settings;
 mod start;

@@ -8,7 +8,6 @@ use super::{Act, Acts, Column, Scene};
 use crate::model::agents::Agents;
 use crate::model::environment::Limits;
 use crate::model::{DialectId, SessionId};
-use crate::projection::SessionView;
 use crate::ui::composer::{self, Composer};
 use crate::ui::conversation::{paint_column, paint_session_head, paint_thread};
 use crate::ui::desk::{self, DeskPane};
@@ -22,26 +21,30 @@ const NARROWEST: f32 = 330.0;
 const NAME: usize = 22;
 
 /// What the columns keep of their sessions.
-struct Work<'a> {
-    composers: &'a mut HashMap<SessionId, Composer>,
-    desks: &'a mut HashMap<SessionId, DeskPane>,
+pub(super) struct Work<'a> {
+    pub composers: &'a mut HashMap<SessionId, Composer>,
+    pub desks: &'a mut HashMap<SessionId, DeskPane>,
 }
 
-/// One or two conversations, each with its composer.
-fn columns(
+/// One or two conversations, each with its composer. True where there is room for the one that has the focus only.
+pub(super) fn paint(
     ui: &mut Ui,
-    columns: &mut [super::Column],
+    columns: &mut [Column],
     mut work: Work<'_>,
     focus: usize,
     want: bool,
     scene: &Scene<'_>,
     acts: &mut Acts,
-) {
+) -> bool {
     let room = ui.available_rect_before_wrap();
     let count = columns.len().max(1) as f32;
     let gap = if columns.len() > 1 { space::ROOM } else { 0.0 };
     let width = (room.width() - gap * (count - 1.0)) / count;
     let several = columns.len() > 1;
+    if several && width < NARROWEST {
+        behind(ui, columns, &mut work, focus, want, scene, acts);
+        return true;
+    }
     for (n, column) in columns.iter_mut().enumerate() {
         let left = room.left() + n as f32 * (width + gap);
         let rect = Rect::from_min_size(pos2(left, room.top()), vec2(width, room.height()));
@@ -58,13 +61,44 @@ fn columns(
                 acts.push(Act::Focus(n));
             }
         }
-        let Some(view) = column.session.and_then(|id| scene.board.session(id)) else {
-            inner.centered_and_justified(|ui| ui.label("Choose a session at the left."));
-            continue;
-        };
-        one(&mut inner, column, &mut work, view, want && n == focus, scene, acts);
+        one(&mut inner, column, &mut work, want && n == focus, scene, acts);
     }
     ui.allocate_rect(room, egui::Sense::hover());
+    false
+}
+
+/// One behind the other, with tabs.
+fn behind(
+    ui: &mut Ui,
+    columns: &mut [Column],
+    work: &mut Work<'_>,
+    focus: usize,
+    want: bool,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) {
+    let names: Vec<String> = columns.iter().map(|c| tab_name(c, scene)).collect();
+    let tabs: Vec<(usize, &str)> = names.iter().map(String::as_str).enumerate().collect();
+    let mut front = focus.min(columns.len() - 1);
+    if tab_row(ui, "Conversations in view", &mut front, &tabs) {
+        acts.push(Act::Focus(front));
+    }
+    if let Some(column) = columns.get_mut(front) {
+        ui.push_id(("column", front), |ui| one(ui, column, work, want, scene, acts));
+    }
+}
+
+fn tab_name(column: &Column, scene: &Scene<'_>) -> String {
+    let Some(view) = column.session.and_then(|id| scene.board.session(id)) else { return "no session".to_owned() };
+    let name = scene.book.name(view);
+    let name = format::shown(&name);
+    let cut: String = name.chars().take(NAME).collect();
+    let rest = if cut.len() < name.len() { "…" } else { "" };
+    let unread = scene.book.unread(view);
+    if scene.ringing.iter().any(|r| r.session == view.id && !r.in_view) {
+        return format!("{cut}{rest} · rings");
+    }
+    if unread > 0 { format!("{cut}{rest} · {unread} new") } else { format!("{cut}{rest}") }
 }
 
 /// What has the keyboard lies in here.
@@ -74,15 +108,11 @@ fn has_keyboard(ui: &Ui, rect: Rect) -> bool {
     focused.is_some_and(|r| r.layer_id == ui.layer_id() && rect.contains(r.rect.center()))
 }
 
-fn one(
-    ui: &mut Ui,
-    column: &mut super::Column,
-    work: &mut Work<'_>,
-    view: &SessionView,
-    want: bool,
-    scene: &Scene<'_>,
-    acts: &mut Acts,
-) {
+fn one(ui: &mut Ui, column: &mut Column, work: &mut Work<'_>, want: bool, scene: &Scene<'_>, acts: &mut Acts) {
+    let Some(view) = column.session.and_then(|id| scene.board.session(id)) else {
+        ui.centered_and_justified(|ui| ui.label("Choose a session at the left."));
+        return;
+    };
     let environment = scene.book.environments.get(&view.id);
     if view.dialect() == DialectId::Agent {
         let most = environment.map_or_else(|| Agents::default().text_chars, |e| e.agents.text_chars);
@@ -104,9 +134,7 @@ fn one(
             .corner_radius(radius::NORMAL)
             .inner_margin(Margin::same(8))
             .outer_margin(Margin { top: 6, ..Margin::ZERO });
-        // In a low window the answer to a picker needs more than its share.
-        let height = ui.available_height();
-        let room = (height * 0.6).max((height - 24.0).min(140.0));
+        let room = composer::most(ui.available_height());
         Panel::bottom(("composer", view.id.0))
             .frame(frame)
             .resizable(false)

@@ -5,12 +5,17 @@ use egui::{CentralPanel, Frame, Margin, Panel, Rangef, Ui, UiBuilder};
 use super::columns::{self, Work};
 use super::keys::{Keyboard, take};
 use super::{Acts, App, Scene, notices};
-use crate::model::{DialectId, SessionId};
+use crate::model::SessionId;
 use crate::ui::dialogs::{self, Dialog};
 use crate::ui::theme::tokens;
 use crate::ui::trouble::Trouble;
 use crate::ui::widgets::segmented;
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
+
+/// Room under the clocks with which two conversations leave the records but their bar.
+const LOW: f32 = 420.0;
+/// Height of that bar.
+const FOLDED: f32 = 40.0;
 
 /// What the lower pane can show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +40,7 @@ impl App {
         }
         self.remember_window(&ctx);
         self.mark_read(&board);
+        self.listen(&board);
         self.window(ui, &board, over, &mut acts);
         self.perform(acts.0, &board, &ctx);
     }
@@ -87,6 +93,7 @@ impl App {
             folder_size: self.folder_size,
             mask: self.mask.as_ref(),
             audit: self.audit.as_ref(),
+            ringing: &self.ringing,
         };
         let t = tokens(ui);
         let bar = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 3));
@@ -139,14 +146,26 @@ impl App {
                 });
             }
             if panes.show_records {
+                // Two conversations, or a desk, need the room more than the records do: in a low window those fold to
+                // their bar, from which they can be drawn up.
+                let busy = self.columns.len() > 1 || session.is_some_and(|v| v.desk.is_some());
+                let folded = busy && size.y < LOW;
+                let mut unkept = panes.records;
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 6));
-                let panel = Panel::bottom("records")
+                let usual = panes.records.min((whole * if narrow && !busy { 0.43 } else { 0.31 }).round());
+                let panel = Panel::bottom(if folded { "records folded" } else { "records" })
                     .frame(frame)
                     .resizable(true)
-                    .default_size(panes.records.min((whole * if narrow { 0.43 } else { 0.31 }).round()));
+                    .default_size(if folded { FOLDED } else { usual });
                 // The conversation keeps room for its composer and a few bubbles.
-                let range = Rangef::new(90.0, (size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0));
-                pane(ui, panel, "records", range, &mut panes.records, |ui| {
+                let (room, share) = if busy { (400.0, 0.25) } else { (330.0, 0.5) };
+                let most = (size.y * 0.7).min((size.y - room).max(size.y * share));
+                let range = match folded {
+                    true => Rangef::new(FOLDED, (size.y * 0.5).max(FOLDED)),
+                    false => Rangef::new(90.0, most.max(100.0)),
+                };
+                let kept = if folded { &mut unkept } else { &mut panes.records };
+                pane(ui, panel, "records", range, kept, |ui| {
                     let with_inspector = narrow && panes.show_inspector;
                     let mut lower = match (panes.metrics, self.lower_inspector && with_inspector) {
                         (_, true) => Lower::Inspector,
@@ -178,7 +197,7 @@ impl App {
                 }
                 let want = std::mem::take(&mut self.want_composer);
                 let work = Work { composers: &mut self.composers, desks: &mut self.desks };
-                columns(ui, &mut self.columns, work, self.focus, want, &scene, acts);
+                self.one_column = columns::paint(ui, &mut self.columns, work, self.focus, want, &scene, acts);
             });
         }
         let ctx = ui.ctx().clone();

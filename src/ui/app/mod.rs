@@ -36,6 +36,7 @@ use super::inspector_pane::InspectorPane;
 use super::metrics::MetricsPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
+use super::ringing::{Ringing, ringing};
 use super::seams::{Audit, Backend, Log, Mask, OpenLog};
 use super::settings::{Settings, Store};
 use super::tour::Tour;
@@ -126,6 +127,10 @@ pub struct App {
     both: Option<both::Both>,
     /// Wanted outside painting; carried out with what the next painting wants.
     pending_acts: Vec<Act>,
+    /// What rings for an agent, as of this frame.
+    ringing: Vec<Ringing>,
+    /// Only the focused column is in view: there is no room for two.
+    one_column: bool,
 }
 
 /// What everything that paints may look at.
@@ -144,6 +149,7 @@ pub struct Scene<'a> {
     pub folder_size: Option<(u64, u64)>,
     pub mask: &'a dyn Mask,
     pub audit: Option<&'a Arc<dyn Audit>>,
+    pub ringing: &'a [Ringing],
 }
 
 impl Scene<'_> {
@@ -206,6 +212,8 @@ impl App {
             tour_ticket: None,
             both: None,
             pending_acts: Vec::new(),
+            ringing: Vec::new(),
+            one_column: false,
         };
         app.forget_old_sandbox();
         if let Some(file) = parts.open {
@@ -223,6 +231,23 @@ impl App {
         self.columns.get(self.focus).and_then(|c| c.session)
     }
 
+    /// The columns that are painted.
+    fn columns_in_view(&self) -> impl Iterator<Item = &Column> {
+        let hidden = |n: usize| self.one_column && n != self.focus;
+        self.columns.iter().enumerate().filter(move |(n, _)| !hidden(*n)).map(|(_, column)| column)
+    }
+
+    /// Looks what rings.
+    fn listen(&mut self, board: &Board) {
+        let in_view = |session: SessionId, talk: &str| {
+            self.columns_in_view().any(|c| c.session == Some(session))
+                && self.desks.get(&session).is_some_and(|pane| pane.talk.as_deref() == Some(talk))
+        };
+        let live = |session: SessionId| self.saved_log.is_none() && self.book.live.contains(&session);
+        let rings = ringing(board, live, in_view);
+        self.ringing = rings;
+    }
+
     fn situation(&self, board: &Board) -> Situation {
         let saved = self.saved_log.is_some();
         let session = self.focused_session().filter(|id| board.session(*id).is_some());
@@ -234,6 +259,7 @@ impl App {
             saved,
             back: self.selection.can_go_back(),
             forward: self.selection.can_go_forward(),
+            ringing: !self.ringing.is_empty(),
         }
     }
 

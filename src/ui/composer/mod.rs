@@ -17,6 +17,15 @@ use crate::model::fact::{Delivery, SessionState};
 use crate::model::{Report, rich};
 use crate::projection::{Entry, EntryState, SessionView, What};
 
+/// With less room than this, failures take one line and texts begin with one.
+const LOW: f32 = 190.0;
+
+/// How high a composer may be in a column of this height. In a low window the answer to a picker needs more than its
+/// share.
+pub fn most(height: f32) -> f32 {
+    (height * 0.6).max((height - 24.0).min(140.0))
+}
+
 /// The composer of one session.
 #[derive(Debug, Default)]
 pub struct Composer {
@@ -38,7 +47,7 @@ pub struct Composer {
     target: Option<Arc<Entry>>,
     /// Times are written in UTC.
     pub utc: bool,
-    /// How high the composer may become, and where it begins.
+    /// How high the composer may become (zero where nobody said), and where it begins.
     pub room: f32,
     top: f32,
     empty: Form,
@@ -83,6 +92,11 @@ impl Composer {
         }
         self.restored.remove(&action);
         *self.form_mut(action) = Form::default();
+    }
+
+    /// There is hardly any room for it.
+    fn is_low(&self) -> bool {
+        self.room > 0.0 && self.room < LOW
     }
 
     pub fn form(&self, action: Action) -> &Form {

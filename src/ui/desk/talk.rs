@@ -2,14 +2,19 @@
 
 use egui::{CentralPanel, Frame, Margin, Panel, Rangef, RichText, Ui};
 
-use super::{DeskPane, Face, ends, head, list};
+use super::{DeskPane, Face, ends, head, list, status};
 use crate::model::desk::Stage;
 use crate::model::environment::Limits;
 use crate::projection::{Desk, SessionView};
 use crate::ui::app::{Acts, Scene};
 use crate::ui::composer::{self, Composer};
-use crate::ui::conversation::{paint_session_head, paint_thread};
+use crate::ui::conversation::{paint_session_head, paint_slim_head, paint_thread};
 use crate::ui::theme::{radius, space, tokens};
+
+/// Narrower than this, the conversations stand behind a button instead of at the left.
+const NARROW: f32 = 480.0;
+/// Lower than this, all that can be done stands behind a button too.
+const LOW: f32 = 300.0;
 
 /// Paints the desk of an agent's session. `composer` makes the composer of a conversation with its stored drafts.
 #[expect(clippy::too_many_arguments, reason = "one column, all of it plain data")]
@@ -26,28 +31,39 @@ pub fn paint(
     let t = tokens(ui);
     let nothing = Desk::default();
     let desk = view.desk.as_deref().unwrap_or(&nothing);
-    paint_session_head(ui, view, scene, acts);
     choose_first(pane, desk);
-    let width = ui.available_width();
-    let side = Frame::new().inner_margin(Margin { right: 6, ..Margin::ZERO });
-    Panel::left(("desk", view.id.0))
-        .frame(side)
-        .resizable(true)
-        .default_size((width * 0.3).clamp(150.0, 230.0))
-        .size_range(Rangef::new(130.0, (width * 0.45).max(140.0)))
-        .show(ui, |ui| {
-            list::head(ui, view, desk, head::can_work(view, scene), acts);
-            ui.add_space(space::TIGHT);
-            let chosen = list::paint(ui, view, desk, pane.talk.as_deref(), scene, acts);
-            if let Some(chosen) = chosen.filter(|c| pane.talk.as_ref() != Some(c)) {
-                pane.talk = Some(chosen);
-                pane.list = Default::default();
-            }
-        });
+    let (width, height) = (ui.available_width(), ui.available_height());
+    let low = height < LOW;
+    // Where it is low, a list at the left would leave its room unused.
+    let narrow = width < if low { NARROW + 120.0 } else { NARROW };
+    let can_work = head::can_work(view, scene);
+    if narrow {
+        paint_slim_head(ui, view, scene, acts, |ui, acts| status::slim(ui, view, desk, can_work, acts));
+    } else {
+        paint_session_head(ui, view, scene, acts);
+        let side = Frame::new().inner_margin(Margin { right: 6, ..Margin::ZERO });
+        Panel::left(("desk", view.id.0))
+            .frame(side)
+            .resizable(true)
+            .default_size((width * 0.3).clamp(150.0, 230.0))
+            .size_range(Rangef::new(130.0, (width * 0.45).max(140.0)))
+            .show(ui, |ui| {
+                status::paint(ui, view, desk, can_work, acts);
+                ui.add_space(space::TIGHT);
+                if let Some(chosen) = list::paint(ui, view, desk, pane.talk.as_deref(), scene, acts) {
+                    pane.bring(chosen);
+                }
+            });
+    }
     let Some(talk) = pane.talk.as_deref().and_then(|id| desk.talk(id)) else {
         CentralPanel::default().frame(Frame::new().inner_margin(Margin::same(6))).show(ui, |ui| {
             ui.centered_and_justified(|ui| {
-                ui.label(RichText::new("Choose a conversation at the left.").color(t.text.weak));
+                let text = match (narrow, desk.presence.as_str()) {
+                    (false, _) => "Choose a conversation at the left.",
+                    (true, "OnQueue") => "On queue. Conversations come here.",
+                    (true, _) => "No conversation yet. Go on queue, and let a guest write.",
+                };
+                ui.label(RichText::new(text).color(t.text.weak));
             });
         });
         return;
@@ -69,19 +85,28 @@ pub fn paint(
             .frame(frame)
             .resizable(false)
             .show_separator_line(false)
-            .max_size(ui.available_height() * 0.6)
-            .show(ui, |ui| composer::paint(ui, composer, &face.view, limits, want, acts));
+            .max_size(composer::most(height))
+            .show(ui, |ui| {
+                composer.utc = scene.settings.utc;
+                composer.room = composer::most(height);
+                composer::paint(ui, composer, &face.view, limits, want, acts);
+            });
     }
-    let centre = Frame::new().inner_margin(Margin { left: 6, ..Margin::ZERO });
+    let centre = Frame::new().inner_margin(Margin { left: if narrow { 0 } else { 6 }, ..Margin::ZERO });
+    let mut chosen = None;
     CentralPanel::default().frame(centre).show(ui, |ui| {
         ui.shrink_clip_rect(ui.max_rect());
-        head::paint(ui, view, desk, talk, &mut pane.form, &mut pane.ends, scene, acts);
+        let front = head::Front { view, desk, talk, scene, narrow, low };
+        chosen = head::paint(ui, &front, &mut pane.form, &mut pane.ends, acts);
         ui.add_space(space::TIGHT);
         match scene.board.ends.of(view.id, Some(&talk.id)).filter(|_| pane.ends) {
             Some(pair) => ends::paint(ui, &mut pane.pane, pair, scene, acts),
             None => paint_thread(ui, &mut pane.list, &face.view, scene, acts),
         }
     });
+    if let Some(chosen) = chosen {
+        pane.bring(chosen);
+    }
 }
 
 /// The conversation in front stays; where there is none, the newest that can be worked on is.
