@@ -24,6 +24,8 @@ const NAME: usize = 22;
 pub(super) struct Work<'a> {
     pub composers: &'a mut HashMap<SessionId, Composer>,
     pub desks: &'a mut HashMap<SessionId, DeskPane>,
+    /// Where the composers are painted.
+    pub rects: &'a mut Vec<Rect>,
 }
 
 /// One or two conversations, each with its composer. True where there is room for the one that has the focus only.
@@ -121,7 +123,8 @@ fn one(ui: &mut Ui, column: &mut Column, work: &mut Work<'_>, want: bool, scene:
         let drafts = |talk: &str| {
             composer::Composer::new(scene.settings.drafts.of(&super::deeds::talk_key(scene.book, view, talk)))
         };
-        return desk::paint(ui, pane, view, &limits, want, drafts, scene, acts);
+        work.rects.extend(desk::paint(ui, pane, view, &limits, want, drafts, scene, acts));
+        return;
     }
     if scene.is_live(view.id) {
         let key = super::deeds::draft_key(scene.book, view);
@@ -135,7 +138,7 @@ fn one(ui: &mut Ui, column: &mut Column, work: &mut Work<'_>, want: bool, scene:
             .inner_margin(Margin::same(8))
             .outer_margin(Margin { top: 6, ..Margin::ZERO });
         let room = composer::most(ui.available_height());
-        Panel::bottom(("composer", view.id.0))
+        let panel = Panel::bottom(("composer", view.id.0))
             .frame(frame)
             .resizable(false)
             .show_separator_line(false)
@@ -145,6 +148,7 @@ fn one(ui: &mut Ui, column: &mut Column, work: &mut Work<'_>, want: bool, scene:
                 composer.room = room;
                 composer::paint(ui, composer, view, &limits, want, acts);
             });
+        work.rects.push(panel.response.rect);
     }
     CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
         // With hardly any room left it shall be cut off, not lie over the composer.

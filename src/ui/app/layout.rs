@@ -15,7 +15,7 @@ use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 /// Room under the clocks with which two conversations leave the records but their bar.
 const LOW: f32 = 420.0;
 /// Height of that bar.
-const FOLDED: f32 = 40.0;
+const FOLDED: f32 = 36.0;
 
 /// What the lower pane can show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,6 +113,7 @@ impl App {
             panel.show(ui, |ui| tour_over = tour.paint(ui, now, acts));
         }
         let empty = self.book.listed(board).is_empty();
+        self.composer_rects.clear();
         // Records of sessions that were closed, and of what belongs to none, stay in view.
         let bare = empty && status.records == 0;
         if !empty {
@@ -196,7 +197,8 @@ impl App {
                     return first_run::paint(ui, &scene, acts);
                 }
                 let want = std::mem::take(&mut self.want_composer);
-                let work = Work { composers: &mut self.composers, desks: &mut self.desks };
+                let rects = &mut self.composer_rects;
+                let work = Work { composers: &mut self.composers, desks: &mut self.desks, rects };
                 self.one_column = columns::paint(ui, &mut self.columns, work, self.focus, want, &scene, acts);
             });
         }
@@ -223,7 +225,7 @@ impl App {
         {
             self.path = None;
         }
-        notices::paint(&ctx, &mut self.toasts, &self.book.jobs, &scene, acts);
+        notices::paint(&ctx, &mut self.toasts, &self.book.jobs, &self.composer_rects, &scene, acts);
         if let Some(edited) = edited {
             self.settings = edited;
         }

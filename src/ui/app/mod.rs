@@ -20,7 +20,7 @@ pub use act::{Act, Acts, FilePurpose};
 pub use book::{Book, Job, Keeping, Pending, Probe, entries};
 pub use files::Done;
 pub use selection::Selection;
-pub use toasts::{Toast, Toasts};
+pub use toasts::{Failed, Toast, Toasts};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -127,6 +127,8 @@ pub struct App {
     both: Option<both::Both>,
     /// Wanted outside painting; carried out with what the next painting wants.
     pending_acts: Vec<Act>,
+    /// Where the composers lay in the last frame: notices keep clear of them.
+    composer_rects: Vec<egui::Rect>,
     /// What rings for an agent, as of this frame.
     ringing: Vec<Ringing>,
     /// Only the focused column is in view: there is no room for two.
@@ -212,6 +214,7 @@ impl App {
             tour_ticket: None,
             both: None,
             pending_acts: Vec::new(),
+            composer_rects: Vec::new(),
             ringing: Vec::new(),
             one_column: false,
         };

@@ -35,6 +35,8 @@ pub struct Composer {
     in_flight: Option<InFlight>,
     /// Why the last attempt failed.
     pub failed: Option<Report>,
+    /// The session's state when it did: in a later one that is ready, it is over.
+    failed_at: Option<u64>,
     /// A file is being read.
     pub reading: bool,
     /// Something changed since the drafts were stored.
@@ -215,6 +217,14 @@ impl Composer {
         // Where the draft that came back is gone, so is what was to be done about it.
         if self.failed.as_ref().is_some_and(|r| r.code == "not-sent") && self.form(self.action).is_empty() {
             self.failed = None;
+        }
+        if self.failed.is_none() {
+            self.failed_at = None;
+        } else {
+            let since = *self.failed_at.get_or_insert(view.state_seq);
+            if view.state == Some(SessionState::Ready) && view.state_seq > since {
+                self.failed = None;
+            }
         }
         let Some(flight) = &self.in_flight else { return };
         let entries = view.conversation.entries.iter().rev().take(200);

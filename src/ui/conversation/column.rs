@@ -125,12 +125,13 @@ fn banner(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     }
 }
 
-/// The newest fault that nobody has read, unless the session has got over it.
+/// The newest fault that nobody has read, unless the session has got over it: it came to another state, or a message
+/// arrived after it.
 fn fault(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     let Some((seq, report)) = view.faults.last() else { return };
     let ended = view.state.as_ref().is_some_and(SessionState::is_ended);
     let read = scene.book.list().read_faults.get(&view.id).is_some_and(|read| read >= seq);
-    if read || (!ended && *seq < view.state_seq) {
+    if read || (!ended && (*seq < view.state_seq || view.delivered_seq > *seq)) {
         return;
     }
     ui.add_space(space::HAIR);

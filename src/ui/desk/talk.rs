@@ -1,6 +1,6 @@
 //! The whole of a desk in a column: list, head, conversation, composer.
 
-use egui::{CentralPanel, Frame, Margin, Panel, Rangef, RichText, Ui};
+use egui::{CentralPanel, Frame, Margin, Panel, Rangef, Rect, RichText, Ui};
 
 use super::{DeskPane, Face, ends, head, list, status};
 use crate::model::desk::Stage;
@@ -16,7 +16,8 @@ const NARROW: f32 = 480.0;
 /// Lower than this, all that can be done stands behind a button too.
 const LOW: f32 = 300.0;
 
-/// Paints the desk of an agent's session. `composer` makes the composer of a conversation with its stored drafts.
+/// Paints the desk of an agent's session. `drafts` makes the composer of a conversation with its stored drafts. Gives
+/// where the composer lies.
 #[expect(clippy::too_many_arguments, reason = "one column, all of it plain data")]
 pub fn paint(
     ui: &mut Ui,
@@ -27,7 +28,7 @@ pub fn paint(
     drafts: impl Fn(&str) -> Composer,
     scene: &Scene<'_>,
     acts: &mut Acts,
-) {
+) -> Option<Rect> {
     let t = tokens(ui);
     let nothing = Desk::default();
     let desk = view.desk.as_deref().unwrap_or(&nothing);
@@ -66,13 +67,14 @@ pub fn paint(
                 ui.label(RichText::new(text).color(t.text.weak));
             });
         });
-        return;
+        return None;
     };
     let stale = pane.face.as_ref().is_none_or(|f| !f.is_of(talk, view));
     if stale {
         pane.face = Some(Face::new(talk, view));
     }
-    let Some(face) = &pane.face else { return };
+    let face = pane.face.as_ref()?;
+    let mut at = None;
     let speaks = matches!(desk.stage(talk), Stage::Connected | Stage::Parked);
     if scene.is_live(view.id) && speaks {
         let composer = pane.composers.entry(talk.id.clone()).or_insert_with(|| drafts(&talk.id));
@@ -81,7 +83,7 @@ pub fn paint(
             .corner_radius(radius::NORMAL)
             .inner_margin(Margin::same(8))
             .outer_margin(Margin { top: 6, ..Margin::ZERO });
-        Panel::bottom(("desk-composer", view.id.0))
+        let panel = Panel::bottom(("desk-composer", view.id.0))
             .frame(frame)
             .resizable(false)
             .show_separator_line(false)
@@ -91,6 +93,7 @@ pub fn paint(
                 composer.room = composer::most(height);
                 composer::paint(ui, composer, &face.view, limits, want, acts);
             });
+        at = Some(panel.response.rect);
     }
     let centre = Frame::new().inner_margin(Margin { left: if narrow { 0 } else { 6 }, ..Margin::ZERO });
     let mut chosen = None;
@@ -107,6 +110,7 @@ pub fn paint(
     if let Some(chosen) = chosen {
         pane.bring(chosen);
     }
+    at
 }
 
 /// The conversation in front stays; where there is none, the newest that can be worked on is.
