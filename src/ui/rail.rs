@@ -166,7 +166,7 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     if let Some(clock) = clock {
         let now = view.server_now(scene.shown_at);
         let phase = clock.phase(now);
-        let ink = clock_ink(ui, phase);
+        let ink = if rings.is_some() { t.amber.ink } else { clock_ink(ui, phase) };
         let ring = spot(x + 6.0, lower, 12.0);
         paint_ring(&painter, ring, clock.share(now), phase, egui::Stroke::new(2.0, t.line.normal), ink);
         x += 16.0;

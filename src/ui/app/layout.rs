@@ -12,10 +12,10 @@ use crate::ui::trouble::Trouble;
 use crate::ui::widgets::segmented;
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
 
-/// Room under the clocks with which two conversations leave the records but their bar.
+/// With less room under the clocks than this, the conversation needs it more than the records do.
 const LOW: f32 = 420.0;
 /// Height of that bar.
-const FOLDED: f32 = 36.0;
+const FOLDED: f32 = 33.0;
 
 /// What the lower pane can show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -135,14 +135,16 @@ impl App {
             // Too narrow for three columns: records and inspector share the lower pane.
             let narrow = size.x < 900.0;
             let rail_frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 8));
-            let panel = Panel::left("rail").frame(rail_frame).default_size(panes.rail.min(size.x * 0.24));
+            let panel = Panel::left("rail").frame(rail_frame);
             let range = Rangef::new(130.0, (size.x * 0.3).max(140.0));
-            pane(ui, panel, "rail", range, &mut panes.rail, |ui| rail::paint(ui, &scene, acts));
+            let usual = panes.rail.min(size.x * 0.24);
+            pane(ui, panel, "rail", range, (usual, &mut panes.rail), |ui| rail::paint(ui, &scene, acts));
             if panes.show_inspector && !narrow {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
-                let panel = Panel::right("inspector").frame(frame).default_size(panes.inspector.min(size.x * 0.28));
+                let panel = Panel::right("inspector").frame(frame);
                 let range = Rangef::new(220.0, (size.x * 0.5).max(240.0));
-                pane(ui, panel, "inspector", range, &mut panes.inspector, |ui| {
+                let usual = panes.inspector.min(size.x * 0.28);
+                pane(ui, panel, "inspector", range, (usual, &mut panes.inspector), |ui| {
                     self.inspector.paint(ui, log.reader(), &scene, acts);
                 });
             }
@@ -154,19 +156,22 @@ impl App {
                 let mut unkept = panes.records;
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 6));
                 let usual = panes.records.min((whole * if narrow && !busy { 0.43 } else { 0.31 }).round());
-                let panel = Panel::bottom(if folded { "records folded" } else { "records" })
-                    .frame(frame)
-                    .resizable(true)
-                    .default_size(if folded { FOLDED } else { usual });
+                let panel =
+                    Panel::bottom(if folded { "records folded" } else { "records" }).frame(frame).resizable(true);
+                let usual = if folded { FOLDED } else { usual };
                 // The conversation keeps room for its composer and a few bubbles.
-                let (room, share) = if busy { (400.0, 0.25) } else { (330.0, 0.5) };
+                let (room, share) = match (busy, size.y < LOW) {
+                    (true, _) => (400.0, 0.25),
+                    (false, true) => (330.0, 0.36),
+                    (false, false) => (330.0, 0.5),
+                };
                 let most = (size.y * 0.7).min((size.y - room).max(size.y * share));
                 let range = match folded {
                     true => Rangef::new(FOLDED, (size.y * 0.5).max(FOLDED)),
                     false => Rangef::new(90.0, most.max(100.0)),
                 };
                 let kept = if folded { &mut unkept } else { &mut panes.records };
-                pane(ui, panel, "records", range, kept, |ui| {
+                pane(ui, panel, "records", range, (usual, kept), |ui| {
                     let with_inspector = narrow && panes.show_inspector;
                     let mut lower = match (panes.metrics, self.lower_inspector && with_inspector) {
                         (_, true) => Lower::Inspector,
@@ -245,13 +250,35 @@ impl App {
     }
 }
 
-/// A pane whose size only its edge changes, never what is in it. `kept` is the size that was last dragged.
-fn pane(ui: &mut Ui, panel: Panel, name: &str, range: Rangef, kept: &mut f32, add: impl FnOnce(&mut Ui)) {
+/// What is remembered of a pane between two frames.
+#[derive(Clone, Copy)]
+struct Last {
+    size: f32,
+    window: egui::Vec2,
+    /// Its edge was dragged since the start.
+    dragged: bool,
+}
+
+/// A pane whose size only its edge changes, never what is in it. `usual` is its size at first, `kept` the one that was
+/// last dragged.
+fn pane(
+    ui: &mut Ui,
+    panel: Panel,
+    name: &str,
+    range: Rangef,
+    (usual, kept): (f32, &mut f32),
+    add: impl FnOnce(&mut Ui),
+) {
     let axis = usize::from(name == "records");
-    let id = ui.scope_id().with(("size of pane", name));
+    let id = ui.scope_id().with(("size of pane", name, usual == FOLDED));
     let room = ui.available_size()[axis];
-    let last = ui.data(|d| d.get_temp::<f32>(id));
-    let shown = panel.size_range(range).show(ui, |ui| {
+    let window = ui.ctx().content_rect().size();
+    let last = ui.data(|d| d.get_temp::<Last>(id));
+    // In another window it is as at first: one that was small for a while must not leave it small.
+    let moved = last.filter(|last| last.window != window);
+    let asked = moved.map(|last| if last.dragged { *kept } else { usual }.clamp(range.min, range.max));
+    let panel = panel.default_size(usual).size_range(asked.map_or(range, Rangef::point));
+    let shown = panel.show(ui, |ui| {
         // A panel grows and shrinks with what is laid out in it: this tells it nothing but the room it gave.
         let room = ui.available_rect_before_wrap();
         add(&mut ui.new_child(UiBuilder::new().max_rect(room)));
@@ -259,9 +286,11 @@ fn pane(ui: &mut Ui, panel: Panel, name: &str, range: Rangef, kept: &mut f32, ad
     });
     let size = shown.response.rect.size()[axis];
     // A window that became smaller makes the pane smaller too; that is nobody's wish.
-    let undragged = last.map(|size| size.clamp(range.min, range.max).min(room));
-    if undragged.is_some_and(|undragged| (size - undragged).abs() > 0.1) {
+    let undragged = last.filter(|_| asked.is_none()).map(|last| last.size.clamp(range.min, range.max).min(room));
+    let dragged = undragged.is_some_and(|undragged| (size - undragged).abs() > 0.1);
+    if dragged {
         *kept = size;
     }
-    ui.data_mut(|d| d.insert_temp(id, size));
+    let dragged = dragged || last.is_some_and(|last| last.dragged);
+    ui.data_mut(|d| d.insert_temp(id, Last { size, window, dragged }));
 }

@@ -29,6 +29,14 @@ pub fn stage_mark(desk: &Desk, talk: &Talk) -> (Icon, &'static str, Tone) {
     }
 }
 
+/// What stands where there is no conversation.
+pub fn nothing(desk: &Desk) -> &'static str {
+    match desk.presence.as_str() {
+        "OnQueue" => "On queue. Conversations come here.",
+        _ => "No conversation yet. Go on queue, and let a guest write.",
+    }
+}
+
 /// All conversations, the newest first. The one that is chosen.
 pub fn paint(
     ui: &mut Ui,
@@ -41,11 +49,7 @@ pub fn paint(
     let t = tokens(ui);
     if desk.talks.is_empty() {
         ui.add_space(space::ROOM);
-        let text = match desk.presence.as_str() {
-            "OnQueue" => "On queue. Conversations come here.",
-            _ => "No conversation yet. Go on queue, and let a guest write.",
-        };
-        ui.label(RichText::new(text).small().color(t.text.weak));
+        ui.label(RichText::new(nothing(desk)).small().color(t.text.weak));
         return None;
     }
     let mut choose = None;

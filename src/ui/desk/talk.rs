@@ -59,10 +59,10 @@ pub fn paint(
     let Some(talk) = pane.talk.as_deref().and_then(|id| desk.talk(id)) else {
         CentralPanel::default().frame(Frame::new().inner_margin(Margin::same(6))).show(ui, |ui| {
             ui.centered_and_justified(|ui| {
-                let text = match (narrow, desk.presence.as_str()) {
-                    (false, _) => "Choose a conversation at the left.",
-                    (true, "OnQueue") => "On queue. Conversations come here.",
-                    (true, _) => "No conversation yet. Go on queue, and let a guest write.",
+                let text = match (narrow, desk.talks.is_empty()) {
+                    (true, _) => list::nothing(desk),
+                    (false, true) => "No conversation yet.",
+                    (false, false) => "Choose a conversation at the left.",
                 };
                 ui.label(RichText::new(text).color(t.text.weak));
             });
