@@ -1,5 +1,7 @@
 //! An agent's desk: who is signed in, and the conversations, each with its thread.
 
+mod lines;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -234,15 +236,12 @@ impl DeskFold {
         let mut seen = std::mem::take(&mut self.seen);
         let (fold, talk) = self.talk(desk, &snapshot.conversation, told);
         talk.seq = talk.seq.max(told.seq);
-        let before: Vec<(String, Stage)> = talk.people.iter().map(|p| (p.id.clone(), p.state)).collect();
+        let before = std::mem::take(&mut talk.people);
         let fresh: HashSet<String> = fold.interaction.take(snapshot).into_iter().collect();
-        talk.people.clear();
         talk.people.extend(fold.interaction.participants.iter().map(Participant::without_messages));
         for p in &talk.people {
-            let was = before.iter().find(|(id, _)| *id == p.id).map(|(_, state)| *state);
-            if was != Some(p.state)
-                && let Some(line) = line_of(p, was, &me)
-            {
+            let was = before.iter().find(|was| was.id == p.id);
+            for line in lines::of(p, was, &me, &talk.codes) {
                 seen.push((snapshot.conversation.clone(), ends::What::Event { text: line.clone() }));
                 fold.thread.line(&mut talk.conversation, told, What::State(line));
             }
@@ -324,29 +323,4 @@ fn side_of(purpose: &Purpose) -> Side {
         Purpose::Flow => Side::Bot,
         Purpose::Queue | Purpose::Other(_) | Purpose::Unknown => Side::System,
     }
-}
-
-/// The line between the bubbles for what a participant did.
-fn line_of(p: &Participant, was: Option<Stage>, me: &str) -> Option<String> {
-    let mine = p.purpose == Purpose::Agent && p.user.as_deref() == Some(me);
-    let name = p.name.as_deref().filter(|n| !n.is_empty());
-    let who = match (&p.purpose, name) {
-        (Purpose::Agent, _) if mine => "you".to_owned(),
-        (Purpose::Agent, Some(name)) => format!("agent {name}"),
-        (purpose, _) => format!("the {}", purpose.word()),
-    };
-    let why = p.disconnect_type.as_deref().filter(|w| !w.is_empty()).map(|w| format!(" ({w})")).unwrap_or_default();
-    let does = |mine: &str, other: &str| format!("{who} {}", if who == "you" { mine } else { other });
-    Some(match (p.state, was) {
-        (Stage::Alerting, _) => does("are alerted", "is alerted"),
-        (Stage::Connected, Some(Stage::Parked)) => does("took it back from parking", "took it back from parking"),
-        (Stage::Connected, _) if p.purpose == Purpose::Agent => does("answered", "answered"),
-        (Stage::Connected, _) if p.purpose == Purpose::Queue => "waiting in the queue".to_owned(),
-        (Stage::Parked, _) => does("parked it", "parked it"),
-        (Stage::Ended, Some(Stage::Alerting)) => format!("{}{why}", does("did not answer", "did not answer")),
-        (Stage::Ended, Some(_)) if p.purpose == Purpose::Agent || p.purpose == Purpose::Customer => {
-            format!("{}{why}", does("are out", "is out"))
-        }
-        _ => return None,
-    })
 }

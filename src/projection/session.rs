@@ -32,6 +32,8 @@ pub struct SessionView {
     /// Record of the last state change.
     pub state_seq: u64,
     pub conversation: Conversation,
+    /// Record by which the newest message of ours was known to have arrived.
+    pub delivered_seq: u64,
     /// In the order in which they will break; dead ones last. For the order at an instant see [`clocks::in_order`].
     pub clocks: Vec<ClockView>,
     pub meters: Meters,
@@ -219,6 +221,7 @@ impl SessionFold {
                 }
                 if let Some((seq, micros)) = self.thread.said(conv, at, *message) {
                     view.latencies.add(seq, micros);
+                    view.delivered_seq = at.seq;
                     self.metrics.echo(view.dialect(), at.now.wall, micros);
                 }
             }
@@ -251,6 +254,7 @@ impl SessionFold {
                 let desk = desk_of(&mut view.desk);
                 if let Some((seq, micros)) = self.desk.within(desk, at, &conversation, *what) {
                     view.latencies.add(seq, micros);
+                    view.delivered_seq = at.seq;
                     self.metrics.echo(dialect, at.now.wall, micros);
                 }
             }

@@ -13,6 +13,7 @@ pub enum Cmd {
     RenameSession,
     Session(u8),
     Split,
+    GoToRinging,
     Connect,
     Leave,
     StartNew,
@@ -114,6 +115,8 @@ pub enum Needs {
     SavedCapture,
     HistoryBack,
     HistoryForward,
+    /// A conversation rings for an agent.
+    Ringing,
 }
 
 /// What of the window decides which commands can be given.
@@ -126,6 +129,7 @@ pub struct Situation {
     pub saved: bool,
     pub back: bool,
     pub forward: bool,
+    pub ringing: bool,
 }
 
 /// A command as menus and tooltips show it.
@@ -245,6 +249,14 @@ pub const ALL: &[Entry] = &[
     session_entry!(7, Num7),
     session_entry!(8, Num8),
     session_entry!(9, Num9),
+    entry(
+        Cmd::GoToRinging,
+        S::Session,
+        "Go to the ringing conversation",
+        "Show the conversation that has been ringing for an agent the longest.",
+        &[ctrl_shift(Key::A)],
+        N::Ringing,
+    ),
     entry(
         Cmd::Connect,
         S::Session,
@@ -508,6 +520,7 @@ impl Entry {
             N::SavedCapture => s.saved,
             N::HistoryBack => s.back,
             N::HistoryForward => s.forward,
+            N::Ringing => s.ringing,
         }
     }
 
@@ -523,6 +536,7 @@ impl Entry {
             N::SavedCapture => "The live capture is shown already.",
             N::HistoryBack => "Nothing was selected before.",
             N::HistoryForward => "Nothing was selected after.",
+            N::Ringing => "No conversation rings.",
         }
     }
 

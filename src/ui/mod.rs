@@ -24,6 +24,7 @@ pub mod picker;
 mod plot;
 mod rail;
 mod records;
+mod ringing;
 pub mod seams;
 pub mod settings;
 mod start;

@@ -7,6 +7,7 @@ use super::app::{Act, Acts, Scene};
 use super::commands::{Cmd, SAVED};
 use super::dialogs::Dialog;
 use super::format;
+use super::ringing;
 use super::theme::{font, radius, space, tokens};
 use super::widgets::{Icon, Tone, icon_button, paint_ring};
 use crate::dialect::Wish;
@@ -110,7 +111,11 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     // Of its own, whatever is painted before it: the keyboard stays with it when the list scrolls.
     let response = ui.interact(rect, ui.scope_id().with(view.id), Sense::click());
     let chosen = scene.session.is_some_and(|s| s.id == view.id);
-    let (icon, word, tone) = state_mark(view, scene.situation.saved);
+    let (mut icon, mut word, mut tone) = state_mark(view, scene.situation.saved);
+    let rings = scene.ringing.iter().find(|r| r.session == view.id);
+    if rings.is_some() {
+        (icon, word, tone) = (Icon::Play, "rings", Tone::Amber);
+    }
     let name = scene.book.name(view);
     let unread = if chosen { 0 } else { scene.book.unread(view) };
     let news = if unread > 0 { format!(", {unread} new") } else { String::new() };
@@ -157,10 +162,11 @@ fn row(ui: &mut Ui, view: &SessionView, place: (usize, usize), scene: &Scene<'_>
     let word = painter.layout_no_wrap(word.to_owned(), font::small(), ink);
     let mut x = text_at + word.size().x + space::NORMAL;
     painter.galley(pos2(text_at, lower - word.size().y / 2.0), word, ink);
-    if let Some(clock) = next_clock(view, scene) {
+    let clock = rings.and_then(|r| ringing::clock(view, &r.talk)).or_else(|| next_clock(view, scene));
+    if let Some(clock) = clock {
         let now = view.server_now(scene.shown_at);
         let phase = clock.phase(now);
-        let ink = clock_ink(ui, phase);
+        let ink = if rings.is_some() { t.amber.ink } else { clock_ink(ui, phase) };
         let ring = spot(x + 6.0, lower, 12.0);
         paint_ring(&painter, ring, clock.share(now), phase, egui::Stroke::new(2.0, t.line.normal), ink);
         x += 16.0;

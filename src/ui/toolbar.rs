@@ -12,7 +12,8 @@ use crate::engine::SandboxState;
 pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>, acts: &mut Acts) {
     let narrow = ui.available_width() < 960.0;
     // What is said here besides the usual takes the room of words.
-    let short = narrow && (scene.situation.saved || unverified(scene) || faulty(scene));
+    let rings = scene.ringing.iter().any(|r| !r.in_view);
+    let short = narrow && (scene.situation.saved || unverified(scene) || faulty(scene) || rings);
     ui.horizontal(|ui| {
         ui.set_height(space::BAR - 6.0);
         super::menu::paint(ui, scene, acts);
@@ -27,6 +28,7 @@ pub fn paint(ui: &mut Ui, scene: &Scene<'_>, live_file: Option<&std::path::Path>
             acts.run(Cmd::NewSession);
         }
         recording(ui, scene, live_file, narrow, acts);
+        super::ringing::paint(ui, scene, narrow, acts);
         warnings(ui, scene, short, acts);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             ui.spacing_mut().item_spacing.x = space::TIGHT;

@@ -178,6 +178,41 @@ fn what_the_platform_refuses_is_back_in_the_agent_s_field() {
     w.close();
 }
 
+/// An agent who answers by hand, behind a guest's conversation.
+fn agent_behind(w: &mut Window) {
+    w.converse();
+    w.command("New session with options");
+    w.h.get_by_role_and_label(Role::ComboBox, "Flow of the session").click();
+    w.h.run_ok();
+    w.h.get_by_label("Agent (Platform API and notifications)").click();
+    w.h.run_ok();
+    w.press("Open session");
+    w.await_label("On queue. Conversations come here.");
+    w.keys(Modifiers::COMMAND, Key::Num1);
+    w.await_label("Message");
+}
+
+#[test]
+fn what_rings_out_of_view_is_said_over_the_window_and_one_click_leads_there() {
+    let home = Home::default();
+    let mut w = home.open();
+    agent_behind(&mut w);
+    w.say("agent");
+    w.await_label("Guest rings for Agent 2. Go there");
+    w.await_label("Session Agent 2, rings");
+    w.press("Guest rings for Agent 2. Go there");
+    w.await_label("rings on for");
+    assert!(!w.sees("Go there"), "there, the conversation says so itself");
+    w.keys(Modifiers::COMMAND, Key::Num1);
+    w.await_label("Guest rings for Agent 2. Go there");
+    w.command("Go to the ringing conversation");
+    let answer = |w: &Window| w.h.query_all_by_role_and_label(Role::Button, "Answer").count();
+    w.until("it is in front", |w| answer(w) > 0);
+    w.h.get_all_by_role_and_label(Role::Button, "Answer").next().unwrap().click_accesskit();
+    w.until("nothing rings", |w| w.sees("Session Agent 2, ready") && w.sees("you answered"));
+    w.close();
+}
+
 #[test]
 fn a_guest_is_told_while_the_agent_types() {
     let home = Home::default();
@@ -187,6 +222,30 @@ fn a_guest_is_told_while_the_agent_types() {
     w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").type_text("Let me");
     w.h.run_ok();
     w.await_label("agent is typing");
+    w.close();
+}
+
+#[test]
+fn deeds_of_an_agent_stand_as_lines_that_lead_to_their_records() {
+    let home = Home::default();
+    let mut w = both(&home);
+    w.press("Hold");
+    w.await_label("you put it on hold");
+    w.press("Take off hold");
+    w.await_label("you took it off hold");
+    w.press("Attributes");
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Attributes").focus();
+    w.h.run_ok();
+    w.h.get_by_role_and_label(Role::MultilineTextInput, "Attributes").type_text("plan = gold");
+    w.h.run_ok();
+    w.press("Set attributes");
+    w.await_label("attributes set: plan = gold");
+    w.h.get_by_label("attributes set: plan = gold").click();
+    w.until("its record", |w| w.h.state().selected().len() == 1);
+    w.press("Disconnect");
+    w.until("a code", |w| w.h.query_by_role_and_label(Role::Button, "Wrap up").is_some_and(|b| !is_disabled(&b)));
+    w.press("Wrap up");
+    w.await_label("you wrapped it up: ");
     w.close();
 }
 
@@ -260,5 +319,28 @@ fn a_conversation_is_handed_to_somebody_who_was_looked_for() {
     w.press(SECOND);
     // It reaches that user, who is not at work.
     w.await_label("The user cannot be transferred to: its presence is Offline");
+    w.close();
+}
+
+#[test]
+fn in_a_narrow_window_the_conversations_are_tabs_and_the_deeds_a_menu() {
+    let home = Home::default();
+    let mut w = both(&home);
+    let fields = |w: &Window, name: &str| w.h.query_all_by_role_and_label(Role::MultilineTextInput, name).count();
+    assert_eq!((fields(&w, "Message"), fields(&w, "Message of the agent")), (1, 1));
+    w.h.set_size(egui::vec2(720.0, 450.0));
+    w.until("one is in view", |w| (fields(w, "Message"), fields(w, "Message of the agent")) == (1, 0));
+    w.h.get_by_role_and_label(Role::Tab, "Agent 1").click();
+    w.until("the other is", |w| (fields(w, "Message"), fields(w, "Message of the agent")) == (0, 1));
+    let field = w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").rect();
+    let send = w.h.get_by_role_and_label(Role::Button, "Send").rect();
+    assert!(field.right() <= send.left() && send.bottom() < 450.0, "{field:?} {send:?}");
+    w.press("Deeds");
+    w.press("Hold");
+    w.await_label("on hold");
+    w.h.set_size(egui::vec2(1024.0, 640.0));
+    w.until("both are", |w| (fields(w, "Message"), fields(w, "Message of the agent")) == (1, 1));
+    w.press("Take off hold");
+    w.await_label("you took it off hold");
     w.close();
 }

@@ -26,6 +26,12 @@ pub enum Pending {
     Probe,
 }
 
+impl Pending {
+    pub fn is_in_sandbox(&self) -> bool {
+        matches!(self, Self::Session(environment) if environment.id == SANDBOX)
+    }
+}
+
 #[derive(Debug)]
 pub struct Book {
     /// Sessions that the engine made in this run and has not closed.

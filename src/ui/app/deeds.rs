@@ -296,10 +296,9 @@ impl App {
 
     /// What is in view counts as read.
     pub(super) fn mark_read(&mut self, board: &Board) {
-        for column in &self.columns {
-            if let Some(view) = column.session.and_then(|id| board.session(id)) {
-                self.book.list_mut().seen.insert(view.id, entries(view));
-            }
+        let in_view: Vec<_> = self.columns_in_view().filter_map(|c| board.session(c.session?)).collect();
+        for view in in_view {
+            self.book.list_mut().seen.insert(view.id, entries(view));
         }
     }
 

@@ -16,6 +16,7 @@ impl App {
         let start = Instant::now();
         self.take_files(ctx);
         self.take_faults();
+        self.toasts.settle(&self.live_log.board(), self.clock.now());
         self.ask_sandbox();
         while let Some(event) = self.backend.poll() {
             self.event(event);
@@ -82,6 +83,9 @@ impl App {
                 match (result, pending) {
                     (Ok(id), pending) => {
                         self.book.live.insert(id);
+                        if pending.as_ref().is_some_and(Pending::is_in_sandbox) {
+                            self.toasts.sandbox_works();
+                        }
                         if let Some(Pending::Session(environment)) = pending {
                             if environment.reconnect {
                                 self.book.reconnect.insert(id);
@@ -151,6 +155,9 @@ impl App {
     }
 
     fn sandbox_changed(&mut self, state: SandboxState) {
+        if matches!(state, SandboxState::Running { .. }) {
+            self.toasts.sandbox_works();
+        }
         match &state {
             SandboxState::Running { environment, .. } if self.book.after_sandbox => {
                 self.book.after_sandbox = false;

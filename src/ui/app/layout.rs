@@ -1,25 +1,22 @@
 //! Where the parts of the window stand.
 
-use egui::{CentralPanel, Frame, Margin, Panel, Rangef, Rect, Ui, UiBuilder, pos2, vec2};
+use egui::{CentralPanel, Frame, Margin, Panel, Rangef, Ui, UiBuilder};
 
+use super::columns::{self, Work};
 use super::keys::{Keyboard, take};
-use super::{Act, Acts, App, Scene, notices};
-use std::collections::HashMap;
-
-use crate::model::agents::Agents;
-use crate::model::environment::Limits;
-use crate::model::{DialectId, SessionId};
-use crate::projection::SessionView;
-use crate::ui::composer;
-use crate::ui::composer::Composer;
-use crate::ui::conversation::{paint_column, paint_session_head, paint_thread};
-use crate::ui::desk::{self, DeskPane};
+use super::{Acts, App, Scene, notices};
+use crate::model::SessionId;
 use crate::ui::dialogs::{self, Dialog};
 use crate::ui::settings::LowerPane;
-use crate::ui::theme::{radius, space, tokens};
+use crate::ui::theme::tokens;
 use crate::ui::trouble::Trouble;
 use crate::ui::widgets::segmented;
 use crate::ui::{clock_strip, first_run, rail, status_bar, toolbar};
+
+/// With less room under the clocks than this, the conversation needs it more than the records do.
+const LOW: f32 = 420.0;
+/// Height of that bar.
+const FOLDED: f32 = 33.0;
 
 /// What the lower pane can show.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,6 +40,7 @@ impl App {
         }
         self.remember_window(&ctx);
         self.mark_read(&board);
+        self.listen(&board);
         self.window(ui, &board, over, &mut acts);
         self.perform(acts.0, &board, &ctx);
     }
@@ -95,6 +93,7 @@ impl App {
             folder_size: self.folder_size,
             mask: self.mask.as_ref(),
             audit: self.audit.as_ref(),
+            ringing: &self.ringing,
         };
         let t = tokens(ui);
         let bar = Frame::new().fill(t.surface.raised).inner_margin(Margin::symmetric(10, 3));
@@ -114,6 +113,7 @@ impl App {
             panel.show(ui, |ui| tour_over = tour.paint(ui, now, acts));
         }
         let empty = self.book.listed(board).is_empty();
+        self.composer_rects.clear();
         // Records of sessions that were closed, and of what belongs to none, stay in view.
         let bare = empty && status.records == 0;
         if !empty {
@@ -135,26 +135,43 @@ impl App {
             // Too narrow for three columns: records and inspector share the lower pane.
             let narrow = size.x < 900.0;
             let rail_frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 8));
-            let panel = Panel::left("rail").frame(rail_frame).default_size(panes.rail.min(size.x * 0.24));
+            let panel = Panel::left("rail").frame(rail_frame);
             let range = Rangef::new(130.0, (size.x * 0.3).max(140.0));
-            pane(ui, panel, "rail", range, &mut panes.rail, |ui| rail::paint(ui, &scene, acts));
+            let usual = panes.rail.min(size.x * 0.24);
+            pane(ui, panel, "rail", range, (usual, &mut panes.rail), |ui| rail::paint(ui, &scene, acts));
             if panes.show_inspector && !narrow {
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::same(8));
-                let panel = Panel::right("inspector").frame(frame).default_size(panes.inspector.min(size.x * 0.28));
+                let panel = Panel::right("inspector").frame(frame);
                 let range = Rangef::new(220.0, (size.x * 0.5).max(240.0));
-                pane(ui, panel, "inspector", range, &mut panes.inspector, |ui| {
+                let usual = panes.inspector.min(size.x * 0.28);
+                pane(ui, panel, "inspector", range, (usual, &mut panes.inspector), |ui| {
                     self.inspector.paint(ui, log.reader(), &scene, acts);
                 });
             }
             if panes.show_records {
+                // Two conversations, or a desk, need the room more than the records do: in a low window those fold to
+                // their bar, from which they can be drawn up.
+                let busy = self.columns.len() > 1 || session.is_some_and(|v| v.desk.is_some());
+                let folded = busy && size.y < LOW;
+                let mut unkept = panes.records;
                 let frame = Frame::new().fill(t.surface.ground).inner_margin(Margin::symmetric(8, 6));
-                let panel = Panel::bottom("records")
-                    .frame(frame)
-                    .resizable(true)
-                    .default_size(panes.records.min((whole * if narrow { 0.43 } else { 0.31 }).round()));
+                let usual = panes.records.min((whole * if narrow && !busy { 0.43 } else { 0.31 }).round());
+                let panel =
+                    Panel::bottom(if folded { "records folded" } else { "records" }).frame(frame).resizable(true);
+                let usual = if folded { FOLDED } else { usual };
                 // The conversation keeps room for its composer and a few bubbles.
-                let range = Rangef::new(90.0, (size.y * 0.7).min((size.y - 330.0).max(size.y * 0.5)).max(100.0));
-                pane(ui, panel, "records", range, &mut panes.records, |ui| {
+                let (room, share) = match (busy, size.y < LOW) {
+                    (true, _) => (400.0, 0.25),
+                    (false, true) => (330.0, 0.36),
+                    (false, false) => (330.0, 0.5),
+                };
+                let most = (size.y * 0.7).min((size.y - room).max(size.y * share));
+                let range = match folded {
+                    true => Rangef::new(FOLDED, (size.y * 0.5).max(FOLDED)),
+                    false => Rangef::new(90.0, most.max(100.0)),
+                };
+                let kept = if folded { &mut unkept } else { &mut panes.records };
+                pane(ui, panel, "records", range, (usual, kept), |ui| {
                     let with_inspector = narrow && panes.show_inspector;
                     let mut lower = match self.lower_inspector && with_inspector {
                         true => Lower::Inspector,
@@ -197,8 +214,9 @@ impl App {
                     return first_run::paint(ui, &scene, acts);
                 }
                 let want = std::mem::take(&mut self.want_composer);
-                let work = Work { composers: &mut self.composers, desks: &mut self.desks };
-                columns(ui, &mut self.columns, work, self.focus, want, &scene, acts);
+                let rects = &mut self.composer_rects;
+                let work = Work { composers: &mut self.composers, desks: &mut self.desks, rects };
+                self.one_column = columns::paint(ui, &mut self.columns, work, self.focus, want, &scene, acts);
             });
         }
         let ctx = ui.ctx().clone();
@@ -224,7 +242,7 @@ impl App {
         {
             self.path = None;
         }
-        notices::paint(&ctx, &mut self.toasts, &self.book.jobs, &scene, acts);
+        notices::paint(&ctx, &mut self.toasts, &self.book.jobs, &self.composer_rects, &scene, acts);
         if let Some(edited) = edited {
             self.settings = edited;
         }
@@ -244,13 +262,35 @@ impl App {
     }
 }
 
-/// A pane whose size only its edge changes, never what is in it. `kept` is the size that was last dragged.
-fn pane(ui: &mut Ui, panel: Panel, name: &str, range: Rangef, kept: &mut f32, add: impl FnOnce(&mut Ui)) {
+/// What is remembered of a pane between two frames.
+#[derive(Clone, Copy)]
+struct Last {
+    size: f32,
+    window: egui::Vec2,
+    /// Its edge was dragged since the start.
+    dragged: bool,
+}
+
+/// A pane whose size only its edge changes, never what is in it. `usual` is its size at first, `kept` the one that was
+/// last dragged.
+fn pane(
+    ui: &mut Ui,
+    panel: Panel,
+    name: &str,
+    range: Rangef,
+    (usual, kept): (f32, &mut f32),
+    add: impl FnOnce(&mut Ui),
+) {
     let axis = usize::from(name == "records");
-    let id = ui.scope_id().with(("size of pane", name));
+    let id = ui.scope_id().with(("size of pane", name, usual == FOLDED));
     let room = ui.available_size()[axis];
-    let last = ui.data(|d| d.get_temp::<f32>(id));
-    let shown = panel.size_range(range).show(ui, |ui| {
+    let window = ui.ctx().content_rect().size();
+    let last = ui.data(|d| d.get_temp::<Last>(id));
+    // In another window it is as at first: one that was small for a while must not leave it small.
+    let moved = last.filter(|last| last.window != window);
+    let asked = moved.map(|last| if last.dragged { *kept } else { usual }.clamp(range.min, range.max));
+    let panel = panel.default_size(usual).size_range(asked.map_or(range, Rangef::point));
+    let shown = panel.show(ui, |ui| {
         // A panel grows and shrinks with what is laid out in it: this tells it nothing but the room it gave.
         let room = ui.available_rect_before_wrap();
         add(&mut ui.new_child(UiBuilder::new().max_rect(room)));
@@ -258,123 +298,11 @@ fn pane(ui: &mut Ui, panel: Panel, name: &str, range: Rangef, kept: &mut f32, ad
     });
     let size = shown.response.rect.size()[axis];
     // A window that became smaller makes the pane smaller too; that is nobody's wish.
-    let undragged = last.map(|size| size.clamp(range.min, range.max).min(room));
-    if undragged.is_some_and(|undragged| (size - undragged).abs() > 0.1) {
+    let undragged = last.filter(|_| asked.is_none()).map(|last| last.size.clamp(range.min, range.max).min(room));
+    let dragged = undragged.is_some_and(|undragged| (size - undragged).abs() > 0.1);
+    if dragged {
         *kept = size;
     }
-    ui.data_mut(|d| d.insert_temp(id, size));
-}
-
-/// What the columns keep of their sessions.
-struct Work<'a> {
-    composers: &'a mut HashMap<SessionId, Composer>,
-    desks: &'a mut HashMap<SessionId, DeskPane>,
-}
-
-/// One or two conversations, each with its composer.
-fn columns(
-    ui: &mut Ui,
-    columns: &mut [super::Column],
-    mut work: Work<'_>,
-    focus: usize,
-    want: bool,
-    scene: &Scene<'_>,
-    acts: &mut Acts,
-) {
-    let room = ui.available_rect_before_wrap();
-    let count = columns.len().max(1) as f32;
-    let gap = if columns.len() > 1 { space::ROOM } else { 0.0 };
-    let width = (room.width() - gap * (count - 1.0)) / count;
-    let several = columns.len() > 1;
-    for (n, column) in columns.iter_mut().enumerate() {
-        let left = room.left() + n as f32 * (width + gap);
-        let rect = Rect::from_min_size(pos2(left, room.top()), vec2(width, room.height()));
-        let mut inner = ui.new_child(UiBuilder::new().id_salt(("column", n)).max_rect(rect));
-        inner.set_clip_rect(rect.expand(2.0).intersect(ui.clip_rect()));
-        if several {
-            let t = tokens(ui);
-            if n == focus {
-                let line = Rect::from_min_size(rect.left_top() - vec2(0.0, 5.0), vec2(width, 2.0));
-                ui.painter().rect_filled(line, 0, t.accent);
-            } else if (ui.input(|i| i.pointer.primary_pressed()) && ui.rect_contains_pointer(rect))
-                || has_keyboard(ui, rect)
-            {
-                acts.push(Act::Focus(n));
-            }
-        }
-        let Some(view) = column.session.and_then(|id| scene.board.session(id)) else {
-            inner.centered_and_justified(|ui| ui.label("Choose a session at the left."));
-            continue;
-        };
-        one(&mut inner, column, &mut work, view, want && n == focus, scene, acts);
-    }
-    ui.allocate_rect(room, egui::Sense::hover());
-}
-
-/// What has the keyboard lies in here.
-fn has_keyboard(ui: &Ui, rect: Rect) -> bool {
-    let focused = ui.memory(|m| m.focused()).and_then(|id| ui.ctx().read_response(id));
-    // Dialogs and menus lie over the columns, in layers of their own.
-    focused.is_some_and(|r| r.layer_id == ui.layer_id() && rect.contains(r.rect.center()))
-}
-
-fn one(
-    ui: &mut Ui,
-    column: &mut super::Column,
-    work: &mut Work<'_>,
-    view: &SessionView,
-    want: bool,
-    scene: &Scene<'_>,
-    acts: &mut Acts,
-) {
-    let environment = scene.book.environments.get(&view.id);
-    if view.dialect() == DialectId::Agent {
-        let most = environment.map_or_else(|| Agents::default().text_chars, |e| e.agents.text_chars);
-        let limits = Limits { message_bytes: most, ..Limits::default() };
-        let pane = work.desks.entry(view.id).or_default();
-        let drafts = |talk: &str| {
-            composer::Composer::new(scene.settings.drafts.of(&super::deeds::talk_key(scene.book, view, talk)))
-        };
-        return desk::paint(ui, pane, view, &limits, want, drafts, scene, acts);
-    }
-    if scene.is_live(view.id) {
-        let key = super::deeds::draft_key(scene.book, view);
-        let composer =
-            work.composers.entry(view.id).or_insert_with(|| composer::Composer::new(scene.settings.drafts.of(&key)));
-        let limits = environment.map_or_else(Limits::default, |e| e.limits.clone());
-        let t = tokens(ui);
-        let frame = Frame::new()
-            .fill(t.surface.raised)
-            .corner_radius(radius::NORMAL)
-            .inner_margin(Margin::same(8))
-            .outer_margin(Margin { top: 6, ..Margin::ZERO });
-        // In a low window the answer to a picker needs more than its share.
-        let height = ui.available_height();
-        let room = (height * 0.6).max((height - 24.0).min(140.0));
-        Panel::bottom(("composer", view.id.0))
-            .frame(frame)
-            .resizable(false)
-            .show_separator_line(false)
-            .max_size(room)
-            .show(ui, |ui| {
-                composer.utc = scene.settings.utc;
-                composer.room = room;
-                composer::paint(ui, composer, view, &limits, want, acts);
-            });
-    }
-    CentralPanel::default().frame(Frame::new()).show(ui, |ui| {
-        // With hardly any room left it shall be cut off, not lie over the composer.
-        ui.shrink_clip_rect(ui.max_rect());
-        let Some(pair) = scene.board.ends.of(view.id, None) else {
-            return paint_column(ui, &mut column.list, view, scene, acts);
-        };
-        let pane = work.desks.entry(view.id).or_default();
-        paint_session_head(ui, view, scene, acts);
-        desk::offer(ui, &mut pane.ends, pair, scene);
-        ui.add_space(space::TIGHT);
-        match pane.ends {
-            true => desk::paint_ends(ui, &mut pane.pane, pair, scene, acts),
-            false => paint_thread(ui, &mut column.list, view, scene, acts),
-        }
-    });
+    let dragged = dragged || last.is_some_and(|last| last.dragged);
+    ui.data_mut(|d| d.insert_temp(id, Last { size, window, dragged }));
 }

@@ -3,6 +3,7 @@
 mod act;
 mod book;
 mod both;
+mod columns;
 mod deeds;
 mod files;
 mod intake;
@@ -19,7 +20,7 @@ pub use act::{Act, Acts, FilePurpose};
 pub use book::{Book, Job, Keeping, Pending, Probe, entries};
 pub use files::Done;
 pub use selection::Selection;
-pub use toasts::{Toast, Toasts};
+pub use toasts::{Failed, Toast, Toasts};
 
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -36,6 +37,7 @@ use super::lint::LintPane;
 use super::metrics::MetricsPane;
 use super::picker::FilePicker;
 use super::records::RecordsPane;
+use super::ringing::{Ringing, ringing};
 use super::seams::{Audit, Backend, Log, Mask, OpenLog};
 use super::settings::{Settings, Store};
 use super::tour::Tour;
@@ -127,6 +129,12 @@ pub struct App {
     both: Option<both::Both>,
     /// Wanted outside painting; carried out with what the next painting wants.
     pending_acts: Vec<Act>,
+    /// Where the composers lay in the last frame: notices keep clear of them.
+    composer_rects: Vec<egui::Rect>,
+    /// What rings for an agent, as of this frame.
+    ringing: Vec<Ringing>,
+    /// Only the focused column is in view: there is no room for two.
+    one_column: bool,
 }
 
 /// What everything that paints may look at.
@@ -145,6 +153,7 @@ pub struct Scene<'a> {
     pub folder_size: Option<(u64, u64)>,
     pub mask: &'a dyn Mask,
     pub audit: Option<&'a Arc<dyn Audit>>,
+    pub ringing: &'a [Ringing],
 }
 
 impl Scene<'_> {
@@ -208,6 +217,9 @@ impl App {
             tour_ticket: None,
             both: None,
             pending_acts: Vec::new(),
+            composer_rects: Vec::new(),
+            ringing: Vec::new(),
+            one_column: false,
         };
         app.forget_old_sandbox();
         if let Some(file) = parts.open {
@@ -225,6 +237,23 @@ impl App {
         self.columns.get(self.focus).and_then(|c| c.session)
     }
 
+    /// The columns that are painted.
+    fn columns_in_view(&self) -> impl Iterator<Item = &Column> {
+        let hidden = |n: usize| self.one_column && n != self.focus;
+        self.columns.iter().enumerate().filter(move |(n, _)| !hidden(*n)).map(|(_, column)| column)
+    }
+
+    /// Looks what rings.
+    fn listen(&mut self, board: &Board) {
+        let in_view = |session: SessionId, talk: &str| {
+            self.columns_in_view().any(|c| c.session == Some(session))
+                && self.desks.get(&session).is_some_and(|pane| pane.talk.as_deref() == Some(talk))
+        };
+        let live = |session: SessionId| self.saved_log.is_none() && self.book.live.contains(&session);
+        let rings = ringing(board, live, in_view);
+        self.ringing = rings;
+    }
+
     fn situation(&self, board: &Board) -> Situation {
         let saved = self.saved_log.is_some();
         let session = self.focused_session().filter(|id| board.session(*id).is_some());
@@ -236,6 +265,7 @@ impl App {
             saved,
             back: self.selection.can_go_back(),
             forward: self.selection.can_go_forward(),
+            ringing: !self.ringing.is_empty(),
         }
     }
 

@@ -1,8 +1,11 @@
-//! Messages, failures and long jobs, at the lower right. Failures stay until they are dismissed.
+//! Messages, failures and long jobs, at the lower right, clear of the composers. Failures stay until they are dismissed
+//! or over.
 
 use std::time::Duration;
 
-use egui::{Align2, Area, Context, Frame, Id, Label, Margin, Order, RichText, Role, ScrollArea, Ui, vec2};
+use egui::{
+    Align2, Area, AreaState, Context, Frame, Id, Label, Margin, Order, Rect, RichText, Role, ScrollArea, Ui, pos2,
+};
 
 use super::{Act, Acts, Job, Scene, Toast, Toasts};
 use crate::engine::{Command, SignInWait};
@@ -11,8 +14,36 @@ use crate::ui::theme::{font, radius, space, tokens_of};
 use crate::ui::widgets::{Icon, ReportAction, Tone, Weight, button, icon_button, progress, report_card};
 
 const WIDTH: f32 = 380.0;
+/// From the edges of the window; the lower one lies over the status bar.
+const SIDE: f32 = 12.0;
+const FOOT: f32 = 36.0;
+/// What is kept free for the bars at the top.
+const BARS: f32 = 76.0;
 
-pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Scene<'_>, acts: &mut Acts) {
+/// Lower right corner and greatest height of what is `high` and must not lie over one of the `composers`: below it where
+/// there is room for all, else above it.
+fn place(screen: Rect, high: f32, composers: &[Rect]) -> (egui::Pos2, f32) {
+    let corner = pos2(screen.right() - SIDE, screen.bottom() - FOOT);
+    let column = (corner.x - WIDTH.min(screen.width() - 2.0 * SIDE))..=corner.x;
+    let half = screen.height() * 0.5;
+    let under = |c: &&Rect| c.left() < *column.end() && c.right() > *column.start();
+    let Some(top) = composers.iter().filter(under).map(Rect::top).reduce(f32::min) else { return (corner, half) };
+    let foot = composers.iter().filter(under).map(Rect::bottom).fold(top, f32::max);
+    let below = corner.y - foot - space::SMALL;
+    if high <= below {
+        return (corner, below.min(half));
+    }
+    (pos2(corner.x, top - space::SMALL), (top - space::SMALL - screen.top() - BARS).clamp(60.0, half))
+}
+
+pub(super) fn paint(
+    ctx: &Context,
+    toasts: &mut Toasts,
+    jobs: &[Job],
+    composers: &[Rect],
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) {
     if let Some(wait) = toasts.expire(scene.now.mono) {
         ctx.request_repaint_after(wait);
     }
@@ -21,13 +52,17 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
         return;
     }
     let screen = ctx.content_rect();
-    Area::new(Id::unique("toasts"))
+    let id = Id::unique("toasts");
+    let high = AreaState::load(ctx, id).and_then(|s| s.size).map_or(0.0, |size| size.y);
+    let (corner, most) = place(screen, high, composers);
+    let shown = Area::new(id)
         .order(Order::Foreground)
-        .anchor(Align2::RIGHT_BOTTOM, vec2(-12.0, -36.0))
+        .pivot(Align2::RIGHT_BOTTOM)
+        .fixed_pos(corner)
         .accessible_name("Messages")
         .role(Role::Group)
         .show(ctx, |ui| {
-            ui.set_width(WIDTH.min(screen.width() - 24.0));
+            ui.set_width(WIDTH.min(screen.width() - 2.0 * SIDE));
             ui.spacing_mut().item_spacing.y = space::SMALL;
             for job in jobs {
                 card(ui, |ui| {
@@ -39,10 +74,9 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
             for (id, waiting) in sign_ins {
                 ui.push_id(id, |ui| card(ui, |ui| browser(ui, id, waiting, scene, acts)));
             }
-            let failures = toasts.list.iter().filter(|t| matches!(t, Toast::Failed(..))).count();
+            let failures = toasts.list.iter().filter(|t| matches!(t, Toast::Failed(_))).count();
             let mut gone = None;
             // The area hangs on its lower edge: it must not take the room that it has for all that it may have.
-            let most = screen.height() * 0.5;
             let list = ScrollArea::vertical().id_salt("messages").max_height(most).min_scrolled_height(most);
             list.auto_shrink([false, true]).show(ui, |ui| {
                 // The newest first: what just happened is seen without scrolling.
@@ -71,6 +105,9 @@ pub(super) fn paint(ctx: &Context, toasts: &mut Toasts, jobs: &[Job], scene: &Sc
                 });
             }
         });
+    if shown.response.contains_pointer() {
+        toasts.hold();
+    }
 }
 
 /// Somebody is awaited from the login page.
@@ -124,7 +161,7 @@ fn one(ui: &mut Ui, toast: &Toast, scene: &Scene<'_>, acts: &mut Acts) -> bool {
             });
             gone
         }
-        Toast::Failed(report, record) => match report_card(ui, report, Tone::Red, *record, true) {
+        Toast::Failed(failed) => match report_card(ui, &failed.report, Tone::Red, failed.record, true) {
             Some(ReportAction::Dismiss) => true,
             Some(ReportAction::GoTo(seq)) => {
                 // Notices tell of the running capture.

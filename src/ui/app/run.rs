@@ -40,6 +40,7 @@ impl App {
                     self.show(view.id);
                 }
             }
+            Cmd::GoToRinging => self.go_to_ringing(),
             Cmd::Connect => self.wish(session, Wish::Connect),
             Cmd::Leave => self.wish(session, Wish::Leave { code: 1000, reason: "closed by the tester".into() }),
             Cmd::StartNew => self.wish(session, Wish::StartNew),
@@ -266,6 +267,16 @@ impl App {
         panes.lower = if in_view { LowerPane::Records } else { pane };
         panes.show_records = true;
         self.lower_inspector = false;
+    }
+
+    /// Shows what rings out of view, or else what rings.
+    fn go_to_ringing(&mut self) {
+        let rings = self.ringing.iter().find(|r| !r.in_view).or(self.ringing.first());
+        let Some((session, talk)) = rings.map(|r| (r.session, r.talk.clone())) else { return };
+        self.show(session);
+        let pane = self.desks.entry(session).or_default();
+        pane.bring(talk);
+        pane.ends = false;
     }
 
     fn split(&mut self, board: &Board) {

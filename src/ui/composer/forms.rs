@@ -2,7 +2,7 @@
 
 use egui::{Align, ComboBox, Frame, Layout, RichText, StrokeKind, TextEdit, Ui};
 
-use super::paint::{NEWLINE, send_button};
+use super::paint::{NEWLINE, send_button, send_width};
 use super::{Action, Composer, pick};
 use crate::model::DialectId;
 use crate::model::environment::Limits;
@@ -26,7 +26,8 @@ pub(super) fn paint(
     match action {
         Action::Text => {
             let name = if view.dialect() == DialectId::Agent { AGENT } else { "Message" };
-            line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, name, width, 2, false, focus));
+            let rows = if composer.is_low() { 1 } else { 2 };
+            line(ui, composer, view, acts, |ui, c, width| text_field(ui, c, name, width, rows, false, focus));
             match view.start.as_ref().map(|s| s.dialect).unwrap_or_default() {
                 DialectId::WebMessaging => {
                     uploads(ui, composer, view);
@@ -104,7 +105,7 @@ fn line(
     fields: impl FnOnce(&mut Ui, &mut Composer, f32),
 ) {
     ui.horizontal_top(|ui| {
-        let width = (ui.available_width() - 112.0).max(120.0);
+        let width = (ui.available_width() - send_width(ui, composer)).max(100.0);
         fields(ui, composer, width);
         ui.with_layout(Layout::right_to_left(Align::Min), |ui| send_button(ui, composer, view.id, acts));
     });

@@ -21,6 +21,15 @@ use crate::projection::{Entry, EntryState, SessionView, What};
 /// While somebody goes on typing, it is told so often: the vendor's limit is 12 in a minute of one conversation.
 const TYPING_EVERY: Duration = Duration::from_secs(5);
 
+/// With less room than this, failures take one line and texts begin with one.
+const LOW: f32 = 190.0;
+
+/// How high a composer may be in a column of this height. In a low window the answer to a picker needs more than its
+/// share.
+pub fn most(height: f32) -> f32 {
+    (height * 0.6).max((height - 24.0).min(140.0))
+}
+
 /// The composer of one session.
 #[derive(Debug, Default)]
 pub struct Composer {
@@ -30,6 +39,8 @@ pub struct Composer {
     in_flight: Option<InFlight>,
     /// Why the last attempt failed.
     pub failed: Option<Report>,
+    /// The session's state when it did: in a later one that is ready, it is over.
+    failed_at: Option<u64>,
     /// A file is being read.
     pub reading: bool,
     /// Something changed since the drafts were stored.
@@ -46,7 +57,7 @@ pub struct Composer {
     target: Option<Arc<Entry>>,
     /// Times are written in UTC.
     pub utc: bool,
-    /// How high the composer may become, and where it begins.
+    /// How high the composer may become (zero where nobody said), and where it begins.
     pub room: f32,
     top: f32,
     empty: Form,
@@ -102,6 +113,11 @@ impl Composer {
             self.typing_told = Some(now);
         }
         tells
+    }
+
+    /// There is hardly any room for it.
+    fn is_low(&self) -> bool {
+        self.room > 0.0 && self.room < LOW
     }
 
     pub fn form(&self, action: Action) -> &Form {
@@ -225,6 +241,14 @@ impl Composer {
         // Where the draft that came back is gone, so is what was to be done about it.
         if self.failed.as_ref().is_some_and(|r| r.code == "not-sent") && self.form(self.action).is_empty() {
             self.failed = None;
+        }
+        if self.failed.is_none() {
+            self.failed_at = None;
+        } else {
+            let since = *self.failed_at.get_or_insert(view.state_seq);
+            if view.state == Some(SessionState::Ready) && view.state_seq > since {
+                self.failed = None;
+            }
         }
         let Some(flight) = &self.in_flight else { return };
         let entries = view.conversation.entries.iter().rev().take(200);

@@ -1,16 +1,24 @@
 //! Paints the composer: action, form, send.
 
-use egui::{ComboBox, Key, KeyboardShortcut, Label, Modifiers, RichText, Ui};
+use egui::{ComboBox, Key, KeyboardShortcut, Label, Modifiers, RichText, ScrollArea, Ui};
 
 use super::forms;
 use super::{Action, Composer};
-use crate::model::DialectId;
 use crate::model::environment::Limits;
+use crate::model::{DialectId, Report};
 use crate::projection::SessionView;
 use crate::ui::app::{Act, Acts};
 use crate::ui::commands::Cmd;
+use crate::ui::dialogs::Dialog;
 use crate::ui::theme::{font, space, tokens};
-use crate::ui::widgets::{Icon, ReportAction, Tone, Weight, button, report_card};
+use crate::ui::widgets::{
+    Icon, ReportAction, Tone, Weight, button, button_width, icon_button, report_card, report_line,
+};
+
+/// Of the frame around the composer.
+const MARGINS: f32 = 22.0;
+/// Least height of a form.
+const LEAST: f32 = 32.0;
 
 /// Enter makes a line; sending is Ctrl+Enter.
 pub(super) const NEWLINE: KeyboardShortcut = KeyboardShortcut::new(Modifiers::NONE, Key::Enter);
@@ -29,7 +37,7 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
     }
     ui.spacing_mut().item_spacing.y = space::SMALL;
     if let Some(report) = composer.failed.clone()
-        && report_card(ui, &report, Tone::Red, None, true) == Some(ReportAction::Dismiss)
+        && failure(ui, &report, composer.is_low(), acts)
     {
         composer.failed = None;
     }
@@ -77,7 +85,14 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
             });
         });
     });
-    forms::paint(ui, composer, view, limits, focus, acts);
+    let left = composer.room - (ui.cursor().top() - composer.top) - MARGINS;
+    if composer.room > 0.0 {
+        // What is higher than its room is scrolled: it must not lie over the conversation.
+        let area = ScrollArea::vertical().id_salt("form").max_height(left.max(LEAST)).auto_shrink([false, true]);
+        area.show(ui, |ui| forms::paint(ui, composer, view, limits, focus, acts));
+    } else {
+        forms::paint(ui, composer, view, limits, focus, acts);
+    }
     for warning in composer.form(composer.action).warnings(composer.action, limits) {
         let t = tokens(ui);
         ui.horizontal_wrapped(|ui| {
@@ -86,6 +101,21 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
             ui.label(RichText::new(warning).small().color(t.amber.ink));
         });
     }
+}
+
+/// Why the last attempt failed; in one line where there is little room. True where it was dismissed.
+fn failure(ui: &mut Ui, report: &Report, low: bool, acts: &mut Acts) -> bool {
+    if !low {
+        return report_card(ui, report, Tone::Red, None, true) == Some(ReportAction::Dismiss);
+    }
+    let mut gone = false;
+    report_line(ui, report, |ui| {
+        gone = icon_button(ui, Icon::Cross, "Dismiss report").clicked();
+        if button(ui, None, "What to do", Weight::Quiet).clicked() {
+            acts.push(Act::Open(Box::new(Dialog::Report(report.clone()))));
+        }
+    });
+    gone
 }
 
 fn choose(ui: &mut Ui, composer: &mut Composer, actions: &[Action]) {
@@ -108,6 +138,12 @@ fn choose(ui: &mut Ui, composer: &mut Composer, actions: &[Action]) {
     if composer.action != before {
         composer.failed = None;
     }
+}
+
+/// Room that [`send_button`] takes, with the gap before it.
+pub(super) fn send_width(ui: &Ui, composer: &Composer) -> f32 {
+    let words = if composer.reading { 150.0 } else { button_width(ui, true, composer.action.verb()) };
+    words + ui.spacing().item_spacing.x
 }
 
 /// The button at the right of a form.

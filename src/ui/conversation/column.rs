@@ -24,8 +24,21 @@ pub fn paint(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene
 
 /// Name, state, ids and what stops the session.
 pub fn session_head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
-    head(ui, view, scene, acts);
+    head(ui, view, scene, acts, |ui, _| environment(ui, view));
     names::paint(ui, view, scene, acts);
+    banner(ui, view, scene, acts);
+    fault(ui, view, scene, acts);
+}
+
+/// The same in one line, with `more` beside the name. The ids stand in the final report.
+pub fn slim_head(
+    ui: &mut Ui,
+    view: &SessionView,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+    more: impl FnOnce(&mut Ui, &mut Acts),
+) {
+    head(ui, view, scene, acts, more);
     banner(ui, view, scene, acts);
     fault(ui, view, scene, acts);
 }
@@ -48,7 +61,7 @@ pub fn thread(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scen
     list.paint(ui, view, scene, acts);
 }
 
-fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
+fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts, more: impl FnOnce(&mut Ui, &mut Acts)) {
     ui.horizontal(|ui| {
         ui.set_height(space::CONTROL);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -67,13 +80,17 @@ fn head(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
                     badge(ui, Some(Icon::Warning), "unverified", Tone::Amber)
                         .on_hover_text(format!("{}: {UNVERIFIED}", view.dialect().title()));
                 }
-                if let Some(start) = view.start.as_ref().filter(|_| ui.available_width() > 60.0) {
-                    let t = tokens(ui);
-                    ui.add(Label::new(RichText::new(&start.environment).small().color(t.text.weak)).truncate());
-                }
+                more(ui, acts);
             });
         });
     });
+}
+
+fn environment(ui: &mut Ui, view: &SessionView) {
+    if let Some(start) = view.start.as_ref().filter(|_| ui.available_width() > 60.0) {
+        let t = tokens(ui);
+        ui.add(Label::new(RichText::new(&start.environment).small().color(t.text.weak)).truncate());
+    }
 }
 
 /// What stops the guest from writing, and the way out.
@@ -108,12 +125,13 @@ fn banner(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     }
 }
 
-/// The newest fault that nobody has read, unless the session has got over it.
+/// The newest fault that nobody has read, unless the session has got over it: it came to another state, or a message
+/// arrived after it.
 fn fault(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     let Some((seq, report)) = view.faults.last() else { return };
     let ended = view.state.as_ref().is_some_and(SessionState::is_ended);
     let read = scene.book.list().read_faults.get(&view.id).is_some_and(|read| read >= seq);
-    if read || (!ended && *seq < view.state_seq) {
+    if read || (!ended && (*seq < view.state_seq || view.delivered_seq > *seq)) {
         return;
     }
     ui.add_space(space::HAIR);

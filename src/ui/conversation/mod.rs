@@ -8,5 +8,7 @@ mod names;
 mod offers;
 mod parts;
 
-pub use column::{paint as paint_column, session_head as paint_session_head, thread as paint_thread};
+pub use column::{
+    paint as paint_column, session_head as paint_session_head, slim_head as paint_slim_head, thread as paint_thread,
+};
 pub use list::ConversationList;

@@ -19,34 +19,54 @@ pub fn can_work(view: &SessionView, scene: &Scene<'_>) -> bool {
     scene.is_live(view.id) && !view.state.as_ref().is_some_and(SessionState::is_ended)
 }
 
-#[expect(clippy::too_many_arguments, reason = "one head, all of it plain data")]
-pub fn paint(
-    ui: &mut Ui,
-    view: &SessionView,
-    desk: &Desk,
-    talk: &Talk,
-    form: &mut DeedForm,
-    ends: &mut bool,
-    scene: &Scene<'_>,
-    acts: &mut Acts,
-) {
+/// The conversation in front, and how much room there is for it.
+pub struct Front<'a> {
+    pub view: &'a SessionView,
+    pub desk: &'a Desk,
+    pub talk: &'a Talk,
+    pub scene: &'a Scene<'a>,
+    /// The list of conversations stands behind a button.
+    pub narrow: bool,
+    /// What can be done stands behind a button.
+    pub low: bool,
+}
+
+impl Front<'_> {
+    fn deed(&self, acts: &mut Acts, deed: Deed) {
+        acts.wish(self.view.id, within(&self.talk.id, deed));
+    }
+}
+
+/// Gives the conversation that was chosen instead.
+pub fn paint(ui: &mut Ui, front: &Front<'_>, form: &mut DeedForm, ends: &mut bool, acts: &mut Acts) -> Option<String> {
+    let Front { view, desk, talk, scene, .. } = *front;
     let live = can_work(view, scene);
     form.settle(&talk.id);
     let mine = talk.of_user(desk.me());
     let stage = mine.map_or(Stage::Unknown, |p| p.state);
-    let deed = |acts: &mut Acts, deed: Deed| acts.wish(view.id, within(&talk.id, deed));
+    let speaks = matches!(stage, Stage::Connected | Stage::Parked);
+    let mut chosen = None;
     ui.horizontal(|ui| {
         ui.set_height(space::CONTROL);
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             more(ui, view, talk, live, acts);
             super::ends::toggle(ui, ends, scene.board.ends.of(view.id, Some(&talk.id)).is_some());
+            if front.low && speaks {
+                let response = button(ui, Some(Icon::ChevronDown), "Deeds", Weight::Normal);
+                let response = response.on_hover_text("Hold, park, transfer, attributes, disconnect");
+                menu(&response, |ui| all_deeds(ui, front, form, live, acts));
+            }
             ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
                 let room = (ui.available_width() - 120.0).max(40.0);
-                ui.scope(|ui| {
-                    ui.set_max_width(room);
-                    let title = format::shown(talk.title());
-                    ui.add(Label::new(RichText::new(title.as_ref()).font(font::title())).truncate());
-                });
+                if front.narrow {
+                    chosen = super::list::chooser(ui, view, desk, talk, room, scene, acts);
+                } else {
+                    ui.scope(|ui| {
+                        ui.set_max_width(room);
+                        let title = format::shown(talk.title());
+                        ui.add(Label::new(RichText::new(title.as_ref()).font(font::title())).truncate());
+                    });
+                }
                 let (icon, word, tone) = stage_mark(desk, talk);
                 badge(ui, Some(icon), word, tone);
             });
@@ -67,34 +87,30 @@ pub fn paint(
                     .inner
                     .clicked()
                 {
-                    deed(acts, Deed::Answer);
+                    front.deed(acts, Deed::Answer);
                 }
                 if let Some(clock) = clock("alert:") {
                     small_clock(ui, clock, view, scene, "rings on for");
                 }
             });
         }
+        Stage::Connected | Stage::Parked if front.low => {}
         Stage::Connected | Stage::Parked => {
-            let held = mine.is_some_and(|p| p.held == Some(true));
-            let parked = stage == Stage::Parked;
+            let icon = (!front.narrow).then_some(Icon::ChevronDown);
             ui.add_enabled_ui(live, |ui| {
                 ui.horizontal_wrapped(|ui| {
                     ui.spacing_mut().item_spacing.x = space::TIGHT;
-                    if button(ui, None, if held { "Take off hold" } else { "Hold" }, Weight::Normal).clicked() {
-                        deed(acts, Deed::Hold { on: !held });
-                    }
-                    if button(ui, None, if parked { "Take back" } else { "Park" }, Weight::Normal).clicked() {
-                        deed(acts, Deed::Park { on: !parked });
-                    }
-                    let response = button(ui, Some(Icon::ChevronDown), "Transfer", Weight::Normal);
+                    hold_and_park(ui, front, acts);
+                    let response = button(ui, icon, "Transfer", Weight::Normal);
                     menu(&response, |ui| form.transfer(ui, view, desk, talk, acts));
-                    let response = button(ui, Some(Icon::ChevronDown), "Attributes", Weight::Normal);
+                    let response = button(ui, icon, "Attributes", Weight::Normal);
                     menu(&response, |ui| form.attributes(ui, view, talk, acts));
                     if !desk.replies.is_empty() {
-                        replies(ui, desk, acts);
+                        let response = button(ui, icon, "Replies", Weight::Normal);
+                        Popup::menu(&response).show(|ui| replies(ui, desk, acts));
                     }
                     if button(ui, None, "Disconnect", Weight::Normal).clicked() {
-                        deed(acts, Deed::Disconnect);
+                        front.deed(acts, Deed::Disconnect);
                     }
                 });
             });
@@ -109,6 +125,47 @@ pub fn paint(
         }
         Stage::Unknown => {}
     }
+    chosen
+}
+
+fn hold_and_park(ui: &mut Ui, front: &Front<'_>, acts: &mut Acts) {
+    let mine = front.talk.of_user(front.desk.me());
+    let held = mine.is_some_and(|p| p.held == Some(true));
+    let parked = mine.is_some_and(|p| p.state == Stage::Parked);
+    if button(ui, None, if held { "Take off hold" } else { "Hold" }, Weight::Normal).clicked() {
+        front.deed(acts, Deed::Hold { on: !held });
+    }
+    if button(ui, None, if parked { "Take back" } else { "Park" }, Weight::Normal).clicked() {
+        front.deed(acts, Deed::Park { on: !parked });
+    }
+}
+
+/// In a menu, where there is no room for a row of buttons. True where one of them was done.
+fn all_deeds(ui: &mut Ui, front: &Front<'_>, form: &mut DeedForm, live: bool, acts: &mut Acts) -> bool {
+    let Front { view, desk, talk, .. } = *front;
+    let before = acts.0.len();
+    let t = tokens(ui);
+    let head = |ui: &mut Ui, text: &str| ui.label(RichText::new(text).font(font::small_strong()).color(t.text.weak));
+    ui.set_min_width(250.0);
+    ui.add_enabled_ui(live, |ui| {
+        ui.horizontal(|ui| {
+            hold_and_park(ui, front, acts);
+            if button(ui, None, "Disconnect", Weight::Normal).clicked() {
+                front.deed(acts, Deed::Disconnect);
+            }
+        });
+        egui::ScrollArea::vertical().max_height(230.0).show(ui, |ui| {
+            head(ui, "Transfer");
+            form.transfer(ui, view, desk, talk, acts);
+            head(ui, "Attributes");
+            form.attributes(ui, view, talk, acts);
+            if !desk.replies.is_empty() {
+                head(ui, "Replies");
+                replies(ui, desk, acts);
+            }
+        });
+    });
+    acts.0.len() > before
 }
 
 /// A menu that stays open while something is typed into it.
@@ -121,18 +178,14 @@ fn menu(response: &egui::Response, add: impl FnOnce(&mut Ui) -> bool) {
 }
 
 fn replies(ui: &mut Ui, desk: &Desk, acts: &mut Acts) {
-    let response = button(ui, Some(Icon::ChevronDown), "Replies", Weight::Normal);
-    Popup::menu(&response).show(|ui| {
-        ui.set_min_width(220.0);
-        for reply in &desk.replies {
-            let entry =
-                ui.button(format::shown(&reply.name).as_ref()).on_hover_text(format::shown(&reply.text).as_ref());
-            if entry.clicked() {
-                acts.push(Act::Insert(reply.text.clone()));
-                ui.close();
-            }
+    ui.set_min_width(220.0);
+    for reply in &desk.replies {
+        let entry = ui.button(format::shown(&reply.name).as_ref()).on_hover_text(format::shown(&reply.text).as_ref());
+        if entry.clicked() {
+            acts.push(Act::Insert(reply.text.clone()));
+            ui.close();
         }
-    });
+    }
 }
 
 fn more(ui: &mut Ui, view: &SessionView, talk: &Talk, live: bool, acts: &mut Acts) {

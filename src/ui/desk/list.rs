@@ -1,17 +1,15 @@
-//! The head of the desk and its list of conversations.
+//! The list of a desk's conversations.
 
-use std::sync::Arc;
-
-use egui::{ComboBox, Label, Popup, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
+use egui::{Label, Popup, Rect, RichText, Role, ScrollArea, Sense, Ui, UiBuilder, Vec2, pos2, vec2};
 
 use super::within;
-use crate::dialect::{Deed, DeskWish, Wish};
+use crate::dialect::Deed;
 use crate::model::desk::Stage;
 use crate::projection::{ClockView, Desk, SessionView, Talk, What};
 use crate::ui::app::{Acts, Scene};
 use crate::ui::format;
 use crate::ui::theme::{font, radius, space, tokens};
-use crate::ui::widgets::{Icon, Tone, Weight, badge, button, format as figures, icon_button, paint_ring};
+use crate::ui::widgets::{Icon, Tone, Weight, button, format as figures, paint_ring};
 
 /// Height of a conversation's row.
 const ROW: f32 = 44.0;
@@ -31,83 +29,12 @@ pub fn stage_mark(desk: &Desk, talk: &Talk) -> (Icon, &'static str, Tone) {
     }
 }
 
-/// Who is signed in, what they are, which queues they work for.
-pub fn head(ui: &mut Ui, view: &SessionView, desk: &Desk, live: bool, scene: &Scene<'_>, acts: &mut Acts) {
-    let t = tokens(ui);
-    let name = desk.user.as_ref().map_or("not signed in", |(_, name, _)| name.as_str());
-    ui.horizontal(|ui| {
-        ui.set_height(space::CONTROL);
-        ui.add(Label::new(RichText::new(format::shown(name)).font(font::small_strong())).truncate());
-    });
-    let wish = |acts: &mut Acts, wish: DeskWish| acts.wish(view.id, Wish::Desk(wish));
-    ui.add_enabled_ui(live && !desk.presences.is_empty(), |ui| {
-        ComboBox::from_id_salt("presence")
-            .selected_text(if desk.presence.is_empty() { "presence" } else { &desk.presence })
-            .width(ui.available_width())
-            .truncate()
-            .show_ui(ui, |ui| {
-                for p in &desk.presences {
-                    if ui.selectable_label(p.name == desk.presence, &p.name).clicked() {
-                        wish(acts, DeskWish::Presence { is: p.id.clone() });
-                    }
-                }
-            })
-            .response
-            .accessible_name("Presence")
-            .on_hover_text("On queue, the platform routes conversations here");
-    });
-    ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(space::TIGHT, space::HAIR);
-        if !desk.routing.is_empty() {
-            let (icon, tone) = match desk.routing.as_str() {
-                "IDLE" => (Icon::Ring, Tone::Ok),
-                "INTERACTING" | "COMMUNICATING" => (Icon::Dot, Tone::Ok),
-                "NOT_RESPONDING" => (Icon::Warning, Tone::Red),
-                _ => (Icon::Square, Tone::Plain),
-            };
-            badge(ui, Some(icon), &desk.routing.to_lowercase().replace('_', " "), tone).on_hover_text("Routing status");
-        }
-        let waits = |t: &&Arc<Talk>| t.is_kept_waiting(scene.shown_at.mono) && desk.stage(t) != Stage::Ended;
-        let waiting = desk.talks.iter().filter(waits).count();
-        if live && waiting > 0 {
-            badge(ui, Some(Icon::Clock), &format!("texts wait in {waiting}"), Tone::Amber)
-                .on_hover_text("Look-ups of texts have a budget, and conversations take turns");
-        }
-        if live && desk.routing == "NOT_RESPONDING" && button(ui, None, "Back to idle", Weight::Primary).clicked() {
-            wish(acts, DeskWish::Routing { status: "IDLE".into() });
-        }
-        if !desk.queues.is_empty() {
-            let joined = desk.queues.iter().filter(|q| q.joined).count();
-            let text = format!("{joined} of {}", format::plural(desk.queues.len() as u64, "queue", "queues"));
-            let response = button(ui, None, &text, Weight::Quiet).on_hover_text("Queues of this agent");
-            Popup::menu(&response).show(|ui| {
-                ui.label(RichText::new("Joined queues").small().color(t.text.weak));
-                for q in &desk.queues {
-                    let mut on = q.joined;
-                    let name = if q.name.is_empty() { &q.id } else { &q.name };
-                    if ui.add_enabled(live, egui::Checkbox::new(&mut on, format::shown(name).as_ref())).clicked() {
-                        wish(acts, DeskWish::Queue { id: q.id.clone(), joined: on });
-                    }
-                }
-            });
-        }
-        let response = icon_button(ui, Icon::More, "More about the desk");
-        Popup::menu(&response).show(|ui| {
-            for (text, deed) in [
-                ("Read everything again by REST", DeskWish::Reload),
-                ("Make a new notification channel", DeskWish::NewChannel),
-                ("Ping the notification socket", DeskWish::Ping),
-                ("Fetch ready-made replies", DeskWish::Replies),
-                ("Check the token", DeskWish::CheckToken),
-                ("Revoke the token", DeskWish::RevokeToken),
-            ] {
-                if ui.add_enabled(live, egui::Button::new(text)).clicked() {
-                    wish(acts, deed);
-                    ui.close();
-                }
-            }
-        });
-    });
+/// What stands where there is no conversation.
+pub fn nothing(desk: &Desk) -> &'static str {
+    match desk.presence.as_str() {
+        "OnQueue" => "On queue. Conversations come here.",
+        _ => "No conversation yet. Go on queue, and let a guest write.",
+    }
 }
 
 /// All conversations, the newest first. The one that is chosen.
@@ -122,11 +49,7 @@ pub fn paint(
     let t = tokens(ui);
     if desk.talks.is_empty() {
         ui.add_space(space::ROOM);
-        let text = match desk.presence.as_str() {
-            "OnQueue" => "On queue. Conversations come here.",
-            _ => "No conversation yet. Go on queue, and let a guest write.",
-        };
-        ui.label(RichText::new(text).small().color(t.text.weak));
+        ui.label(RichText::new(nothing(desk)).small().color(t.text.weak));
         return None;
     }
     let mut choose = None;
@@ -154,6 +77,35 @@ pub fn paint(
         }
     });
     choose
+}
+
+/// The same behind a button that names the one in front, where there is no room for a list.
+pub fn chooser(
+    ui: &mut Ui,
+    view: &SessionView,
+    desk: &Desk,
+    front: &Talk,
+    width: f32,
+    scene: &Scene<'_>,
+    acts: &mut Acts,
+) -> Option<String> {
+    let mut text: String = format::shown(front.title()).chars().take(((width / 9.0) as usize).max(4)).collect();
+    if desk.talks.len() > 1 {
+        text = format!("{text} +{}", desk.talks.len() - 1);
+    }
+    let response = button(ui, Some(Icon::ChevronDown), &text, Weight::Normal);
+    let response = response.on_hover_text("Choose another conversation of this desk");
+    let shown = Popup::menu(&response).show(|ui| {
+        let rows = desk.talks.len().min(6) as f32;
+        ui.set_width(230.0);
+        ui.set_height(rows * (ROW + space::HAIR));
+        let chosen = paint(ui, view, desk, Some(&front.id), scene, acts);
+        if chosen.is_some() {
+            ui.close();
+        }
+        chosen
+    });
+    shown.and_then(|s| s.inner)
 }
 
 #[expect(clippy::too_many_arguments, reason = "one row, all of it plain data")]

@@ -5,6 +5,7 @@ mod ends;
 mod form;
 mod head;
 mod list;
+mod status;
 mod talk;
 
 pub use ends::{EndsPane, offer, paint as paint_ends};
@@ -33,6 +34,16 @@ pub struct DeskPane {
     /// Both ends are shown instead of the conversation.
     pub ends: bool,
     pub pane: EndsPane,
+}
+
+impl DeskPane {
+    /// Brings a conversation to the front.
+    pub fn bring(&mut self, talk: String) {
+        if self.talk.as_ref() != Some(&talk) {
+            self.talk = Some(talk);
+            self.list = ConversationList::default();
+        }
+    }
 }
 
 /// A conversation of the desk in the shape of a session, so that one list and one composer paint both. Made anew when it

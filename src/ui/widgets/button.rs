@@ -59,10 +59,19 @@ pub fn copy_button(ui: &mut Ui, name: &str, text: impl FnOnce() -> String) -> Re
     response
 }
 
+/// How wide a button with this text is.
+pub fn button_width(ui: &Ui, with_icon: bool, text: &str) -> f32 {
+    let text = ui.painter().layout_no_wrap(text.to_owned(), font::body(), Color32::PLACEHOLDER).size().x;
+    2.0 * (space::NORMAL + 2.0) + if with_icon { SIDE + space::SMALL } else { 0.0 } + text
+}
+
+/// Side of an icon.
+const SIDE: f32 = 15.0;
+
 fn draw(ui: &mut Ui, icon: Option<Icon>, text: Option<&str>, name: &str, weight: Weight, on: Option<bool>) -> Response {
     let t = tokens(ui);
     let galley = text.map(|text| ui.painter().layout_no_wrap(text.to_owned(), font::body(), Color32::PLACEHOLDER));
-    let side = 15.0;
+    let side = SIDE;
     let pad = if galley.is_some() { space::NORMAL + 2.0 } else { 4.5 };
     let gap = if icon.is_some() && galley.is_some() { space::SMALL } else { 0.0 };
     let width = pad * 2.0 + if icon.is_some() { side } else { 0.0 } + gap + galley.as_ref().map_or(0.0, |g| g.size().x);

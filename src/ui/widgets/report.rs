@@ -81,6 +81,28 @@ pub fn report_card(
     action
 }
 
+/// A report in one line, with buttons at its end: where there is no room for a card.
+pub fn report_line(ui: &mut Ui, report: &Report, buttons: impl FnOnce(&mut Ui)) {
+    let (ink, tint) = (Tone::Red.ink(ui), Tone::Red.tint(ui));
+    let builder = UiBuilder::new().accessibility_role(Role::Alert).accessibility_label(report.title.as_str());
+    ui.scope_builder(builder, |ui| {
+        Frame::new().fill(tint).corner_radius(radius::NORMAL).inner_margin(Margin::symmetric(8, 1)).show(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal(|ui| {
+                let (rect, _) = ui.allocate_exact_size(vec2(13.0, 13.0), Sense::hover());
+                Icon::Warning.paint(ui.painter(), rect, ink);
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    buttons(ui);
+                    ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+                        let text = format!("{}: {}", report.title, report.what);
+                        ui.add(Label::new(RichText::new(text).color(ink)).truncate());
+                    });
+                });
+            });
+        });
+    });
+}
+
 /// Folded at first.
 fn details(ui: &mut Ui, report: &Report) {
     let t = tokens(ui);
