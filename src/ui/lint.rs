@@ -9,7 +9,7 @@ use egui::{Align, Color32, Galley, Painter, Rect, Role, Sense, Ui, Vec2, WidgetI
 use super::app::{Act, Acts, Scene};
 use super::format;
 use super::theme::{Tokens, font, space, tokens};
-use super::widgets::{Icon, Scroller, Tone, copy_button, empty_state, row_list, segmented};
+use super::widgets::{Icon, Scroller, Stamp, Tone, copy_button, empty_state, row_list, segmented};
 use crate::model::SessionId;
 use crate::projection::knowledge::rule::{Rule, Weight};
 use crate::projection::{Lint, Lints, SessionView};
@@ -24,26 +24,12 @@ pub struct LintPane {
     /// Rules whose records are shown, by their ids.
     open: BTreeSet<String>,
     scroller: Scroller,
-    laid: Option<(Stamp, Arc<Vec<Row>>)>,
+    laid: Option<(Stamp<Key>, Arc<Vec<Row>>)>,
 }
 
-/// Laid-out text is good as long as this stays the same; see [`super::metrics`] for the canary.
-struct Stamp {
-    of: Option<SessionId>,
-    changes: u64,
-    open: usize,
-    width: u32,
-    utc: bool,
-    dark: bool,
-    canary: Arc<Galley>,
-}
-
-impl PartialEq for Stamp {
-    fn eq(&self, other: &Self) -> bool {
-        let key = |s: &Self| (s.of, s.changes, s.open, s.width, s.utc, s.dark);
-        key(self) == key(other) && Arc::ptr_eq(&self.canary, &other.canary)
-    }
-}
+/// What the rows tell: of which session, changes, how many rules are open (they are opened and closed one at a time: no
+/// two states of one length follow each other), zone.
+type Key = (Option<SessionId>, u64, usize, bool);
 
 struct Row {
     text: Arc<Galley>,
@@ -150,21 +136,14 @@ impl LintPane {
     }
 
     fn laid(&mut self, ui: &Ui, session: Option<&SessionView>, scene: &Scene<'_>) -> Arc<Vec<Row>> {
-        let stamp = Stamp {
-            of: session.map(|v| v.id),
-            changes: views(session, scene).map(|v| v.lints.changes).sum(),
-            // Rules are opened and closed one at a time: no two states of one length follow each other.
-            open: self.open.len(),
-            width: ui.available_width() as u32,
-            utc: scene.settings.utc,
-            dark: ui.visuals().dark_mode,
-            canary: ui.painter().layout_no_wrap("0123456789".to_owned(), font::small_data(), Color32::PLACEHOLDER),
-        };
+        let changes = views(session, scene).map(|v| v.lints.changes).sum();
+        let utc = scene.settings.utc;
+        let stamp = Stamp::new(ui, (session.map(|v| v.id), changes, self.open.len(), utc));
         match &self.laid {
             Some((old, rows)) if *old == stamp => rows.clone(),
             _ => {
                 let width = (ui.available_width() - 2.0 * INDENT).max(60.0);
-                let rows = lay_out(views(session, scene), &self.open, (width, stamp.utc), ui.painter(), tokens(ui));
+                let rows = lay_out(views(session, scene), &self.open, (width, utc), ui.painter(), tokens(ui));
                 let rows = Arc::new(rows);
                 self.laid = Some((stamp, rows.clone()));
                 rows

@@ -10,7 +10,7 @@ use super::app::{Act, Acts, Scene};
 use super::dialogs::Dialog;
 use super::plot;
 use super::theme::{font, space, tokens};
-use super::widgets::{Icon, Weight, button, disclosure, empty_state, segmented};
+use super::widgets::{Icon, Stamp, Weight, button, disclosure, empty_state, segmented};
 use crate::model::SessionId;
 use crate::projection::{Meter, Metrics, SessionView};
 use figures::{About, HEADS as COLUMNS, Laid, lay_out};
@@ -22,28 +22,12 @@ const PLOT: f32 = 190.0;
 
 #[derive(Default)]
 pub struct MetricsPane {
-    laid: Option<(Stamp, Arc<Laid>)>,
+    laid: Option<(Stamp<Key>, Arc<Laid>)>,
     activity: bool,
 }
 
-/// Laid-out text is good as long as this stays the same. The canary is laid out in every frame: egui hands out another
-/// one when fonts, scale or atlas changed.
-struct Stamp {
-    of: Option<SessionId>,
-    changes: u64,
-    seconds: Option<u64>,
-    width: u32,
-    utc: bool,
-    dark: bool,
-    canary: Arc<Galley>,
-}
-
-impl PartialEq for Stamp {
-    fn eq(&self, other: &Self) -> bool {
-        let key = |s: &Self| (s.of, s.changes, s.seconds, s.width, s.utc, s.dark);
-        key(self) == key(other) && Arc::ptr_eq(&self.canary, &other.canary)
-    }
-}
+/// What the figures tell: of which session, changes, seconds that it goes on, zone.
+type Key = (Option<SessionId>, u64, Option<u64>, bool);
 
 impl MetricsPane {
     /// Paints the figures of the session shown, or of all where that is chosen or none is shown; `lead` paints what
@@ -117,15 +101,8 @@ impl MetricsPane {
             let next = 1_000_000 - duration % 1_000_000;
             ui.ctx().request_repaint_after(std::time::Duration::from_micros(next.max(1_000)));
         }
-        let stamp = Stamp {
-            of: session.map(|v| v.id),
-            changes: metrics.changes,
-            seconds: duration_us.map(|d| d / 1_000_000),
-            width: ui.available_width() as u32,
-            utc: scene.settings.utc,
-            dark: ui.visuals().dark_mode,
-            canary: ui.painter().layout_no_wrap("0123456789".to_owned(), font::small_data(), Color32::PLACEHOLDER),
-        };
+        let seconds = duration_us.map(|d| d / 1_000_000);
+        let stamp = Stamp::new(ui, (session.map(|v| v.id), metrics.changes, seconds, scene.settings.utc));
         match &self.laid {
             Some((old, laid)) if *old == stamp => laid.clone(),
             _ => {

@@ -11,6 +11,7 @@ mod ring;
 mod row_list;
 mod scroller;
 mod segmented;
+mod stamp;
 
 pub use button::{
     Weight, button, button_width, copy_button, focus_ring, icon_button, icon_toggle, named_toggle, text_toggle,
@@ -24,3 +25,4 @@ pub use ring::{RingClock, paint_ring, phase_word};
 pub use row_list::row_list;
 pub use scroller::{BAR, Extent, Scroller};
 pub use segmented::{segmented, tab_row};
+pub use stamp::Stamp;
