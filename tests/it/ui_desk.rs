@@ -335,6 +335,11 @@ fn in_a_narrow_window_the_conversations_are_tabs_and_the_deeds_a_menu() {
     let field = w.h.get_by_role_and_label(Role::MultilineTextInput, "Message of the agent").rect();
     let send = w.h.get_by_role_and_label(Role::Button, "Send").rect();
     assert!(field.right() <= send.left() && send.bottom() < 450.0, "{field:?} {send:?}");
+    w.command("Switch theme");
+    w.await_label("Theme: ");
+    let notice = w.h.get_by_role_and_label(Role::Button, "Dismiss message").rect();
+    let send = w.h.get_by_role_and_label(Role::Button, "Send").rect();
+    assert!(!notice.y_range().intersects(send.y_range()), "{notice:?} {send:?}");
     w.press("Deeds");
     w.press("Hold");
     w.await_label("on hold");

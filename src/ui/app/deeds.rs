@@ -276,6 +276,9 @@ impl App {
         for column in &mut self.columns {
             if let Some(view) = column.session.and_then(|id| board.session(id)) {
                 column.list.reveal(view, self.selection.seqs());
+                if let Some(pane) = self.desks.get_mut(&view.id) {
+                    pane.reveal(self.selection.seqs());
+                }
             }
         }
     }

@@ -162,7 +162,7 @@ impl App {
                 // The conversation keeps room for its composer and a few bubbles.
                 let (room, share) = match (busy, size.y < LOW) {
                     (true, _) => (400.0, 0.25),
-                    (false, true) => (330.0, 0.36),
+                    (false, true) => (330.0, 0.4),
                     (false, false) => (330.0, 0.5),
                 };
                 let most = (size.y * 0.7).min((size.y - room).max(size.y * share));

@@ -239,7 +239,8 @@ impl Composer {
     /// Looks what became of the last message. A draft that never left, or was refused, is put back.
     pub fn settle(&mut self, view: &SessionView) {
         // Where the draft that came back is gone, so is what was to be done about it.
-        if self.failed.as_ref().is_some_and(|r| r.code == "not-sent") && self.form(self.action).is_empty() {
+        let came_back = |r: &Report| matches!(r.code.as_str(), "not-sent" | "refused");
+        if self.failed.as_ref().is_some_and(came_back) && self.form(self.action).is_empty() {
             self.failed = None;
         }
         if self.failed.is_none() {
@@ -437,6 +438,29 @@ mod tests {
         c.settle(&view("t", Delivery::Delivered));
         assert_eq!(c.unsent(Action::Text).text, "");
         assert_eq!(c.form(Action::Text).attributes.len(), 1, "attributes stay for the next message");
+        assert!(c.failed.is_none());
+    }
+
+    #[test]
+    fn a_failure_is_over_when_the_session_is_ready_again_or_the_draft_is_gone() {
+        let refused = Delivery::Refused { code: 4011, text: "too long".into() };
+        let failed = || {
+            let mut c = written("hello");
+            c.send("t".into(), |_| Ok(()));
+            c.settle(&view("t", refused.clone()));
+            assert!(c.failed.is_some() && c.form(Action::Text).text == "hello");
+            c
+        };
+        let (mut c, mut later) = (failed(), view("t", refused.clone()));
+        later.state = Some(SessionState::Ready);
+        c.settle(&later);
+        assert!(c.failed.is_some(), "it is ready as it was");
+        later.state_seq = 9;
+        c.settle(&later);
+        assert!(c.failed.is_none() && c.form(Action::Text).text == "hello");
+        let mut c = failed();
+        c.form_mut(Action::Text).text.clear();
+        c.settle(&view("t", refused.clone()));
         assert!(c.failed.is_none());
     }
 

@@ -88,8 +88,9 @@ pub fn paint(ui: &mut Ui, composer: &mut Composer, view: &SessionView, limits: &
     let left = composer.room - (ui.cursor().top() - composer.top) - MARGINS;
     if composer.room > 0.0 {
         // What is higher than its room is scrolled: it must not lie over the conversation.
-        let area = ScrollArea::vertical().id_salt("form").max_height(left.max(LEAST)).auto_shrink([false, true]);
-        area.show(ui, |ui| forms::paint(ui, composer, view, limits, focus, acts));
+        let left = left.max(LEAST);
+        let area = ScrollArea::vertical().id_salt("form").max_height(left).min_scrolled_height(left);
+        area.auto_shrink([false, true]).show(ui, |ui| forms::paint(ui, composer, view, limits, focus, acts));
     } else {
         forms::paint(ui, composer, view, limits, focus, acts);
     }

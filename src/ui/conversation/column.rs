@@ -15,6 +15,9 @@ use crate::ui::rail::{session_menu, state_mark};
 use crate::ui::theme::{font, radius, space, tokens};
 use crate::ui::widgets::{Icon, Tone, Weight, badge, button, icon_button};
 
+/// In a column narrower than this, a fault is told by its title.
+const NARROW: f32 = 480.0;
+
 /// Head and list of a session; the composer is painted apart.
 pub fn paint(ui: &mut Ui, list: &mut ConversationList, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     session_head(ui, view, scene, acts);
@@ -96,13 +99,7 @@ fn environment(ui: &mut Ui, view: &SessionView) {
 /// What stops the guest from writing, and the way out.
 fn banner(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
     let live = scene.is_live(view.id);
-    if view.conversation.read_only || view.state == Some(SessionState::ReadOnly) {
-        strip(ui, Icon::Lock, "Read-only: the server refuses messages in this conversation.", Tone::Amber, |ui| {
-            if live && button(ui, None, "Start new", Weight::Primary).clicked() {
-                acts.wish(view.id, Wish::StartNew);
-            }
-        });
-    } else if let Some(SessionState::Ended(end)) = &view.state {
+    if let Some(SessionState::Ended(end)) = &view.state {
         strip(ui, Icon::Unplug, &format!("Ended: {}.", end.sentence()), Tone::Dead, |ui| {
             // With an expired token the server would only refuse again.
             let dead = *end == End::Expired;
@@ -114,6 +111,12 @@ fn banner(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
             }
             if view.state_seq > 0 && button(ui, None, "Show record", Weight::Quiet).clicked() {
                 acts.push(Act::Select(vec![view.state_seq]));
+            }
+        });
+    } else if view.conversation.read_only || view.state == Some(SessionState::ReadOnly) {
+        strip(ui, Icon::Lock, "Read-only: the server refuses messages in this conversation.", Tone::Amber, |ui| {
+            if live && button(ui, None, "Start new", Weight::Primary).clicked() {
+                acts.wish(view.id, Wish::StartNew);
             }
         });
     } else if let Some(SessionState::Reconnecting { attempt, at }) = &view.state {
@@ -135,7 +138,11 @@ fn fault(ui: &mut Ui, view: &SessionView, scene: &Scene<'_>, acts: &mut Acts) {
         return;
     }
     ui.add_space(space::HAIR);
-    let text = format!("{}: {}", report.title, report.what);
+    // Beside the buttons a whole sentence would become a tower; they lead to it.
+    let text = match ui.available_width() < NARROW {
+        true => report.title.clone(),
+        false => format!("{}: {}", report.title, report.what),
+    };
     strip(ui, Icon::Warning, &text, Tone::Red, |ui| {
         if icon_button(ui, Icon::Cross, "Dismiss fault").clicked() {
             acts.push(Act::FaultRead(view.id, *seq));

@@ -9,7 +9,7 @@ use crate::projection::{Desk, SessionView, Talk};
 use crate::ui::app::Acts;
 use crate::ui::format;
 use crate::ui::theme::{space, tokens};
-use crate::ui::widgets::{Weight, button};
+use crate::ui::widgets::{Weight, button, button_width};
 
 /// What is filled in for the conversation in front.
 #[derive(Default)]
@@ -49,7 +49,7 @@ impl DeedForm {
         }
         ui.add_space(space::TIGHT);
         ui.label(RichText::new("To a user: a part of the name or address, or the id").small().color(t.text.weak));
-        ui.add(TextEdit::singleline(&mut self.user).desired_width(220.0)).accessible_name("User");
+        field(ui, TextEdit::singleline(&mut self.user).hint_text("name, address or id").desired_width(220.0), "User");
         let text = self.user.trim();
         let mut find = false;
         ui.horizontal(|ui| {
@@ -86,10 +86,9 @@ impl DeedForm {
                 ui.label(RichText::new(format::shown(&line).as_ref()).small().color(t.text.weak));
             }
         }
-        ui.add(
-            TextEdit::multiline(&mut self.attributes).desired_rows(3).hint_text("name = value").desired_width(230.0),
-        )
-        .accessible_name("Attributes");
+        ui.label(RichText::new("Of the guest, one on a line").small().color(t.text.weak));
+        let edit = TextEdit::multiline(&mut self.attributes).desired_rows(3).hint_text("name = value");
+        field(ui, edit.desired_width(230.0), "Attributes");
         let pairs = pairs(&self.attributes);
         let ready = !pairs.is_empty();
         if ui.add_enabled_ui(ready, |ui| button(ui, None, "Set attributes", Weight::Normal).clicked()).inner {
@@ -116,11 +115,15 @@ impl DeedForm {
         if self.code.is_empty() {
             self.code = talk.codes.first().map(|c| c.id.clone()).unwrap_or_default();
         }
-        ui.horizontal_wrapped(|ui| {
+        // One row, whatever the width: code and notes share what the buttons leave.
+        let gaps = 3.0 * space::NORMAL + space::WIDE;
+        let words = button_width(ui, false, "Wrap up") + button_width(ui, false, "Skip");
+        let room = (ui.available_width() - words - gaps).max(120.0);
+        ui.horizontal(|ui| {
             let chosen = talk.codes.iter().find(|c| c.id == self.code).map_or("no codes", |c| c.name.as_str());
             ComboBox::from_id_salt("wrapup-code")
                 .selected_text(format::shown(chosen).as_ref())
-                .width(150.0)
+                .width((room * 0.5).min(150.0))
                 .truncate()
                 .show_ui(ui, |ui| {
                     for code in &talk.codes {
@@ -129,7 +132,8 @@ impl DeedForm {
                 })
                 .response
                 .accessible_name("Wrap-up code");
-            ui.add(TextEdit::singleline(&mut self.notes).hint_text("notes").desired_width(160.0))
+            let notes = TextEdit::singleline(&mut self.notes).hint_text("notes");
+            ui.add(notes.desired_width((room - (room * 0.5).min(150.0)).min(260.0) - space::NORMAL))
                 .accessible_name("Wrap-up notes");
             let ready = live && !self.code.is_empty();
             if ui.add_enabled_ui(ready, |ui| button(ui, None, "Wrap up", Weight::Primary).clicked()).inner {
@@ -145,6 +149,14 @@ impl DeedForm {
             }
         });
     }
+}
+
+/// A field in a menu, with the edge that fields have elsewhere.
+fn field(ui: &mut Ui, edit: TextEdit<'_>, name: &str) {
+    ui.scope(|ui| {
+        ui.reset_style();
+        ui.add(edit).accessible_name(name);
+    });
 }
 
 /// `name = value` or `name: value` on each line.

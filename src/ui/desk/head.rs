@@ -96,7 +96,9 @@ pub fn paint(ui: &mut Ui, front: &Front<'_>, form: &mut DeedForm, ends: &mut boo
         }
         Stage::Connected | Stage::Parked if front.low => {}
         Stage::Connected | Stage::Parked => {
-            let icon = (!front.narrow).then_some(Icon::ChevronDown);
+            // One row, also with the longer words of what is undone.
+            let usual = stage == Stage::Connected && mine.is_none_or(|p| p.held != Some(true));
+            let icon = (usual && !front.narrow).then_some(Icon::ChevronDown);
             ui.add_enabled_ui(live, |ui| {
                 ui.horizontal_wrapped(|ui| {
                     ui.spacing_mut().item_spacing.x = space::TIGHT;

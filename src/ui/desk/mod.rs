@@ -37,6 +37,13 @@ pub struct DeskPane {
 }
 
 impl DeskPane {
+    /// Brings what came from one of these records into view, where it stands in the conversation in front.
+    pub fn reveal(&mut self, seqs: &[u64]) {
+        if let Some(face) = &self.face {
+            self.list.reveal(&face.view, seqs);
+        }
+    }
+
     /// Brings a conversation to the front.
     pub fn bring(&mut self, talk: String) {
         if self.talk.as_ref() != Some(&talk) {

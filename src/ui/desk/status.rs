@@ -17,7 +17,13 @@ use crate::ui::widgets::{Icon, Tone, Weight, badge, button, icon_button};
 pub fn paint(ui: &mut Ui, view: &SessionView, desk: &Desk, live: bool, now: Mono, acts: &mut Acts) {
     ui.horizontal(|ui| {
         ui.set_height(space::CONTROL);
-        ui.add(Label::new(RichText::new(name(desk)).font(font::small_strong())).truncate());
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            let response = icon_button(ui, Icon::More, "More about the desk");
+            Popup::menu(&response).show(|ui| more(ui, view, live, acts));
+            ui.with_layout(egui::Layout::left_to_right(egui::Align::Center), |ui| {
+                ui.add(Label::new(RichText::new(name(desk)).font(font::small_strong())).truncate());
+            });
+        });
     });
     ui.add_enabled_ui(live && !desk.presences.is_empty(), |ui| {
         ComboBox::from_id_salt("presence")
@@ -44,8 +50,6 @@ pub fn paint(ui: &mut Ui, view: &SessionView, desk: &Desk, live: bool, now: Mono
             let response = button(ui, None, &text, Weight::Quiet).on_hover_text("Queues of this agent");
             Popup::menu(&response).show(|ui| queues(ui, view, desk, live, acts));
         }
-        let response = icon_button(ui, Icon::More, "More about the desk");
-        Popup::menu(&response).show(|ui| more(ui, view, live, acts));
     });
 }
 
