@@ -171,7 +171,9 @@ fn a_session_that_expired_keeps_its_join_and_the_guest_s_next_session_is_joined_
     // Its token is of no use any more.
     let again = desk.connect("Guest again");
     desk.say(again, "I was away");
-    let next = until_talk(&desk, agent, "answered", |t, stage| t.id != first && stage == Stage::Connected);
+    let next = until_talk(&desk, agent, "answered", |t, stage| {
+        t.id != first && stage == Stage::Connected && said(t) == ["I was away"]
+    });
     say(&desk, agent, &next.id, "No matter");
     let pair = whole(&desk, &next.id, &["I was away", "No matter"]);
     assert_eq!((pair.guest, &pair.agents[..]), (again, &[agent][..]));

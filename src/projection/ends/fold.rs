@@ -167,6 +167,7 @@ impl EndsFold {
                 let number = self.by_tracing.get(&tracing).copied();
                 if let Some(number) = number {
                     self.key(number, &key);
+                    let number = self.survivor(&[key], number);
                     self.settle(ends, number, at);
                 }
             }
@@ -228,7 +229,7 @@ impl EndsFold {
             if let (Some(a), Some(b)) = (by_key, by_tracing)
                 && a != b
             {
-                self.merge(a, b);
+                return self.merge(a, b);
             }
             return number;
         }
@@ -253,7 +254,7 @@ impl EndsFold {
         }
         match self.by_key.get(&hash(key)).copied() {
             Some(other) if other == number => {}
-            Some(other) if self.open.contains_key(&other) => self.merge(other, number),
+            Some(other) if self.open.contains_key(&other) => _ = self.merge(other, number),
             _ => {
                 self.by_key.insert(hash(key), number);
                 self.change(number, |j| {
@@ -279,12 +280,14 @@ impl EndsFold {
         }
     }
 
-    /// Two journeys turned out to be one: the first goes on.
-    pub(super) fn merge(&mut self, kept: u64, gone: u64) {
-        let Some(other) = self.open.remove(&gone) else { return };
+    /// Two journeys turned out to be one: the one that began first goes on, so that the order of the numbers stays that
+    /// of the messages. Gives its number.
+    pub(super) fn merge(&mut self, a: u64, b: u64) -> u64 {
+        let (kept, gone) = (a.min(b), a.max(b));
+        let Some(other) = self.open.remove(&gone) else { return kept };
         self.merged.extend(other.pair.map(|place| (place, gone)));
         self.forget_texts(&other.texts, gone);
-        let Some(open) = self.open.get_mut(&kept) else { return };
+        let Some(open) = self.open.get_mut(&kept) else { return kept };
         let mut theirs = Arc::unwrap_or_clone(other.journey);
         let ours = Arc::make_mut(&mut open.journey);
         for key in theirs.keys.drain(..) {
@@ -323,6 +326,7 @@ impl EndsFold {
             self.by_tracing.insert(tracing, kept);
             open.tracings.push(tracing);
         }
+        kept
     }
 
     // Pairs.

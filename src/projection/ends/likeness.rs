@@ -21,7 +21,7 @@ impl EndsFold {
         if let Some(open) = self.open.get_mut(&a.min(b)) {
             open.alike = true;
         }
-        self.merge(a.min(b), a.max(b));
+        self.merge(a, b);
     }
 
     /// Equal texts at two ends, for servers that name a message differently at each.

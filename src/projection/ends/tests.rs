@@ -130,6 +130,23 @@ fn an_answer_whose_frame_overtakes_its_own_answer_is_one_journey_all_the_same() 
     assert_eq!(j.leg(Leg::AgentTaken), Some(Duration::from_millis(15)));
 }
 
+/// An agent may be notified before the guest's echo is there: the message stays where it was said.
+#[test]
+fn a_message_whose_notification_overtakes_its_echo_keeps_its_place() {
+    let mut b = Both::default();
+    b.whole("g0", "Hi", "c");
+    b.guest("", Some("t1"), Side::Guest, Source::Outgoing, "first").after(5);
+    b.guest("", Some("t2"), Side::Guest, Source::Outgoing, "second").after(5);
+    b.told("g1", Side::Guest, "c").after(5);
+    b.guest("g1", Some("t1"), Side::Guest, Source::Live, "first").after(5);
+    b.guest("g2", Some("t2"), Side::Guest, Source::Live, "second").after(5);
+    b.told("g2", Side::Guest, "c").after(5);
+    b.fetched("g1", Side::Guest, "first", "c").fetched("g2", Side::Guest, "second", "c");
+    let texts: Vec<_> = b.pair().journeys.iter().filter_map(|j| j.text().map(|t| t.to_string())).collect();
+    assert_eq!(texts, ["Hi", "first", "second"]);
+    assert_eq!(b.odd(), []);
+}
+
 #[test]
 fn a_conversation_id_that_the_guest_was_told_joins_them() {
     let mut b = Both::default();
