@@ -14,6 +14,8 @@ use crate::ui::theme::{font, radius, space, tokens};
 use crate::ui::widgets::{Icon, Tone, badge, disclosure, format as figures, icon_toggle, text_toggle};
 
 const ROW: f32 = 40.0;
+/// With less height than this, the sentence of the proof stands in a hint only.
+const LOW: f32 = 230.0;
 
 /// What is shown of a pair, made anew when it changed or when time may have lost something.
 #[derive(Default)]
@@ -78,6 +80,7 @@ pub fn offer(ui: &mut Ui, on: &mut bool, pair: &Pair, scene: &Scene<'_>) {
 pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'_>, acts: &mut Acts) {
     pane.prepare(pair, scene);
     let t = tokens(ui);
+    let low = ui.available_height() < LOW;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(space::TIGHT, space::HAIR);
         let (icon, word, tone) = match pair.proof.is_certain() {
@@ -98,16 +101,18 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
             badge(ui, Some(Icon::Warning), &text, Tone::Amber);
             ui.checkbox(&mut pane.only_odd, "only these");
         }
+        if !pane.legs.is_empty() {
+            let mut open = pane.show_legs;
+            if disclosure(ui, "Latency per leg", &mut open) {
+                pane.show_legs = open;
+            }
+        }
     });
-    ui.add(Label::new(RichText::new(&pane.proof).small().color(t.text.weak)).wrap());
-    if !pane.legs.is_empty() {
-        let mut open = pane.show_legs;
-        if disclosure(ui, "Latency per leg", &mut open) {
-            pane.show_legs = open;
-        }
-        if open {
-            legs(ui, &pane.legs);
-        }
+    if !low {
+        ui.add(Label::new(RichText::new(&pane.proof).small().color(t.text.weak)).wrap());
+    }
+    if pane.show_legs && !pane.legs.is_empty() {
+        legs(ui, &pane.legs);
     }
     if pair.older > 0 {
         let text = format!("{} older are not shown; the records have all", figures::count(pair.older));
