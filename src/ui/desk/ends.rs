@@ -21,6 +21,8 @@ use crate::ui::theme::{font, radius, space, tokens};
 use crate::ui::widgets::{Icon, Tone, badge, disclosure, format as figures, icon_toggle, text_toggle};
 
 const ROW: f32 = 40.0;
+/// With less height than this, the sentence of the proof stands in a hint only.
+const LOW: f32 = 230.0;
 
 /// What is shown of a pair: where each thing stands is made anew when the pair changed or when time may have lost
 /// something, a row when it comes into view or what it tells is another.
@@ -93,6 +95,7 @@ pub fn offer(ui: &mut Ui, on: &mut bool, pair: &Pair, scene: &Scene<'_>) {
 pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'_>, acts: &mut Acts) {
     pane.prepare(pair, scene);
     let t = tokens(ui);
+    let low = ui.available_height() < LOW;
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing = vec2(space::TIGHT, space::HAIR);
         let (icon, word, tone) = match pair.proof.is_certain() {
@@ -113,17 +116,19 @@ pub fn paint(ui: &mut Ui, pane: &mut EndsPane, pair: &Arc<Pair>, scene: &Scene<'
             badge(ui, Some(Icon::Warning), &text, Tone::Amber);
             ui.checkbox(&mut pane.only_odd, "only these");
         }
+        if !pair.journeys.is_empty() {
+            let mut open = pane.show_legs;
+            if disclosure(ui, "Latency per leg", &mut open) {
+                pane.show_legs = open;
+                pane.measure(pair);
+            }
+        }
     });
-    ui.add(Label::new(RichText::new(&pane.proof).small().color(t.text.weak)).wrap());
-    if !pair.journeys.is_empty() {
-        let mut open = pane.show_legs;
-        if disclosure(ui, "Latency per leg", &mut open) {
-            pane.show_legs = open;
-            pane.measure(pair);
-        }
-        if open {
-            legs::paint(ui, &pane.legs, scene.settings.utc);
-        }
+    if !low {
+        ui.add(Label::new(RichText::new(&pane.proof).small().color(t.text.weak)).wrap());
+    }
+    if pane.show_legs && !pane.legs.is_empty() {
+        legs::paint(ui, &pane.legs, scene.settings.utc);
     }
     if pair.older > 0 {
         let text = format!("{} older are not shown; the records have all", figures::count(pair.older));
