@@ -5,9 +5,12 @@ use std::time::Duration;
 
 use super::{Journey, Leg, Pair};
 use crate::model::Mono;
+use crate::model::happening::Side;
 
 /// What has not come by then counts as lost.
 pub const LOST: Duration = Duration::from_secs(10);
+/// A copy of a message is looked for among so many before and after it.
+const AROUND: usize = 32;
 /// A way that takes longer is told as late.
 pub const LATE: Duration = Duration::from_secs(2);
 
@@ -38,6 +41,10 @@ pub enum Odd {
     },
     /// The guest's end got it so many times.
     Repeated(u32),
+    /// Only the other end has it, beside a message with the same text; the number of that.
+    Copied {
+        of: u64,
+    },
     /// The ends have different texts.
     Altered(Difference),
 }
@@ -59,7 +66,7 @@ impl Odd {
             Self::Missed { .. } => "missed",
             Self::Late(..) => "late",
             Self::Reordered { .. } => "reordered",
-            Self::Repeated(_) => "duplicated",
+            Self::Repeated(_) | Self::Copied { .. } => "duplicated",
             Self::Altered(_) => "altered",
         }
     }
@@ -73,6 +80,9 @@ impl Odd {
             Self::Late(leg, took) => format!("late: {} took {} ms", leg.title(), took.as_millis()),
             Self::Reordered { before } => format!("it arrived after message {before}, which was said later"),
             Self::Repeated(times) => format!("the guest's end got it {times} times"),
+            Self::Copied { of } => {
+                format!("one end only has it, under an id of its own, beside message {of} with the same text")
+            }
             Self::Altered(d) => format!("the guest's end has “{}” where the agent's has “{}”", d.at_guest, d.at_agent),
         }
     }
@@ -87,10 +97,10 @@ impl Pair {
     pub fn oddities(&self, now: Mono) -> Vec<Oddity> {
         let mut all = Vec::new();
         let mut newest = [None::<(u64, u64)>; 2];
-        for j in &self.journeys {
+        for (n, j) in self.journeys.iter().enumerate() {
             let record = j.begin().map_or(0, |m| m.seq);
             let mut tell = |odd| all.push(Oddity { journey: j.number, odd, record });
-            if let Some(odd) = lost(j, now) {
+            if let Some(odd) = self.copied(n).or_else(|| lost(j, now)) {
                 tell(odd);
             }
             if let Some(guest) = &j.guest {
@@ -135,6 +145,27 @@ impl Pair {
             }
         }
         all
+    }
+
+    /// The message at this place is known to the other end only, and is like one of the few around it that was said.
+    fn copied(&self, n: usize) -> Option<Odd> {
+        let j = self.journeys.get(n)?;
+        let text = j.text().filter(|_| !is_said(j) && j.side != Some(Side::Bot))?;
+        let begin = j.begin()?.at.mono.0;
+        let like = |other: &&Arc<Journey>| {
+            let near = other.begin().is_some_and(|m| m.at.mono.0.abs_diff(begin) <= LOST.as_micros() as u64);
+            near && is_said(other) && other.side == j.side && other.text() == Some(text)
+        };
+        let around = self.journeys.get(n.saturating_sub(AROUND)..(n + AROUND).min(self.journeys.len()))?;
+        around.iter().find(like).map(|other| Odd::Copied { of: other.number })
+    }
+}
+
+/// The end that says such messages has it.
+fn is_said(j: &Journey) -> bool {
+    match j.is_of_guest() {
+        true => j.guest.is_some(),
+        false => j.agents.iter().any(|a| a.sent.is_some() || a.taken.is_some() || a.seen.is_some()),
     }
 }
 

@@ -116,6 +116,8 @@ pub(super) struct Open {
     /// What it is found by among equal texts.
     pub(super) texts: Vec<(bool, u64)>,
     pub(super) pair: Option<usize>,
+    /// The pair among whose proofs it was counted.
+    pub(super) counted: Option<usize>,
     /// Its halves were put together because they are alike.
     pub(super) alike: bool,
 }
@@ -241,6 +243,7 @@ impl EndsFold {
             tracings: Vec::new(),
             texts: Vec::new(),
             pair: None,
+            counted: None,
             alike: false,
         };
         self.open.insert(self.next, open);
@@ -322,6 +325,7 @@ impl EndsFold {
             }
         }
         open.conversation = open.conversation.take().or(other.conversation);
+        open.counted = open.counted.or(other.counted);
         for tracing in other.tracings {
             self.by_tracing.insert(tracing, kept);
             open.tracings.push(tracing);
@@ -422,11 +426,13 @@ impl EndsFold {
         let place = match joint {
             Some((guest, conversation)) => {
                 let (key, seqs) = evidence(&open.journey);
-                let (counted, alike) = (open.journey.clone(), open.alike);
-                let place = self.place_of(ends, guest, &conversation);
-                let known = place.is_some_and(|place| self.shown_joint(ends, place, number));
+                let proves = !open.alike && same_id(&open.journey);
+                let counted = open.counted;
                 let place = self.pair(ends, guest, &conversation, at);
-                if !known && !alike && same_id(&counted) {
+                if proves && counted != Some(place) {
+                    if let Some(open) = self.open.get_mut(&number) {
+                        open.counted = Some(place);
+                    }
                     self.with(ends, place, |p| {
                         p.proof.same_ids += 1;
                         p.proof.first.get_or_insert((key, seqs.0, seqs.1));
@@ -446,13 +452,6 @@ impl EndsFold {
         }
         self.publish(ends, place, number);
         self.with(ends, place, |p| p.last = at);
-    }
-
-    /// Both halves of this journey are shown already.
-    fn shown_joint(&self, ends: &Ends, place: usize, number: u64) -> bool {
-        let pair = self.at(ends, place);
-        pair.and_then(|p| p.journeys.binary_search_by_key(&number, |j| j.number).ok().and_then(|n| p.journeys.get(n)))
-            .is_some_and(|j| j.guest.is_some() && !j.agents.is_empty())
     }
 
     fn publish(&self, ends: &mut Arc<Ends>, place: usize, number: u64) {

@@ -144,6 +144,7 @@ fn a_message_whose_notification_overtakes_its_echo_keeps_its_place() {
     b.fetched("g1", Side::Guest, "first", "c").fetched("g2", Side::Guest, "second", "c");
     let texts: Vec<_> = b.pair().journeys.iter().filter_map(|j| j.text().map(|t| t.to_string())).collect();
     assert_eq!(texts, ["Hi", "first", "second"]);
+    assert_eq!(b.pair().proof.same_ids, 3, "each is counted once");
     assert_eq!(b.odd(), []);
 }
 
@@ -245,6 +246,22 @@ fn order_repetition_and_text_are_compared() {
         })
         .unwrap();
     assert_eq!((difference.at_guest.as_str(), difference.at_agent.as_str()), ("o", "0"));
+}
+
+/// Under two ids the other end has two messages where one was said.
+#[test]
+fn a_message_that_became_two_on_its_way_is_duplicated() {
+    let mut b = Both::default();
+    b.whole("g1", "Hi", "c");
+    b.told("g1-copy", Side::Guest, "c").fetched("g1-copy", Side::Guest, "Hi", "c").after(50);
+    assert_eq!(b.odd(), [(2, "duplicated")]);
+    b.answer("a1", "Hello", "c");
+    b.guest("a1-copy", None, Side::Agent, Source::Live, "Hello").after(50);
+    let odd: Vec<&str> = b.odd().iter().map(|(_, word)| *word).collect();
+    assert_eq!(odd, ["duplicated", "duplicated"]);
+    // A bot is heard by the guest alone, and may say the same again.
+    b.guest("b1", None, Side::Bot, Source::Live, "Hello").after(50);
+    assert_eq!(b.odd().len(), 2);
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Tally {
                     Odd::Missed { .. } => &mut tally.missed,
                     Odd::Late(Leg::Text, _) => &mut tally.late_texts,
                     Odd::Late(..) => &mut tally.late,
-                    Odd::Reordered { .. } | Odd::Repeated(_) | Odd::Altered(_) => &mut tally.other,
+                    Odd::Reordered { .. } | Odd::Repeated(_) | Odd::Copied { .. } | Odd::Altered(_) => &mut tally.other,
                 } += 1;
             }
         }
