@@ -111,6 +111,7 @@ impl Agent {
         if !self.is_ready() && self.begin.lists == 0 {
             self.go(cx, SessionState::Configuring, "reading the conversations at hand");
         }
+        self.lookups.hope_again(cx.now());
         self.begin.lists = LISTS;
         self.begin(Job::List { generic: false }, calls::list(&self.hosts, false));
         self.begin(Job::List { generic: true }, calls::list(&self.hosts, true));

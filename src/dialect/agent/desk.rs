@@ -254,6 +254,9 @@ impl Agent {
         if self.state.is_ended() || self.me.is_none() {
             return self.refuse(cx, &deed, "the agent is not signed in");
         }
+        if matches!(deed, Deed::Reload) {
+            self.lookups.hope_again(cx.now());
+        }
         let Some(case) = self.desk.cases.get(conversation) else {
             return self.refuse(cx, &deed, &format!("the desk knows no conversation {conversation}"));
         };

@@ -31,6 +31,8 @@ pub(super) struct Lookups {
     order: VecDeque<String>,
     /// Tries of ids that were not found.
     tries: HashMap<String, u8>,
+    /// Conversations and ids of texts that were given up, the newest.
+    given_up: VecDeque<(String, String)>,
     /// That look-ups wait for the budget was told.
     told: bool,
 }
@@ -56,6 +58,7 @@ impl Lookups {
             known: HashSet::new(),
             order: VecDeque::new(),
             tries: HashMap::new(),
+            given_up: VecDeque::new(),
             told: false,
         }
     }
@@ -87,6 +90,20 @@ impl Lookups {
         if let Some(w) = self.waiting.get_mut(conversation) {
             w.ids.retain(|waiting| waiting != id);
         }
+    }
+
+    /// All is read again: what was given up is looked up once more.
+    pub fn hope_again(&mut self, now: Mono) {
+        for (conversation, id) in std::mem::take(&mut self.given_up) {
+            self.wait_for(&conversation, &id, now, self.gather);
+        }
+    }
+
+    fn give_up(&mut self, conversation: &str, id: &str) {
+        if self.given_up.len() == KNOWN {
+            self.given_up.pop_front();
+        }
+        self.given_up.push_back((conversation.to_owned(), id.to_owned()));
     }
 
     fn wait_for(&mut self, conversation: &str, id: &str, now: Mono, wait: Duration) {
@@ -175,6 +192,7 @@ impl Agent {
         *tries += 1;
         if *tries >= TRIES {
             self.lookups.tries.remove(&id);
+            self.lookups.give_up(conversation, &id);
             lost.push(id);
             return;
         }
@@ -187,6 +205,7 @@ impl Agent {
         self.rest(conversation, cx.now());
         let report = verdict::report(&job, failure);
         if failure.is_for_good() {
+            ids.iter().for_each(|id| self.lookups.give_up(conversation, id));
             let what = format!("{} The texts of {} messages of {conversation} stay unknown.", report.what, ids.len());
             return cx.fault(Report { what, ..report });
         }

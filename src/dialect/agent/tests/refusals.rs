@@ -181,9 +181,15 @@ fn a_text_that_is_not_stored_yet_is_asked_for_again_and_then_given_up() {
     w.run(5.0);
     assert_eq!(w.texts.len(), 1);
     let id = w.platform.guest_says("c1", "y");
-    w.platform.store.remove(&id);
+    let stored = w.platform.store.remove(&id).unwrap();
     w.run(20.0);
     assert!(w.report("text-not-found").what.contains(&id));
+    w.platform.store.insert(id, stored);
+    w.run(20.0);
+    assert_eq!(w.texts.len(), 1, "nobody asks");
+    w.wish(Wish::Desk(DeskWish::Reload));
+    w.run(5.0);
+    assert_eq!(w.texts.len(), 2, "whoever reads everything again gets it");
 }
 
 #[test]
