@@ -44,7 +44,7 @@
 //! | [`capture`] | the log: writer, reader, search, filters, exports, retention, versions of the file | SQLite |
 //! | [`vault`] | the keyring, the [keys](vault::keys) that sign guest tokens, and the [redactor](vault::Redactor) | keyring, aws-lc-rs |
 //! | [`dialect`] | one folder per protocol: a pure state machine, and the small machines that they share | |
-//! | [`projection`] | the folds, and the thread that runs them behind a capture | |
+//! | [`projection`] | the folds, and the thread that runs them behind a capture: conversation, clocks, both ends, what explains a failure, the lint | |
 //! | [`sandbox`] | a server that speaks the other side of each protocol, with faults on demand. It never sees a dialect: it is written from the protocol's documents, or a test of one against the other would prove nothing | tokio, axum |
 //! | [`engine`] | runs dialects: sockets, HTTP, OAuth, jobs. [`engine::console`] puts a whole run together | tokio |
 //! | [`ui`] | the window | egui |

@@ -6,6 +6,8 @@ use crate::projection::knowledge::names::{self, NameId, Value};
 
 /// Longer texts are cut.
 const LONGEST: usize = 300;
+/// Members of a list that are kept.
+const MEMBERS: usize = 24;
 
 #[derive(Clone, Debug)]
 pub struct Gathered {
@@ -63,14 +65,17 @@ impl Gathered {
     }
 
     pub fn text(&mut self, key: &str, text: &str, seq: u64) {
-        let text = match text.char_indices().nth(LONGEST) {
-            Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
-            None => text.to_owned(),
-        };
-        self.set(key, Value::Text(text), seq);
+        self.set(key, Value::Text(cut(text)), seq);
     }
 
-    pub fn list(&mut self, key: &str, list: Vec<String>, seq: u64) {
+    /// Of a long list the first; a last member says how many more there are.
+    pub fn list(&mut self, key: &str, mut list: Vec<String>, seq: u64) {
+        let more = list.len().saturating_sub(MEMBERS);
+        list.truncate(MEMBERS);
+        list.iter_mut().filter(|member| member.len() > LONGEST).for_each(|member| *member = cut(member));
+        if more > 0 {
+            list.push(format!("and {more} more"));
+        }
         self.set(key, Value::List(list), seq);
     }
 
@@ -82,6 +87,13 @@ impl Gathered {
     pub fn seq(&self, name: NameId) -> Option<u64> {
         let (_, seq) = self.values.get(name.place())?.as_ref()?;
         Some(*seq).filter(|seq| *seq != 0)
+    }
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
     }
 }
 

@@ -16,6 +16,8 @@ use crate::projection::evidence::words;
 const CONNECTIONS: usize = 8;
 /// So many of the newest messages of a connection.
 const MESSAGES: usize = 256;
+/// A longer key is no id that anybody uses.
+const LONGEST_KEY: usize = 256;
 /// So many tokens of all sessions, and connections of each.
 const TOKENS: usize = 256;
 const OPEN: usize = 32;
@@ -156,6 +158,9 @@ impl Frames {
 
     /// A message that a frame brought, against those before it on the same connection.
     pub fn heard(&mut self, record: &Record, message: &Heard, found: &mut Gathered) {
+        if message.key.len() > LONGEST_KEY {
+            return;
+        }
         let seq = record.seq;
         let c = self.connection(record.conn);
         found.text("message.key", &message.key, seq);

@@ -10,6 +10,8 @@ use crate::projection::evidence::Gathered;
 const CONVERSATIONS: usize = 256;
 /// Parties of each.
 const PARTIES: usize = 64;
+/// A longer id is none that anybody uses.
+const LONGEST_ID: usize = 256;
 /// Communications of a party.
 const COMMUNICATIONS: usize = 16;
 
@@ -37,14 +39,17 @@ pub struct Named {
 impl Named {
     /// Those of a telling that have both ids.
     pub fn all(snapshot: &Snapshot) -> impl Iterator<Item = Self> + '_ {
-        snapshot.participants.iter().filter_map(|p| {
-            let communication = p.communication.as_deref()?.into();
-            Some(Self {
-                conversation: snapshot.conversation.as_str().into(),
-                participant: p.id.as_str().into(),
-                communication,
-            })
-        })
+        let short = |id: &str| id.len() <= LONGEST_ID;
+        snapshot.participants.iter().filter(move |p| short(&snapshot.conversation) && short(&p.id)).filter_map(
+            move |p| {
+                let communication = p.communication.as_deref().filter(|id| short(id))?.into();
+                Some(Self {
+                    conversation: snapshot.conversation.as_str().into(),
+                    participant: p.id.as_str().into(),
+                    communication,
+                })
+            },
+        )
     }
 }
 

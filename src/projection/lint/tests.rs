@@ -454,6 +454,21 @@ fn what_is_kept_is_bounded_and_counted() {
 }
 
 #[test]
+fn what_a_server_calls_things_is_told_in_a_few_letters() {
+    let mut s = guest();
+    let long = "x".repeat(100_000);
+    let strange = json!({"type": "message", "class": long, "code": 200, "body": {}, long.as_str(): 1});
+    s.frame(Direction::Received, Flags::UNKNOWN, &strange);
+    assert!(s.said("not-described").len() < 2_000);
+    s.hears(&long, &time(1)).hears(&long, &time(1));
+    assert_eq!(s.broken(), ["not-described"]);
+    let path = "/api/v2/notifications/channels/ch1/subscriptions";
+    let many: Vec<Value> = (0..900).map(|n| json!({"id": format!("topic-{n}")})).collect();
+    s.calls("PUT", path, &json!(many)).answered(200, &json!({})).calls("PUT", path, &json!([]));
+    assert!(s.said("topics-lost").contains("and 876 more"), "{}", s.said("topics-lost"));
+}
+
+#[test]
 fn a_tester_s_own_rule_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let own = "rules:

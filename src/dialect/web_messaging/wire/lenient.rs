@@ -13,6 +13,9 @@ use serde_json::value::RawValue;
 /// So many oddities of a document are named; the counts tell of all.
 const NAMED: usize = 8;
 
+/// Letters of a name; a server may call a member whatever it likes.
+const LONGEST_NAME: usize = 100;
+
 /// What was odd about a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Audit {
@@ -42,7 +45,11 @@ impl Audit {
 
     fn name(&mut self, is: bool, name: impl FnOnce() -> String) {
         if let Some(named) = self.named.as_mut().filter(|n| is && n.len() < NAMED) {
-            let name = name();
+            let mut name = name();
+            if let Some((end, _)) = name.char_indices().nth(LONGEST_NAME) {
+                name.truncate(end);
+                name.push('…');
+            }
             if !named.contains(&name) {
                 named.push(name);
             }
