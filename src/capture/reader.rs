@@ -3,6 +3,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, ErrorCode};
 
 use super::facets::Index;
@@ -163,10 +164,12 @@ impl Reader {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return Ok(()) };
         let (Ok(first), Ok(last)) = (i64::try_from(*first), i64::try_from(*last)) else { return Ok(()) };
         let limit = i64::try_from(body_limit).unwrap_or(i64::MAX);
-        // `octet_length` does not read the payload; a long one is then read by its first bytes only.
+        // `octet_length` does not read the payload. Of a long one the first bytes are read; only where it is very much
+        // longer, reading it whole would cost more than opening it as a stream.
         let mut statement = self.db.prepare_cached(concat!(
             "SELECT seq, wall, mono, session, conn, kind, direction, flags, code, reply, size, head, ",
-            "octet_length(body), CASE WHEN octet_length(body) <= ?3 THEN body END ",
+            "octet_length(body), CASE WHEN octet_length(body) <= ?3 THEN body ",
+            "WHEN octet_length(body) <= 8 * ?3 THEN substr(body, 1, ?3) END ",
             "FROM record WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq"
         ))?;
         let mut rows = statement.query([first, last, limit])?;
@@ -179,7 +182,7 @@ impl Reader {
             before = seq;
             let long = decode::number::<usize>(row.get_ref(12)?).0 > body_limit;
             let body = match row.get_ref(13)? {
-                _ if long => self.beginning(seq, body_limit),
+                ValueRef::Null if long && body_limit > 0 => self.beginning(seq, body_limit),
                 value => Bytes::copy_from_slice(decode::bytes(value)),
             };
             out.push(decode::record(row, body)?);

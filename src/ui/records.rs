@@ -277,6 +277,10 @@ impl RecordSource for Source<'_> {
         self.reader.records(seqs, PREVIEW)
     }
 
+    fn heads(&mut self, seqs: &[u64]) -> Result<Vec<Record>, Report> {
+        self.reader.records(seqs, 0)
+    }
+
     fn line(&self, record: &Record) -> Line {
         crate::dialect::line(record)
     }

@@ -1,6 +1,6 @@
 //! Records around the view and their laid-out text, bounded.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use egui::Galley;
@@ -45,6 +45,8 @@ pub(super) struct Text {
 #[derive(Default)]
 pub(super) struct Cache {
     rows: HashMap<u64, Cached>,
+    /// As they were read, for dropping the oldest.
+    order: VecDeque<u64>,
     identity: u64,
     frame: u64,
     missing: Vec<u64>,
@@ -66,6 +68,7 @@ impl Cache {
         if other {
             self.identity = identity;
             self.rows.clear();
+            self.order.clear();
         }
         other
     }
@@ -111,7 +114,7 @@ impl Cache {
         );
         self.asked.sort_unstable();
         self.asked.dedup();
-        let asked = if self.asked.is_empty() { Vec::new() } else { source.fetch(&self.asked)? };
+        let asked = if self.asked.is_empty() { Vec::new() } else { source.heads(&self.asked)? };
         for record in &records {
             let asked_at = match record.answers() {
                 0 => None,
@@ -121,12 +124,14 @@ impl Cache {
                     .or_else(|| asked.iter().find(|r| r.seq == seq).map(|r| r.at)),
             };
             let row = self.row(source, record, asked_at);
-            self.rows.insert(record.seq, row);
+            if self.rows.insert(record.seq, row).is_none() {
+                self.order.push_back(record.seq);
+            }
         }
         if count < self.missing.len() {
             self.absent.extend(self.missing.iter().filter(|seq| here(**seq).is_none()));
         }
-        self.trim();
+        self.trim(count);
         Ok(count)
     }
 
@@ -147,17 +152,20 @@ impl Cache {
         }
     }
 
-    /// Drops the rows that were not used for longest.
-    fn trim(&mut self) {
-        if self.rows.len() <= LIMIT {
-            return;
+    /// Drops the rows that were read longest ago and are not in use. Only some more than were read: each takes its
+    /// laid-out text along, in the middle of a frame.
+    fn trim(&mut self, read: usize) {
+        for _ in 0..2 * read {
+            if self.rows.len() <= LIMIT {
+                return;
+            }
+            let Some(oldest) = self.order.pop_front() else { return };
+            match self.rows.get(&oldest) {
+                // What the last frame painted is most likely painted in this one.
+                Some(row) if row.used + 1 >= self.frame => self.order.push_back(oldest),
+                _ => _ = self.rows.remove(&oldest),
+            }
         }
-        let mut stamps: Vec<u64> = self.rows.values().map(|r| r.used).collect();
-        // Not many at once: each takes its laid-out text along, in the middle of a frame.
-        let drop = stamps.len() - LIMIT / 8 * 7;
-        let (_, cut, _) = stamps.select_nth_unstable(drop);
-        let (cut, frame) = (*cut, self.frame);
-        self.rows.retain(|_, row| row.used >= cut || row.used == frame);
     }
 
     #[cfg(test)]

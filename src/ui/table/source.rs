@@ -17,6 +17,11 @@ pub trait RecordSource {
     /// no more than some milliseconds.
     fn fetch(&mut self, seqs: &[u64]) -> Result<Vec<Record>, Report>;
 
+    /// The same without payloads, where only times are asked for.
+    fn heads(&mut self, seqs: &[u64]) -> Result<Vec<Record>, Report> {
+        self.fetch(seqs)
+    }
+
     /// A record in a line. Called once per fetched record.
     fn line(&self, record: &Record) -> Line;
 

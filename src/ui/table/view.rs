@@ -297,7 +297,9 @@ impl RecordTable {
         let here = |seq: &u64| rows.contains(*seq);
         let extra = [self.selected, self.second].into_iter().flatten().filter(here);
         let wide = visible.start.saturating_sub(MARGIN)..(visible.end + MARGIN).min(rows.len());
-        // The margin is read only when something visible is missing: then at once, and not a row per frame.
+        // The margin is read only when something visible is missing: then at once, and not a row per frame. What runs by
+        // at the tail is not read at all.
+        let wide = if self.follow.is_following() { visible.clone() } else { wide };
         let missing = visible.clone().any(|row| rows.seq(row).is_some_and(|seq| self.cache.at(seq).is_none()));
         let above = visible.start.checked_sub(1).and_then(|row| rows.seq(row));
         let wanted = if missing { wide } else { 0..0 };
