@@ -390,8 +390,10 @@ impl Session {
             bytes.truncate(MAX_STORED);
             draft = draft.flags(Flags::CUT);
         }
-        // The lint tells what is odd about it.
-        if seen.flags.has(Flags::UNKNOWN) || seen.flags.has(Flags::MALFORMED) {
+        // The lint tells what is odd about it. Not of typing and heartbeats, of which there may be a flood: those are
+        // marked only.
+        let odd = seen.flags.has(Flags::UNKNOWN) || seen.flags.has(Flags::MALFORMED);
+        if odd && !seen.flags.is_noise() {
             draft = draft.flags(Flags::STORY);
         }
         draft.body = bytes;
