@@ -198,7 +198,8 @@ pub struct Text(pub String);
 
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        String::deserialize(d).map(Text)
+        let text = Option::<String>::deserialize(d)?;
+        text.map(Text).ok_or_else(|| de::Error::custom("nothing stands here, and a text is wanted"))
     }
 }
 
